@@ -1,0 +1,126 @@
+# latent: boxes for Pure Data that play the latent space of generative networks
+#
+#   make demo      install what is needed, build, and open the first patch
+#   make check     build and run every test
+#   make           build the library folder, build/latent
+#   make deps      install Debian's packages (as root or by sudo)
+#   make bench     how fast the networks run on this machine
+#   make install   copy the library to $(DESTDIR)$(PDLIBDIR)
+#   make package   build/latent[v...](...).dek for Pd's "Find externals"
+#   make floatsize=64                     for double-precision Pd
+#   make check SANITIZE=address,undefined or SANITIZE=thread
+
+name = latent
+version = 0.1.0
+
+CC ?= cc
+PD ?= pd
+PDINCLUDEDIR ?= /usr/include/pd
+PDLIBDIR ?= /usr/local/lib/pd-externals
+floatsize ?= 32
+SANITIZE ?=
+empty :=
+comma := ,
+space := $(empty) $(empty)
+
+# A sanitized or double-precision build lives in a folder of its own.
+variant = $(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(filter 64,$(floatsize)),-64)
+top = build$(if $(variant),/variant$(variant))
+BUILD = $(top)/$(name)
+obj = $(top)/obj
+
+CFLAGS ?= -O3 -g
+cflags = -std=c11 -fPIC -fvisibility=hidden -pthread -ffp-contract=off -Wall -Wextra -Werror \
+         -Wno-cast-function-type $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+cppflags = -D_GNU_SOURCE -DPD -isystem $(PDINCLUDEDIR) -Iexternals -DLATENT_VERSION='"$(version)"' \
+           -MMD -MP $(if $(filter 64,$(floatsize)),-DPD_FLOATSIZE=64)
+ldflags = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+
+machine := $(subst x86_64,amd64,$(subst aarch64,arm64,$(shell uname -m)))
+ifeq ($(shell uname -s),Darwin)
+  os = darwin
+  dekos = Darwin
+  shlib = dylib
+  ext32 = pd_darwin
+  link = $(CC) -bundle -undefined suppress -flat_namespace -Wl,-rpath,@loader_path $(ldflags) $(LDFLAGS)
+  linkshared = $(CC) -dynamiclib -undefined suppress -flat_namespace -install_name @rpath/$(notdir $@) $(ldflags) $(LDFLAGS)
+else
+  os = linux
+  dekos = Linux
+  shlib = so
+  ext32 = pd_linux
+  link = $(CC) -shared -Wl,-rpath,'$$ORIGIN' $(ldflags) $(LDFLAGS)
+  linkshared = $(CC) -shared -Wl,-soname,$(notdir $@) $(ldflags) $(LDFLAGS)
+endif
+ext = $(if $(filter 64,$(floatsize)),$(os)-$(machine)-64.so,$(ext32))
+
+# The engine is one library; media (FFmpeg) is linked only by the boxes that need it.
+classes := $(patsubst externals/%.c,%,$(wildcard externals/$(name).*.c))
+media_sources := $(wildcard externals/engine/media/*.c)
+engine_sources := $(filter-out $(media_sources),$(wildcard externals/engine/*.c externals/engine/*/*.c))
+shared_sources := $(engine_sources) $(wildcard externals/pd/*.c)
+objects = $(patsubst externals/%.c,$(obj)/%.o,$(1))
+shared = $(BUILD)/lib$(name)-$(floatsize).$(shlib)
+binaries = $(classes:%=$(BUILD)/%.$(ext))
+data = $(patsubst help/%,$(BUILD)/%,$(wildcard help/*.pd)) \
+       $(patsubst abstractions/%,$(BUILD)/%,$(wildcard abstractions/*.pd)) \
+       $(patsubst examples/models/%,$(BUILD)/%,$(wildcard examples/models/*.safetensors)) \
+       $(BUILD)/$(name)-meta.pd $(BUILD)/README.md $(BUILD)/LICENSE
+
+engine_libs = -lopenblas -lm
+media_libs = -lavformat -lavcodec -lswscale -lavutil
+media_classes = $(name).write $(name).image
+$(media_classes:%=$(BUILD)/%.$(ext)): $(call objects,$(media_sources))
+class_libs = $(if $(filter $*,$(media_classes)),$(call objects,$(media_sources)) $(media_libs))
+
+all: $(shared) $(binaries) $(data)
+
+$(obj)/%.o: externals/%.c
+	@mkdir -p $(@D)
+	$(CC) $(cppflags) $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
+$(shared): $(call objects,$(shared_sources))
+	@mkdir -p $(@D)
+	$(linkshared) -o $@ $^ $(engine_libs)
+$(BUILD)/%.$(ext): $(obj)/%.o $(shared)
+	$(link) -o $@ $< $(shared) $(class_libs) -lm
+$(BUILD)/%.pd: help/%.pd
+	@mkdir -p $(@D)
+	cp $< $@
+$(BUILD)/%.pd: abstractions/%.pd
+	@mkdir -p $(@D)
+	cp $< $@
+$(BUILD)/%.safetensors: examples/models/%.safetensors
+	@mkdir -p $(@D)
+	cp $< $@
+$(BUILD)/README.md $(BUILD)/LICENSE: $(BUILD)/%: %
+	@mkdir -p $(@D)
+	cp $< $@
+$(BUILD)/$(name)-meta.pd: Makefile
+	@mkdir -p $(@D)
+	printf '%s\n' '#N canvas 10 10 300 160 12;' '#N canvas 20 20 420 180 META 0;' \
+	  '#X text 10 10 NAME $(name);' '#X text 10 30 VERSION $(version);' \
+	  '#X text 10 50 LICENSE BSD-3-Clause;' '#X restore 10 10 pd META;' > $@
+
+include tests/tests.mk
+
+deps:
+	tools/deps.sh
+
+demo: deps
+	$(MAKE) all
+	tools/demo.sh '$(BUILD)'
+
+install: all
+	install -d '$(DESTDIR)$(PDLIBDIR)/$(name)'
+	install -m 644 $(BUILD)/* '$(DESTDIR)$(PDLIBDIR)/$(name)'
+	cp -r examples '$(DESTDIR)$(PDLIBDIR)/$(name)'
+
+package: all
+	tools/package.sh '$(BUILD)' '$(name)' '$(version)' '$(dekos)-$(machine)-$(floatsize)'
+
+clean:
+	rm -rf build
+
+.PHONY: all deps demo check bench install package clean
+.SECONDARY:
+-include $(shell find $(obj) -name '*.d' 2>/dev/null)

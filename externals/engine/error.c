@@ -1,0 +1,15 @@
+/* error: see error.h */
+#include "error.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+int latent_fail(latent_error *e, const char *format, ...)
+{
+    va_list args;
+    if (!e)
+        return -1;
+    va_start(args, format);
+    vsnprintf(e->text, sizeof(e->text), format, args);
+    va_end(args);
+    return -1;
+}

@@ -1,0 +1,57 @@
+/* conv: the convolutions of generators and discriminators on channels-last pictures, fast.  The
+   weights are prepared once; a style scales the inputs and a demodulation the outputs instead of
+   the weights (StyleGAN2, Karras et al. 2020, section 2 and appendix B), and noise, bias,
+   activation and clamp happen while the result is stored. */
+#ifndef LATENT_CONV_H
+#define LATENT_CONV_H
+#include "../error.h"
+#include <stddef.h>
+
+#pragma GCC visibility push(default)
+
+typedef struct {
+    int in, out; /* channels */
+    int kernel;  /* 1 or 3 */
+    int up;      /* 1: plain correlation, zero padding kernel/2.  2: kernel 3 is a transposed
+                    convolution of stride 2 without flipping (2H + 1), then the blur
+                    [1 3 3 1] x [1 3 3 1] / 16 with one zero row and column around it: 2H; kernel 1
+                    is the convolution, then zero-insertion, padding 2 before and 1 after, and
+                    the same blur: 2H */
+} latent_conv_spec;
+
+/* What is done to each number as it is stored:
+   y = clamp(gain * lrelu(d[o] * conv + strength * noise[row][column] + bias[o])) + add */
+typedef struct {
+    const float *out_scale; /* [out], or NULL for 1 */
+    const float *noise;     /* [rows * columns of y], or NULL for none */
+    float strength;
+    const float *bias; /* [out], or NULL for none */
+    float slope;       /* below zero: 0.2, or 1 for a linear layer */
+    float gain;
+    float clamp;      /* the limit on either side, or 0 for none */
+    const float *add; /* like y, or NULL: added after the clamp */
+} latent_conv_end;
+
+typedef struct latent_conv latent_conv;
+
+/* Prepares weights [out][in][kernel][kernel] (the files' order; copied).  NULL and a sentence when
+   there is no memory.  Any thread; may take long. */
+latent_conv *latent_conv_new(latent_conv_spec spec, const float *weights, latent_error *e);
+void latent_conv_free(latent_conv *c);
+latent_conv_spec latent_conv_get_spec(const latent_conv *c);
+/* Bytes that the prepared weights take. */
+size_t latent_conv_bytes(const latent_conv *c);
+/* E[out][in] = the sum over the kernel of the squared weights, owned by c: what demodulation needs,
+   d[o] = 1 / sqrt(sum_i E[o][i] s[i]^2 + 1e-8). */
+const float *latent_conv_energy(const latent_conv *c);
+
+/* y[up*h][up*w][out] from x[h][w][in]; in_scale [in] multiplies x's channels, or NULL for 1.
+   Works with the pool; not from inside a pool body.  The result does not depend on the number of
+   threads. */
+int latent_conv_forward(const latent_conv *c, int h, int w, const float *x, const float *in_scale,
+                        const latent_conv_end *end, float *y, latent_error *e);
+/* Multiply-adds of the direct convolution for an h x w input (up 2: of the transposed one). */
+double latent_conv_cost(latent_conv_spec spec, int h, int w);
+
+#pragma GCC visibility pop
+#endif

@@ -1,0 +1,29 @@
+/* parallel: the engine's own pool of threads, which work inside one operation.  Pool threads are
+   SCHED_OTHER whatever Pd runs at, have all signals blocked, and sleep when idle, so the audio
+   thread always wins. */
+#ifndef LATENT_PARALLEL_H
+#define LATENT_PARALLEL_H
+#include <pthread.h>
+
+#pragma GCC visibility push(default)
+
+/* How many threads work on an operation, the caller included: 1 to 64.  The default is the number
+   of cores less one, at least 1.  May be set at any time, from any thread. */
+void latent_threads_set(int n);
+int latent_threads(void);
+
+/* Calls body(context, i) for every i from 0 to n - 1, spread over the pool; returns when all are
+   done.  body runs on several threads at once, in any order; slot tells them apart (0 to
+   LATENT_MAX_THREADS - 1), for scratch memory of one thread.  Calls from several threads at once
+   take turns.  Must not be called from inside body. */
+#define LATENT_MAX_THREADS 64
+void latent_parallel(int n, void (*body)(void *context, int i, int slot), void *context);
+
+/* Starts a detached-from-Pd thread as described above (normal scheduling, signals blocked).
+   0, or an errno. */
+int latent_thread_start(pthread_t *thread, void *(*body)(void *), void *context);
+/* Ends the pool's threads; they start again when they are needed. */
+void latent_threads_stop(void);
+
+#pragma GCC visibility pop
+#endif
