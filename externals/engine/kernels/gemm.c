@@ -1,0 +1,86 @@
+/* gemm: see gemm.h.  The work is cut by the matrices' shapes alone, so that every number is summed
+   in the same order whatever the number of threads. */
+#include "gemm.h"
+#include "../parallel.h"
+#include <cblas.h>
+#include <pthread.h>
+
+#define LANES 8     /* running sums of a dot product, which the compiler keeps in vectors */
+#define MIN_ROWS 48 /* below this a BLAS call spends its time packing the other matrix */
+#define MAX_PIECES 16
+
+/* OpenBLAS would start threads of its own beside the pool's.  Another BLAS lacks the function. */
+void openblas_set_num_threads(int n) __attribute__((weak));
+
+static void one_thread(void)
+{
+    if (openblas_set_num_threads)
+        openblas_set_num_threads(1);
+}
+
+void latent_gemm_alone(int transpose_a, int transpose_b, int m, int n, int k, const float *a,
+                       int lda, const float *b, int ldb, float beta, float *c, int ldc)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, one_thread);
+    cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
+                transpose_b ? CblasTrans : CblasNoTrans, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
+}
+
+typedef struct {
+    int transpose_a, transpose_b, m, n, k;
+    const float *a, *b;
+    float beta, *c;
+    int rows, columns; /* of C, in one piece */
+} product;
+
+static void compute_piece(void *context, int i, int slot)
+{
+    const product *p = context;
+    int across = (p->n + p->columns - 1) / p->columns;
+    int row = i / across * p->rows, column = i % across * p->columns;
+    int m = p->m - row < p->rows ? p->m - row : p->rows;
+    int n = p->n - column < p->columns ? p->n - column : p->columns;
+    int lda = p->transpose_a ? p->m : p->k, ldb = p->transpose_b ? p->k : p->n;
+    const float *a = p->a + (p->transpose_a ? (size_t)row : (size_t)row * (size_t)lda);
+    const float *b = p->b + (p->transpose_b ? (size_t)column * (size_t)ldb : (size_t)column);
+    (void)slot;
+    latent_gemm_alone(p->transpose_a, p->transpose_b, m, n, p->k, a, lda, b, ldb, p->beta,
+                      p->c + (size_t)row * (size_t)p->n + column, p->n);
+}
+
+static int piece(int side)
+{
+    int size = (side + MAX_PIECES - 1) / MAX_PIECES;
+    size = (size + MIN_ROWS - 1) / MIN_ROWS * MIN_ROWS;
+    return size < side ? size : side;
+}
+
+void latent_gemm(int transpose_a, int transpose_b, int m, int n, int k, const float *a,
+                 const float *b, float beta, float *c)
+{
+    product p = {transpose_a, transpose_b, m, n, k, a, b, beta, c, m, n};
+    if (m < 1 || n < 1)
+        return;
+    if (m >= n)
+        p.rows = piece(m);
+    else
+        p.columns = piece(n);
+    latent_parallel(((m + p.rows - 1) / p.rows) * ((n + p.columns - 1) / p.columns), compute_piece,
+                    &p);
+}
+
+void latent_matvec(const float *w, const float *x, float *y, int out, int in)
+{
+    for (int o = 0; o < out; o++, w += in) {
+        float sum[LANES] = {0}, rest = 0;
+        int i = 0;
+        for (; i + LANES <= in; i += LANES)
+            for (int l = 0; l < LANES; l++)
+                sum[l] += w[i + l] * x[i + l];
+        for (; i < in; i++)
+            rest += w[i] * x[i];
+        y[o] = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7])) +
+               rest;
+    }
+}

@@ -1,0 +1,339 @@
+/* Tests of kernels/conv against the formulas of conv.h, computed directly in double precision. */
+#include "engine/kernels/conv.h"
+#include "engine/kernels/gemm.h"
+#include "engine/parallel.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static unsigned state = 1;
+
+static float number(void)
+{
+    state = state * 1664525u + 1013904223u;
+    return (float)(state >> 8) / (float)(1 << 23) - 1;
+}
+
+static float *numbers(size_t n)
+{
+    float *v = malloc(n * sizeof(float));
+    for (size_t i = 0; i < n; i++)
+        v[i] = number();
+    return v;
+}
+
+/* The convolution alone: t[rows][columns][out], from x times in_scale.  *rows and *columns are
+   those of t: 2h + 1 when kernel 3 is transposed. */
+static double *convolve(latent_conv_spec s, const float *weights, int h, int w, const float *x,
+                        const float *in_scale, int *rows, int *columns)
+{
+    int k = s.kernel, transposed = s.up == 2 && k == 3;
+    double *t;
+    *rows = transposed ? 2 * h + 1 : h;
+    *columns = transposed ? 2 * w + 1 : w;
+    t = calloc((size_t)*rows * (size_t)*columns * (size_t)s.out, sizeof(double));
+    for (int i = 0; i < h; i++)
+        for (int j = 0; j < w; j++)
+            for (int a = 0; a < k; a++)
+                for (int b = 0; b < k; b++) {
+                    int r = transposed ? 2 * i + a : i - a + k / 2;
+                    int q = transposed ? 2 * j + b : j - b + k / 2;
+                    if (r < 0 || q < 0 || r >= *rows || q >= *columns)
+                        continue;
+                    for (int o = 0; o < s.out; o++)
+                        for (int c = 0; c < s.in; c++)
+                            t[(r * *columns + q) * s.out + o] +=
+                                (double)weights[((o * s.in + c) * k + a) * k + b] *
+                                (double)x[(i * w + j) * s.in + c] *
+                                (in_scale ? (double)in_scale[c] : 1);
+                }
+    return t;
+}
+
+/* The blur of the up-sampling: y[2h][2w][out] from t, which for kernel 1 gets zeros between. */
+static double *blur(latent_conv_spec s, int h, int w, const double *t, int rows, int columns)
+{
+    static const double f[4] = {1, 3, 3, 1};
+    double *y = calloc((size_t)(4 * h * w * s.out), sizeof(double));
+    for (int r = 0; r < 2 * h; r++)
+        for (int q = 0; q < 2 * w; q++)
+            for (int a = 0; a < 4; a++)
+                for (int b = 0; b < 4; b++) {
+                    int i = s.kernel == 3 ? r + a - 1 : r + a - 2;
+                    int j = s.kernel == 3 ? q + b - 1 : q + b - 2;
+                    if (s.kernel == 1 && ((i | j) & 1))
+                        continue;
+                    if (s.kernel == 1) {
+                        i /= 2;
+                        j /= 2;
+                    }
+                    if (i < 0 || j < 0 || i >= rows || j >= columns)
+                        continue;
+                    for (int o = 0; o < s.out; o++)
+                        y[(r * 2 * w + q) * s.out + o] +=
+                            f[a] * f[b] / 16 * t[(i * columns + j) * s.out + o];
+                }
+    return y;
+}
+
+static void finish(latent_conv_spec s, size_t pixels, const latent_conv_end *end, double *y)
+{
+    for (size_t p = 0; p < pixels; p++)
+        for (int o = 0; o < s.out; o++) {
+            double v = y[p * (size_t)s.out + (size_t)o];
+            v *= end->out_scale ? (double)end->out_scale[o] : 1;
+            v += end->noise ? (double)end->strength * (double)end->noise[p] : 0;
+            v += end->bias ? (double)end->bias[o] : 0;
+            v *= (v < 0 ? (double)end->slope : 1) * (double)end->gain;
+            if (end->clamp > 0)
+                v = fmax(fmin(v, (double)end->clamp), -(double)end->clamp);
+            v += end->add ? (double)end->add[p * (size_t)s.out + (size_t)o] : 0;
+            y[p * (size_t)s.out + (size_t)o] = v;
+        }
+}
+
+enum { SCALED = 1, DEMODULATED = 2, NOISY = 4, BIASED = 8, LEAKY = 16, CLAMPED = 32, ADDED = 64 };
+#define ALL 127
+
+/* The error's root mean square over the result's. */
+static double compare(latent_conv_spec s, int h, int w, int options)
+{
+    size_t pixels = (size_t)(s.up * s.up * h * w), count = pixels * (size_t)s.out;
+    size_t taps = (size_t)(s.kernel * s.kernel);
+    float *weights = numbers((size_t)s.in * (size_t)s.out * taps);
+    float *x = numbers((size_t)(h * w * s.in)), *in_scale = numbers((size_t)s.in);
+    float *out_scale = numbers((size_t)s.out), *noise = numbers(pixels);
+    float *bias = numbers((size_t)s.out), *add = numbers(count);
+    float *y = malloc(count * sizeof(float));
+    const float *style = options & SCALED ? in_scale : NULL;
+    latent_conv_end end = {options & DEMODULATED ? out_scale : NULL,
+                           options & NOISY ? noise : NULL,
+                           0.7f,
+                           options & BIASED ? bias : NULL,
+                           options & LEAKY ? 0.2f : 1,
+                           options & LEAKY ? 1.41421356f : 1,
+                           options & CLAMPED ? 0.8f : 0,
+                           options & ADDED ? add : NULL};
+    latent_error e;
+    latent_conv *c = latent_conv_new(s, weights, &e);
+    double *t, *expected, error = 0, power = 0;
+    int rows, columns;
+    assert_non_null(c);
+    for (size_t i = 0; i < count; i++)
+        y[i] = NAN; /* every number must be written */
+    assert_int_equal(latent_conv_forward(c, h, w, x, style, &end, y, &e), 0);
+    t = convolve(s, weights, h, w, x, style, &rows, &columns);
+    expected = s.up == 2 ? blur(s, h, w, t, rows, columns) : t;
+    finish(s, pixels, &end, expected);
+    for (size_t i = 0; i < count; i++) {
+        error += ((double)y[i] - expected[i]) * ((double)y[i] - expected[i]);
+        power += expected[i] * expected[i];
+    }
+    if (expected != t)
+        free(expected);
+    free(t);
+    latent_conv_free(c);
+    free(weights);
+    free(x);
+    free(in_scale);
+    free(out_scale);
+    free(noise);
+    free(bias);
+    free(add);
+    free(y);
+    return sqrt(error / power);
+}
+
+static void check(latent_conv_spec s, int h, int w, int options)
+{
+    double error = compare(s, h, w, options);
+    if (!(error <= 1e-5)) /* also when it is not a number */
+        fail_msg("%d to %d channels, kernel %d, up %d, %d x %d, options %d: error %.2g", s.in,
+                 s.out, s.kernel, s.up, h, w, options, error);
+}
+
+static const latent_conv_spec kinds[] = {{0, 0, 1, 1}, {0, 0, 3, 1}, {0, 0, 1, 2}, {0, 0, 3, 2}};
+#define KINDS 4
+
+static latent_conv_spec kind(int i, int in, int out)
+{
+    latent_conv_spec s = kinds[i];
+    s.in = in;
+    s.out = out;
+    return s;
+}
+
+static void test_shapes(void **unused)
+{
+    static const int sizes[][2] = {{1, 1}, {1, 9},   {9, 1},   {2, 3},   {4, 4},  {5, 7},
+                                   {8, 8}, {13, 11}, {16, 16}, {17, 30}, {33, 20}};
+    static const int channels[][2] = {{1, 1}, {3, 5}, {16, 16}, {17, 33}, {40, 3}};
+    (void)unused;
+    for (int i = 0; i < KINDS; i++)
+        for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++)
+            for (size_t c = 0; c < sizeof(channels) / sizeof(*channels); c++)
+                check(kind(i, channels[c][0], channels[c][1]), sizes[s][0], sizes[s][1], ALL);
+}
+
+static void test_options(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < KINDS; i++)
+        for (int options = 0; options <= ALL; options++)
+            check(kind(i, 6, 19), 7, 10, options);
+}
+
+static void test_large(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < KINDS; i++) {
+        check(kind(i, 512, 128), 4, 4, ALL);
+        check(kind(i, 128, 160), 16, 16, ALL);
+        check(kind(i, 72, 64), 37, 64, ALL);
+        check(kind(i, 8, 12), 200, 130, ALL);
+        check(kind(i, 1100, 3), 3, 8, ALL);
+    }
+}
+
+/* The same bytes, whatever the number of threads. */
+static void test_threads(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < KINDS; i++)
+        for (int size = 4; size <= 64; size *= 4) {
+            latent_conv_spec s = kind(i, 48, 40);
+            size_t pixels = (size_t)(s.up * s.up * size * size);
+            float *weights = numbers(48 * 40 * 9), *x = numbers((size_t)(size * size * 48));
+            float *one = malloc(pixels * 40 * sizeof(float));
+            float *three = malloc(pixels * 40 * sizeof(float));
+            latent_conv_end end = {NULL, NULL, 0, NULL, 0.2f, 1, 0, NULL};
+            latent_conv *c = latent_conv_new(s, weights, NULL);
+            latent_threads_set(1);
+            assert_int_equal(latent_conv_forward(c, size, size, x, NULL, &end, one, NULL), 0);
+            latent_threads_set(3);
+            assert_int_equal(latent_conv_forward(c, size, size, x, NULL, &end, three, NULL), 0);
+            assert_memory_equal(one, three, pixels * 40 * sizeof(float));
+            latent_conv_free(c);
+            free(weights);
+            free(x);
+            free(one);
+            free(three);
+        }
+}
+
+/* A number that is none stays none, and only where it belongs. */
+static void test_not_a_number(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < KINDS; i++) {
+        latent_conv_spec s = kind(i, 8, 8);
+        float *weights = numbers(8 * 8 * 9), *x = numbers(40 * 40 * 8);
+        float *y = malloc(80 * 80 * 8 * sizeof(float));
+        latent_conv_end end = {NULL, NULL, 0, NULL, 0.2f, 1, 256, NULL};
+        latent_conv *c = latent_conv_new(s, weights, NULL);
+        x[0] = NAN;
+        assert_int_equal(latent_conv_forward(c, 40, 40, x, NULL, &end, y, NULL), 0);
+        assert_true(isnan(y[0]));
+        assert_false(isnan(y[(size_t)(s.up * s.up * 40 * 40 * 8 - 1)]));
+        latent_conv_free(c);
+        free(weights);
+        free(x);
+        free(y);
+    }
+}
+
+static void test_energy(void **unused)
+{
+    latent_conv_spec s = {5, 7, 3, 1};
+    float *weights = numbers(5 * 7 * 9);
+    latent_conv *c = latent_conv_new(s, weights, NULL);
+    (void)unused;
+    for (int i = 0; i < 5 * 7; i++) {
+        double sum = 0;
+        for (int t = 0; t < 9; t++)
+            sum += (double)weights[i * 9 + t] * (double)weights[i * 9 + t];
+        assert_true(fabs(sum - (double)latent_conv_energy(c)[i]) < 1e-6 * sum);
+    }
+    assert_int_equal(latent_conv_get_spec(c).out, 7);
+    assert_true(latent_conv_bytes(c) >= 5 * 7 * 10 * sizeof(float));
+    latent_conv_free(c);
+    free(weights);
+}
+
+static void test_refused(void **unused)
+{
+    latent_error e;
+    float w[25] = {0};
+    (void)unused;
+    assert_null(latent_conv_new((latent_conv_spec){1, 1, 5, 1}, w, &e));
+    assert_non_null(strstr(e.text, "kernel 5"));
+    assert_null(latent_conv_new((latent_conv_spec){1, 1, 3, 3}, w, &e));
+    assert_null(latent_conv_new((latent_conv_spec){0, 1, 3, 1}, w, &e));
+    latent_conv_free(NULL);
+}
+
+static void test_gemm(void **unused)
+{
+    static const int shapes[][3] = {
+        {1, 1, 1}, {5, 7, 3}, {100, 33, 65}, {40, 300, 20}, {1000, 9, 4}};
+    (void)unused;
+    for (size_t s = 0; s < 5; s++)
+        for (int how = 0; how < 8; how++) {
+            int m = shapes[s][0], n = shapes[s][1], k = shapes[s][2];
+            int ta = how & 1, tb = how >> 1 & 1;
+            float beta = how & 4 ? 0.5f : 0;
+            float *a = numbers((size_t)(m * k)), *b = numbers((size_t)(k * n));
+            float *c = numbers((size_t)(m * n)), *before = malloc((size_t)(m * n) * sizeof(float));
+            memcpy(before, c, (size_t)(m * n) * sizeof(float));
+            latent_gemm(ta, tb, m, n, k, a, b, beta, c);
+            for (int i = 0; i < m; i++)
+                for (int j = 0; j < n; j++) {
+                    double sum = (double)beta * (double)before[i * n + j];
+                    for (int l = 0; l < k; l++)
+                        sum += (double)a[ta ? l * m + i : i * k + l] *
+                               (double)b[tb ? j * k + l : l * n + j];
+                    assert_true(fabs(sum - (double)c[i * n + j]) < 1e-5 * (k + 1));
+                }
+            free(a);
+            free(b);
+            free(c);
+            free(before);
+        }
+}
+
+static void test_matvec(void **unused)
+{
+    (void)unused;
+    for (int in = 1; in < 70; in += 3)
+        for (int out = 1; out < 20; out += 5) {
+            float *w = numbers((size_t)(in * out)), *x = numbers((size_t)in), y[20];
+            latent_matvec(w, x, y, out, in);
+            for (int o = 0; o < out; o++) {
+                double sum = 0;
+                for (int i = 0; i < in; i++)
+                    sum += (double)w[o * in + i] * (double)x[i];
+                assert_true(fabs(sum - (double)y[o]) < 1e-5);
+            }
+            free(w);
+            free(x);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shapes),  cmocka_unit_test(test_options),
+        cmocka_unit_test(test_large),   cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_energy),  cmocka_unit_test(test_not_a_number),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_gemm),
+        cmocka_unit_test(test_matvec),
+    };
+    latent_threads_set(2);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
