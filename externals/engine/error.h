@@ -7,7 +7,8 @@
 #pragma GCC visibility push(default)
 
 typedef struct {
-    char text[400]; /* one sentence without a final point: what came, what was expected, what to do */
+    char text[400]; /* one sentence without a final point: what came, what was expected, what to do
+                     */
 } latent_error;
 
 /* Writes the sentence (e may be NULL) and returns -1, so that "return latent_fail(e, ...)" reads

@@ -60,9 +60,8 @@ latent_tensor *latent_tensor_new(latent_shape s, latent_error *e)
         latent_fail(e, "a picture of %d x %d with %d channels is impossible", s.w, s.h, s.c);
         return NULL;
     }
-    if (!(t = malloc(sizeof(*t))) ||
-        (!(bytes >= LARGE && (t->data = take_stored(bytes))) &&
-         !(t->data = aligned_alloc(64, bytes)))) {
+    if (!(t = malloc(sizeof(*t))) || (!(bytes >= LARGE && (t->data = take_stored(bytes))) &&
+                                      !(t->data = aligned_alloc(64, bytes)))) {
         free(t);
         latent_fail(e, "no memory for %d x %d with %d channels (%.0f MB)", s.w, s.h, s.c,
                     (double)bytes / 1e6);

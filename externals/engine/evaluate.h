@@ -1,0 +1,52 @@
+/* evaluate: from promises to numbers.  One evaluation at a time; values stay with their nodes, the
+   least recently used leave when they exceed a budget.  Statistics of what was computed. */
+#ifndef LATENT_EVALUATE_H
+#define LATENT_EVALUATE_H
+#include "graph.h"
+#include "work.h"
+
+#pragma GCC visibility push(default)
+
+/* The value of a node, with one more holder.  Stops soon after *cancel (may be NULL) is set.
+   0, or -1 and a sentence. Blocks: not on Pd's thread, unless offline. */
+int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **value,
+                    latent_error *e);
+
+/* A job for the evaluator: compute node, then let digest make of the value what the owner needs
+   (bytes for a screen, atoms for a list) while still away from Pd's thread. */
+typedef struct latent_request {
+    latent_job job;
+    latent_node *node;                                        /* held */
+    latent_tensor *value;                                     /* held once computed */
+    int (*digest)(struct latent_request *r, latent_error *e); /* or NULL */
+    void *settings; /* a malloc'd block for digest to read, freed with the request */
+    void *result;   /* a malloc'd block that digest makes, freed with the request */
+} latent_request;
+
+/* Holds the node; takes settings (malloc'd, or NULL) over.  NULL when there is no memory. */
+latent_request *latent_request_new(latent_node *node,
+                                   int (*digest)(latent_request *r, latent_error *e),
+                                   void *settings);
+
+/* The budget for cached values, in bytes (default 512 MB). */
+void latent_cache_set(size_t bytes);
+size_t latent_cache(void);
+/* Forgets every cached value. */
+void latent_cache_clear(void);
+
+typedef struct {
+    char stage[24];
+    long runs, hits; /* computed; found in the cache */
+    double ms, mac;  /* in all runs together */
+} latent_stage;
+typedef struct {
+    size_t cached_bytes, tensor_bytes, stored_bytes;
+    long runs, hits, evictions;
+    int n_stages; /* how many there are, which may be more than were asked for */
+} latent_stats;
+/* Fills in up to room stages, in the order in which they were first met. */
+void latent_stats_get(latent_stats *stats, latent_stage *stages, int room);
+void latent_stats_reset(void);
+
+#pragma GCC visibility pop
+#endif

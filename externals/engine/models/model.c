@@ -1,0 +1,191 @@
+/* model: see model.h */
+#include "model.h"
+#include "architectures.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Every architecture that can be read, in the order in which they are tried. */
+static const latent_arch *const architectures[] = {
+    &latent_arch_stylegan2,
+};
+
+latent_model *latent_model_from_weights(latent_weights *w, const char *label, latent_progress p,
+                                        latent_error *e)
+{
+    char prefix[64];
+    latent_model *m;
+    for (size_t i = 0; i < sizeof(architectures) / sizeof(*architectures); i++) {
+        const latent_arch *arch = architectures[i];
+        if (!arch->recognise(w, prefix, sizeof(prefix)))
+            continue;
+        if (!(m = calloc(1, sizeof(*m)))) {
+            latent_fail(e, "no memory for a model");
+            return NULL;
+        }
+        atomic_init(&m->refs, 1);
+        m->arch = arch;
+        snprintf(m->label, sizeof(m->label), "%s", label);
+        if (arch->build(m, w, prefix, p, e)) {
+            latent_model_release(m);
+            return NULL;
+        }
+        return m;
+    }
+    latent_fail(e,
+                "a %s file with %zu tensors, but no network that is known: a StyleGAN2 generator "
+                "(synthesis.b4.const and so on) was expected",
+                latent_weights_format(w), latent_weights_count(w));
+    return NULL;
+}
+
+latent_model *latent_model_load(const char *path, latent_progress p, latent_error *e)
+{
+    const char *slash = strrchr(path, '/');
+    latent_weights *w = latent_weights_open(path, e);
+    latent_model *m;
+    if (!w)
+        return NULL;
+    m = latent_model_from_weights(w, slash ? slash + 1 : path, p, e);
+    latent_weights_close(w);
+    return m;
+}
+
+latent_model *latent_model_retain(latent_model *m)
+{
+    if (m)
+        atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    return m;
+}
+
+void latent_model_release(latent_model *m)
+{
+    if (!m || atomic_fetch_sub(&m->refs, 1) > 1)
+        return;
+    if (m->net)
+        m->arch->free(m);
+    free(m->w_avg);
+    free(m);
+}
+
+int latent_model_write(const latent_model *m, const char *path, latent_error *e)
+{
+    return m->arch->write(m, path, e);
+}
+
+int latent_model_layer(const latent_model *m, const char *name, latent_error *e)
+{
+    char names[256] = "";
+    size_t used = 0;
+    for (int i = 0; i < m->n_layers; i++)
+        if (!strcmp(m->layers[i], name))
+            return i;
+    for (int i = 0; i < m->n_layers && used < sizeof(names); i++)
+        used += (size_t)snprintf(names + used, sizeof(names) - used, " %s", m->layers[i]);
+    return latent_fail(e, "no layer %s in %s; its layers are%s", name, m->label, names);
+}
+
+int latent_model_map(const latent_model *m, const float *z, const float *classes, float *w,
+                     latent_error *e)
+{
+    return m->arch->map(m, z, classes, w, e);
+}
+
+int latent_model_truncate(const latent_model *m, const float *w, float psi, int cutoff, float *ws,
+                          latent_error *e)
+{
+    int rows = cutoff < 0 ? 1 : m->num_ws;
+    if (psi != 1 && !m->w_avg)
+        return latent_fail(e, "%s knows no mean of w, so psi must be 1", m->label);
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < m->w_dim; i++) {
+            float v = w[i];
+            if (psi != 1 && (cutoff < 0 || r < cutoff))
+                v = m->w_avg[i] + psi * (v - m->w_avg[i]);
+            ws[(size_t)r * (size_t)m->w_dim + (size_t)i] = v;
+        }
+    return 0;
+}
+
+latent_node *latent_model_input(latent_model *m, const float *w, int rows, latent_error *e)
+{
+    return m->arch->input(m, w, rows, e);
+}
+
+latent_node *latent_model_forward(latent_model *m, int layer, latent_node *features,
+                                  const float *own, int rows, latent_noise noise, latent_error *e)
+{
+    return m->arch->layer(m, layer, features, own, rows, noise, e);
+}
+
+/* ---- features promises */
+
+static int features_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    (void)e;
+    *s = n->in[0]->shape;
+    return 0;
+}
+
+static void features_retain(void *params)
+{
+    latent_model_retain(((latent_features *)params)->model);
+}
+
+static void features_release(void *params)
+{
+    latent_model_release(((latent_features *)params)->model);
+}
+
+const latent_op latent_op_features = {
+    .name = "features",
+    .n_computed = 1,
+    .shape = features_shape,
+    .retain = features_retain,
+    .release = features_release,
+};
+
+latent_node *latent_features_make(latent_model *m, int layer, latent_node *x, latent_node *drawn,
+                                  latent_node *const *styles, int n_styles, latent_error *e)
+{
+    latent_features p;
+    latent_node *n, **in = malloc(((size_t)n_styles + 2) * sizeof(*in));
+    if (!in) {
+        latent_fail(e, "no memory for one more promise");
+        return NULL;
+    }
+    memset(&p, 0, sizeof(p));
+    p.model = m;
+    p.layer = layer;
+    in[0] = x;
+    in[1] = drawn;
+    memcpy(in + 2, styles, (size_t)n_styles * sizeof(*in));
+    n = latent_node_make(&latent_op_features, in, n_styles + 2, &p, sizeof(p), NULL, e);
+    free(in);
+    return n;
+}
+
+const latent_features *latent_features_of(const latent_node *n)
+{
+    return n && n->op == &latent_op_features ? n->params : NULL;
+}
+
+latent_node *latent_features_rgb(const latent_node *n, latent_error *e)
+{
+    const latent_features *f = latent_features_of(n);
+    if (!f) {
+        latent_fail(e, "a picture came where features were expected");
+        return NULL;
+    }
+    if (!n->in[1]) {
+        const char *last = f->model->layers[f->model->n_layers - 1];
+        latent_fail(e,
+                    f->layer < 0 ? "nothing is drawn yet: put a layer between (the first is %s)"
+                                 : "this network draws only after its last layer, %s "
+                                   "([latent.tap] shows the others)",
+                    f->layer < 0 ? f->model->layers[0] : last);
+        return NULL;
+    }
+    return latent_node_retain(n->in[1]);
+}

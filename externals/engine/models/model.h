@@ -1,0 +1,106 @@
+/* model: a loaded network, whatever its architecture.  A new architecture is one file beside this
+   one and one line in the table of model.c.  Models are immutable and shared; promises made with
+   one keep it alive. */
+#ifndef LATENT_MODEL_H
+#define LATENT_MODEL_H
+#include "../graph.h"
+#include "../weights/weights.h"
+
+#pragma GCC visibility push(default)
+
+#define LATENT_MAX_LAYERS 64
+
+typedef struct latent_model latent_model;
+
+/* Told how far a load is, and asked whether it is still wanted. */
+typedef struct {
+    atomic_int *permille;     /* or NULL */
+    const atomic_int *cancel; /* or NULL */
+} latent_progress;
+
+/* How a generator's chain treats noise maps. */
+typedef enum { LATENT_NOISE_CONST, LATENT_NOISE_NONE, LATENT_NOISE_RANDOM } latent_noise_mode;
+typedef struct {
+    latent_noise_mode mode;
+    uint32_t seed;  /* of random noise: the same seed gives the same maps */
+    float strength; /* times the network's own; 1 as it was trained */
+} latent_noise;
+
+/* What an architecture file provides. */
+typedef struct latent_arch {
+    const char *name; /* "stylegan2" */
+    /* Does this file hold such a network?  prefix is written when it does ("G_ema."). */
+    int (*recognise)(const latent_weights *w, char *prefix, size_t room);
+    /* Reads it into m, which is cleared but for arch.  0, or -1 and a sentence. */
+    int (*build)(latent_model *m, latent_weights *w, const char *prefix, latent_progress p,
+                 latent_error *e);
+    void (*free)(latent_model *m); /* frees m->net, which may be half built */
+    /* Writes it as safetensors. */
+    int (*write)(const latent_model *m, const char *path, latent_error *e);
+    /* generators: */
+    int (*map)(const latent_model *m, const float *z, const float *classes, float *w,
+               latent_error *e);
+    latent_node *(*input)(latent_model *m, const float *w, int rows, latent_error *e);
+    latent_node *(*layer)(latent_model *m, int layer, latent_node *features, const float *own,
+                          int rows, latent_noise noise, latent_error *e);
+} latent_arch;
+
+struct latent_model {
+    atomic_int refs;
+    const latent_arch *arch;
+    char label[64]; /* for messages: the file's name without its folder */
+    int z_dim, w_dim, num_ws;
+    int classes;    /* 0: not conditional */
+    int resolution; /* of the whole picture */
+    int channels;   /* of the picture */
+    int n_layers;
+    char layers[LATENT_MAX_LAYERS][12]; /* their names, coarse to fine: "4", "8" ... */
+    float *w_avg;                       /* [w_dim], or NULL */
+    size_t weights_bytes;               /* as float32 */
+    void *net;                          /* the architecture's own */
+};
+
+/* Reads a model of any known kind.  NULL and a sentence.  Takes long: not on Pd's thread. */
+latent_model *latent_model_load(const char *path, latent_progress p, latent_error *e);
+latent_model *latent_model_from_weights(latent_weights *w, const char *label, latent_progress p,
+                                        latent_error *e);
+latent_model *latent_model_retain(latent_model *m);
+void latent_model_release(latent_model *m); /* m may be NULL; any thread */
+int latent_model_write(const latent_model *m, const char *path, latent_error *e);
+
+/* The number of a layer by its name, or -1 and a sentence that lists the names. */
+int latent_model_layer(const latent_model *m, const char *name, latent_error *e);
+
+/* z [z_dim] to w [w_dim], no truncation.  classes: weights [m->classes], or NULL for class 0.
+   Under a millisecond. */
+int latent_model_map(const latent_model *m, const float *z, const float *classes, float *w,
+                     latent_error *e);
+/* Truncation: w [w_dim] to ws, psi being the share of the way from the mean to w that is gone.
+   cutoff < 0: every row alike, ws [w_dim]; otherwise W+, ws [num_ws][w_dim], of which the first
+   cutoff rows are truncated. */
+int latent_model_truncate(const latent_model *m, const float *w, float psi, int cutoff, float *ws,
+                          latent_error *e);
+
+/* The chain.  w is [rows][w_dim], rows 1 or num_ws.  Each gives a features promise (see below)
+   with one holder, or NULL and a sentence.  layer's own (or NULL) is a w for that layer alone. */
+latent_node *latent_model_input(latent_model *m, const float *w, int rows, latent_error *e);
+latent_node *latent_model_forward(latent_model *m, int layer, latent_node *features,
+                                  const float *own, int rows, latent_noise noise, latent_error *e);
+
+/* A features promise stands for a layer's output and carries what the next layer and [latent.rgb]
+   need: in[0] the tensor, in[1] the picture drawn so far or NULL, in[2]... the styles, one a row.
+ */
+typedef struct {
+    latent_model *model;
+    int layer; /* the last one that worked; -1 after the input */
+} latent_features;
+extern const latent_op latent_op_features;
+latent_node *latent_features_make(latent_model *m, int layer, latent_node *x, latent_node *drawn,
+                                  latent_node *const *styles, int n_styles, latent_error *e);
+/* NULL when n is not a features promise. */
+const latent_features *latent_features_of(const latent_node *n);
+/* The picture drawn so far, with one more holder, or NULL and a sentence. */
+latent_node *latent_features_rgb(const latent_node *n, latent_error *e);
+
+#pragma GCC visibility pop
+#endif

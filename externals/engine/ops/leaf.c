@@ -1,0 +1,154 @@
+/* leaf: where values enter the graph: a model's parameters, pictures from outside, styles, and maps
+   of noise. */
+#include "../random.h"
+#include "ops.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- tensors: parameters and pictures */
+
+typedef struct {
+    latent_tensor *tensor;
+} tensor_params;
+
+static int tensor_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    const tensor_params *p = n->params;
+    (void)e;
+    *s = p->tensor->shape;
+    return 0;
+}
+
+static latent_tensor *tensor_leaf(const latent_node *n)
+{
+    return latent_tensor_retain(((const tensor_params *)n->params)->tensor);
+}
+
+static void tensor_retain(void *params)
+{
+    latent_tensor_retain(((tensor_params *)params)->tensor);
+}
+
+static void tensor_release(void *params)
+{
+    latent_tensor_release(((tensor_params *)params)->tensor);
+}
+
+static const latent_op op_parameter = {
+    .name = "parameter",
+    .shape = tensor_shape,
+    .leaf = tensor_leaf,
+    .retain = tensor_retain,
+    .release = tensor_release,
+};
+
+static const latent_op op_picture = {
+    .name = "picture",
+    .shape = tensor_shape,
+    .leaf = tensor_leaf,
+    .retain = tensor_retain,
+    .release = tensor_release,
+};
+
+latent_node *latent_op_parameter(latent_tensor *t, latent_error *e)
+{
+    tensor_params p = {t};
+    return latent_node_make(&op_parameter, NULL, 0, &p, sizeof(p), NULL, e);
+}
+
+latent_node *latent_op_picture(latent_tensor *t, latent_error *e)
+{
+    tensor_params p = {t};
+    return latent_node_make(&op_picture, NULL, 0, &p, sizeof(p), NULL, e);
+}
+
+/* ---- styles: the numbers themselves are the parameters, so equal styles are one promise */
+
+typedef struct {
+    int row, count;
+    float w[];
+} style_params;
+
+static int style_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    const style_params *p = n->params;
+    (void)e;
+    *s = (latent_shape){1, 1, 1, p->count};
+    return 0;
+}
+
+static latent_tensor *style_leaf(const latent_node *n)
+{
+    const style_params *p = n->params;
+    latent_tensor *t = latent_tensor_new(n->shape, NULL);
+    if (t)
+        memcpy(t->data, p->w, (size_t)p->count * sizeof(float));
+    return t;
+}
+
+static const latent_op op_style = {
+    .name = "style",
+    .shape = style_shape,
+    .leaf = style_leaf,
+};
+
+latent_node *latent_op_style(int row, const float *w, int count, latent_error *e)
+{
+    size_t bytes = sizeof(style_params) + (size_t)count * sizeof(float);
+    style_params *p = malloc(bytes);
+    latent_node *n = NULL;
+    if (!p) {
+        latent_fail(e, "no memory for a style of %d numbers", count);
+        return NULL;
+    }
+    p->row = row;
+    p->count = count;
+    memcpy(p->w, w, (size_t)count * sizeof(float));
+    n = latent_node_make(&op_style, NULL, 0, p, bytes, NULL, e);
+    free(p);
+    return n;
+}
+
+int latent_style_row(const latent_node *n)
+{
+    return n && n->op == &op_style ? ((const style_params *)n->params)->row : -1;
+}
+
+/* ---- noise */
+
+typedef struct {
+    int h, w;
+    uint32_t seed;
+} random_params;
+
+static int random_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    const random_params *p = n->params;
+    (void)e;
+    *s = (latent_shape){1, p->h, p->w, 1};
+    return 0;
+}
+
+static int random_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                          latent_error *e)
+{
+    latent_random r;
+    (void)in;
+    (void)e;
+    latent_random_seed(&r, ((const random_params *)n->params)->seed);
+    for (size_t i = 0; i < out->count; i++)
+        out->data[i] = (float)latent_random_gauss(&r);
+    return 0;
+}
+
+static const latent_op op_random = {
+    .name = "random",
+    .shape = random_shape,
+    .forward = random_forward,
+};
+
+latent_node *latent_op_random(int h, int w, uint32_t seed, latent_error *e)
+{
+    random_params p = {h, w, seed};
+    return latent_node_make(&op_random, NULL, 0, &p, sizeof(p), "noise", e);
+}

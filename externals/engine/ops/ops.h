@@ -1,0 +1,71 @@
+/* ops: the operations promises are made of, one file a family.  Each function here makes the node
+   (with one holder; NULL and a sentence when the inputs do not fit) and computes nothing. */
+#ifndef LATENT_OPS_H
+#define LATENT_OPS_H
+#include "../graph.h"
+
+#pragma GCC visibility push(default)
+
+/* leaf.c: where values enter */
+
+/* A tensor of a model (weights, biases, noise maps).  Holds it; equal only to itself. */
+latent_node *latent_op_parameter(latent_tensor *t, latent_error *e);
+/* A picture from outside, [1][h][w][c]. */
+latent_node *latent_op_picture(latent_tensor *t, latent_error *e);
+/* Row number row of a network's styles: count floats.  Gradients are asked for by row. */
+latent_node *latent_op_style(int row, const float *w, int count, latent_error *e);
+int latent_style_row(const latent_node *n); /* -1 when n is no style */
+/* A map of normally distributed numbers, [1][h][w][1], the same for the same seed. */
+latent_node *latent_op_random(int h, int w, uint32_t seed, latent_error *e);
+
+/* linear.c */
+
+/* y = weight_gain * W x + bias_gain * b; W [1][1][out][in], x and b [1][1][1][..]; b may be NULL.
+ */
+latent_node *latent_op_linear(latent_node *x, latent_node *w, latent_node *b, float weight_gain,
+                              float bias_gain, const char *stage, latent_error *e);
+
+/* conv.c */
+
+typedef struct {
+    int up;                   /* 1 or 2 */
+    int demodulate;           /* 0 or 1 */
+    float style_gain;         /* times the style (ToRGB: 1/sqrt(in)) */
+    float weight_gain;        /* times the weights */
+    float strength;           /* times the noise and its own strength */
+    float slope, gain, clamp; /* see kernels/conv.h */
+} latent_conv_settings;
+/* A modulated convolution and all that follows it in a layer (StyleGAN2, figure 2c).
+   x [1][h][w][in], s [1][1][1][in] or NULL, weight a parameter of shape [out][in][k][k] (as files
+   have it), bias [1][1][1][out] or NULL, noise [1][h'][w'][1] or NULL, noise_strength a single
+   number or NULL (1), add like the result or NULL. */
+latent_node *latent_op_conv(latent_node *x, latent_node *s, latent_node *weight, latent_node *bias,
+                            latent_node *noise, latent_node *noise_strength, latent_node *add,
+                            const latent_conv_settings *settings, const char *stage,
+                            latent_error *e);
+
+/* Prepares a weight for the kernels ahead of its first use, while its model loads.  up as in the
+   layer it belongs to. */
+int latent_op_conv_prepare(latent_node *weight, int up, latent_error *e);
+
+/* resample.c */
+
+/* Twice the size by the filter [1 3 3 1], as ToRGB's running sum is enlarged, plus add (or NULL).
+ */
+latent_node *latent_op_upsample(latent_node *x, latent_node *add, const char *stage,
+                                latent_error *e);
+
+/* look.c: pictures of features, for [latent.tap] */
+
+/* One channel as grey or three as red, green and blue; each set to mean 0 and 2.5 deviations = 1.
+ */
+latent_node *latent_op_channels(latent_node *x, const int *channels, int n, latent_error *e);
+/* The first n x n channels side by side, each normalised as above. */
+latent_node *latent_op_grid(latent_node *x, int n, latent_error *e);
+/* The three principal components of the pixels' channel vectors as red, green and blue. */
+latent_node *latent_op_pca(latent_node *x, latent_error *e);
+/* [1][1][1][2c]: the channels' means, then their (population) deviations. */
+latent_node *latent_op_statistics(latent_node *x, latent_error *e);
+
+#pragma GCC visibility pop
+#endif

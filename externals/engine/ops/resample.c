@@ -1,0 +1,75 @@
+/* resample: twice the size by the filter [1 3 3 1], the way the running sum of ToRGB grows from
+   block to block (StyleGAN2, figure 7b).  In one direction, y[2i] = (x[i-1] + 3 x[i]) / 4 and
+   y[2i+1] = (3 x[i] + x[i+1]) / 4, with zeros outside. */
+#include "../parallel.h"
+#include "ops.h"
+
+static int upsample_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    latent_shape x = n->in[0]->shape;
+    if (x.h > 1 << 20 || x.w > 1 << 20)
+        return latent_fail(e, "a picture of %d x %d cannot be enlarged further", x.w, x.h);
+    *s = (latent_shape){x.n, 2 * x.h, 2 * x.w, x.c};
+    if (n->in[1] && !latent_shape_equal(n->in[1]->shape, *s))
+        return latent_fail(e, "a picture of %d x %d to be added to one of %d x %d",
+                           n->in[1]->shape.w, n->in[1]->shape.h, s->w, s->h);
+    return 0;
+}
+
+static double upsample_cost(const latent_node *n)
+{
+    return 4.0 * (double)latent_shape_count(n->shape);
+}
+
+typedef struct {
+    latent_shape x;
+    const float *in, *add;
+    float *out;
+} upsample_job;
+
+static void upsample_row(void *context, int i, int slot)
+{
+    const upsample_job *j = context;
+    int h = j->x.h, w = j->x.w, c = j->x.c, row = i % (2 * h), near = row / 2;
+    int far = row & 1 ? near + 1 : near - 1; /* the nearer row counts 3/4, the farther 1/4 */
+    size_t line = (size_t)w * (size_t)c;
+    const float *base = j->in + (size_t)(i / (2 * h)) * (size_t)h * line;
+    const float *a = base + (size_t)near * line;
+    const float *b = far >= 0 && far < h ? base + (size_t)far * line : NULL;
+    float *y = j->out + (size_t)i * 2 * line;
+    const float *add = j->add ? j->add + (size_t)i * 2 * line : NULL;
+    (void)slot;
+    for (int col = 0; col < 2 * w; col++) {
+        int p = col / 2, q = col & 1 ? p + 1 : p - 1;
+        for (int k = 0; k < c; k++) {
+            float near_v = 3 * a[p * c + k] + (b ? b[p * c + k] : 0);
+            float far_v = q >= 0 && q < w ? 3 * a[q * c + k] + (b ? b[q * c + k] : 0) : 0;
+            y[col * c + k] = (3 * near_v + far_v) / 16 + (add ? add[col * c + k] : 0);
+        }
+    }
+}
+
+static int upsample_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                            latent_error *e)
+{
+    upsample_job j = {in[0]->shape, in[0]->data, in[1] ? in[1]->data : NULL, out->data};
+    (void)n;
+    (void)e;
+    latent_parallel(out->shape.n * out->shape.h, upsample_row, &j);
+    return 0;
+}
+
+static const latent_op op_upsample = {
+    .name = "upsample",
+    .n_computed = -1,
+    .shape = upsample_shape,
+    .cost = upsample_cost,
+    .forward = upsample_forward,
+};
+
+latent_node *latent_op_upsample(latent_node *x, latent_node *add, const char *stage,
+                                latent_error *e)
+{
+    latent_node *in[2] = {x, add};
+    return latent_node_make(&op_upsample, in, 2, NULL, 0, stage, e);
+}

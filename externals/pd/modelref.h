@@ -1,0 +1,40 @@
+/* modelref: a box's hold on a model: a file (searched beside the patch, then in Pd's path, loaded
+   once in the background and shared), a name given by [latent.model], or the built-in model. */
+#ifndef LATENT_MODELREF_H
+#define LATENT_MODELREF_H
+#include "engine/models/model.h"
+#include <m_pd.h>
+
+#pragma GCC visibility push(default)
+
+typedef struct _latent_modelref t_latent_modelref;
+
+/* word: a file's name, a model's name, or NULL (or the empty symbol) for the built-in model; call it
+   inside the object's new method.  ready (may be NULL) is called on Pd's thread whenever a model has
+   arrived or was replaced under that name: the moment to do what waited.  Offline the file is
+   loaded before this returns, and ready is not called from inside. */
+t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready)(void *x));
+void latent_modelref_free(t_latent_modelref *r);
+
+/* The model, held by the reference (retain it to keep it longer), or NULL.  complain: say why there
+   is none (still loading: said once, by post; failed or unknown: pd_error). */
+latent_model *latent_modelref_get(t_latent_modelref *r, int complain);
+/* 1 while a file is being read: a box may keep its newest input and serve it when ready comes. */
+int latent_modelref_loading(const t_latent_modelref *r);
+/* 1 when the box named no model of its own. */
+int latent_modelref_builtin(const t_latent_modelref *r);
+
+/* Does an argument name a model (a symbol that is no flag)? */
+int latent_modelref_is_word(const t_atom *a);
+
+/* For [latent.model]: give a loaded model a name (takes no holder away; NULL takes the name back).
+   Every box using that name is told. */
+void latent_model_name(t_symbol *name, latent_model *m);
+
+/* Where file lies, looking beside the patch and in Pd's path without touching the disk here: the
+   candidates, each a full path, malloc'd one after another, ended by an empty one; freed by free().
+   Open the first that exists, on a worker. */
+char *latent_find_paths(t_object *x, const char *file);
+
+#pragma GCC visibility pop
+#endif
