@@ -174,7 +174,6 @@ int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **va
     latent_node *root = meant(n);
     *value = NULL;
     pthread_mutex_lock(&turn);
-    latent_graph_bury();
     visit++;
     if (root->op->leaf || root->value) {
         if (root->value) {

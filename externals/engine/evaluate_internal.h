@@ -1,5 +1,5 @@
 /* evaluate_internal: what the graph does for the evaluator: the values that nodes keep, in order of
-   use, and the burial of dead nodes away from Pd's thread. */
+   use. */
 #ifndef LATENT_EVALUATE_INTERNAL_H
 #define LATENT_EVALUATE_INTERNAL_H
 #include "graph.h"
@@ -13,7 +13,5 @@ void latent_value_touch(latent_node *n);
 /* Drops the oldest values that no evaluation uses until at most bytes are kept; how many it was. */
 long latent_values_limit(size_t bytes);
 size_t latent_values_bytes(void);
-/* Frees dead nodes whose prepared weights are too large to be freed on Pd's thread. */
-void latent_graph_bury(void);
 
 #endif

@@ -14,7 +14,6 @@ static latent_node *by_hash[HASH_BUCKETS];
 static latent_node *by_id[ID_BUCKETS];
 static int last_id;
 static size_t living;
-static latent_node *graveyard; /* dead nodes with much to free, for a worker to bury */
 static latent_node *lru_oldest, *lru_newest;
 static size_t lru_bytes;
 
@@ -60,6 +59,11 @@ static void free_node(latent_node *n)
     free(n->params);
     free(n->in);
     free(n);
+}
+
+static void bury_node(latent_grave *g)
+{
+    free_node((latent_node *)((char *)g - offsetof(latent_node, grave)));
 }
 
 latent_node *latent_node_make(const latent_op *op, latent_node *const *in, int n_in,
@@ -183,34 +187,18 @@ void latent_node_release(latent_node *n)
                     m->in[i]->next_same_hash = todo;
                     todo = m->in[i];
                 }
-            if (m->prepared) {
-                m->next_same_hash = graveyard;
-                graveyard = m;
-            } else {
-                m->next_same_hash = dead;
-                dead = m;
-            }
+            m->next_same_hash = dead;
+            dead = m;
         }
     }
     pthread_mutex_unlock(&lock);
     while (dead) {
         latent_node *m = dead;
         dead = m->next_same_hash;
-        free_node(m);
-    }
-}
-
-void latent_graph_bury(void)
-{
-    latent_node *dead;
-    pthread_mutex_lock(&lock);
-    dead = graveyard;
-    graveyard = NULL;
-    pthread_mutex_unlock(&lock);
-    while (dead) {
-        latent_node *m = dead;
-        dead = m->next_same_hash;
-        free_node(m);
+        if (m->prepared)
+            latent_grave_add(&m->grave, bury_node);
+        else
+            free_node(m);
     }
 }
 

@@ -5,6 +5,7 @@
 #ifndef LATENT_GRAPH_H
 #define LATENT_GRAPH_H
 #include "error.h"
+#include "grave.h"
 #include "tensor.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -54,9 +55,9 @@ struct latent_node {
     latent_node *older, *newer;
     unsigned visit;
     int uses;
-    int prepared_tried;
     void *prepared; /* what an operation made of a parameter once, freed with the node */
     void (*prepared_free)(void *);
+    latent_grave grave;
 };
 
 /* The node for op(in...; params), with one more holder; params are copied.  stage may be NULL.

@@ -2,6 +2,7 @@
    A port stands in the queue at most once and goes to its end after each job, so an owner who sends
    a lot does not keep the others waiting. */
 #include "work.h"
+#include "grave.h"
 #include "parallel.h"
 #include "tensor.h"
 #include <stdlib.h>
@@ -122,15 +123,17 @@ static void unqueue(latent_port *p)
 void latent_job_run(latent_job *job)
 {
     job->failed = job->work(job) != 0;
+    latent_graves_bury();
     latent_tensor_trim(STORE_BYTES);
 }
 
-/* Sleeps until something may have come.  The evaluator looks up from time to time: what an idle
-   engine has stored of freed tensors (a deleted model's too) goes back to the system. */
+/* Sleeps until something may have come.  The evaluator and the loader look up from time to time:
+   what died meanwhile is buried, and what an idle engine has stored of freed tensors goes back to
+   the system. */
 static void sleep_locked(latent_worker w)
 {
     struct timespec t;
-    if (w != LATENT_EVALUATOR) {
+    if (w == LATENT_WRITER) {
         pthread_cond_wait(&workers[w].came, &workers[w].lock);
         return;
     }
@@ -139,7 +142,9 @@ static void sleep_locked(latent_worker w)
     if (!pthread_cond_timedwait(&workers[w].came, &workers[w].lock, &t))
         return;
     pthread_mutex_unlock(&workers[w].lock);
-    latent_tensor_trim(0);
+    latent_graves_bury();
+    if (w == LATENT_EVALUATOR)
+        latent_tensor_trim(0);
     pthread_mutex_lock(&workers[w].lock);
 }
 

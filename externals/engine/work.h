@@ -11,9 +11,9 @@
 /* A job is a struct that begins with this one.  It carries copies of all it needs. */
 typedef struct latent_job {
     struct latent_job *next;
-    atomic_int cancel;                   /* set when nobody wants the result any more */
-    atomic_int permille;                 /* progress, written by work, read by anyone */
-    int failed;                          /* work returned -1: error says why */
+    atomic_int cancel;   /* set when nobody wants the result any more */
+    atomic_int permille; /* progress, written by work, read by anyone */
+    int failed;          /* work returned -1: error says why */
     latent_error error;
     int (*work)(struct latent_job *);     /* on the worker: 0, or -1 and error */
     void (*discard)(struct latent_job *); /* frees the job, on any thread */
@@ -28,7 +28,8 @@ typedef enum {
 
 typedef struct latent_port latent_port;
 
-/* newest: a job that still waits is replaced when another comes; otherwise all are done in order. */
+/* newest: a job that still waits is replaced when another comes; otherwise all are done in order.
+ */
 latent_port *latent_port_new(latent_worker worker, int newest);
 /* Takes the job over.  Returns how many waiting jobs it replaced, or -1 when no thread can be had
    (the job is discarded). */

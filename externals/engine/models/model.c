@@ -2,9 +2,11 @@
 #include "model.h"
 #include "architectures.h"
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Every architecture that can be read, in the order in which they are tried. */
 static const latent_arch *const architectures[] = {
@@ -24,7 +26,7 @@ latent_model *latent_model_from_weights(latent_weights *w, const char *label, la
             latent_fail(e, "no memory for a model");
             return NULL;
         }
-        atomic_init(&m->refs, 1);
+        m->refs = 1;
         m->arch = arch;
         snprintf(m->label, sizeof(m->label), "%s", label);
         if (arch->build(m, w, prefix, p, e)) {
@@ -40,33 +42,97 @@ latent_model *latent_model_from_weights(latent_weights *w, const char *label, la
     return NULL;
 }
 
+/* ---- the cache: every living model that came from a file, so that none is loaded twice */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static latent_model *cached;
+
+static int identify(const char *path, uint64_t file[4])
+{
+    struct stat s;
+    if (stat(path, &s))
+        return -1;
+    file[0] = (uint64_t)s.st_dev;
+    file[1] = (uint64_t)s.st_ino;
+    file[2] = (uint64_t)s.st_size;
+    file[3] = (uint64_t)s.st_mtim.tv_sec * 1000000000u + (uint64_t)s.st_mtim.tv_nsec;
+    return 0;
+}
+
+static latent_model *find_cached(const uint64_t file[4])
+{
+    latent_model *m = cached;
+    while (m && memcmp(m->file, file, sizeof(m->file)))
+        m = m->next_cached;
+    if (m)
+        m->refs++;
+    return m;
+}
+
 latent_model *latent_model_load(const char *path, latent_progress p, latent_error *e)
 {
     const char *slash = strrchr(path, '/');
-    latent_weights *w = latent_weights_open(path, e);
-    latent_model *m;
-    if (!w)
-        return NULL;
+    latent_weights *w;
+    latent_model *m = NULL, *other = NULL;
+    uint64_t file[4];
+    int known = !identify(path, file);
+    pthread_mutex_lock(&lock);
+    if (known)
+        m = find_cached(file);
+    pthread_mutex_unlock(&lock);
+    if (m || !(w = latent_weights_open(path, e)))
+        return m;
     m = latent_model_from_weights(w, slash ? slash + 1 : path, p, e);
     latent_weights_close(w);
-    return m;
+    if (!m || !known)
+        return m;
+    pthread_mutex_lock(&lock);
+    if (!(other = find_cached(file))) { /* nobody loaded it meanwhile */
+        memcpy(m->file, file, sizeof(file));
+        m->next_cached = cached;
+        cached = m;
+    }
+    pthread_mutex_unlock(&lock);
+    if (!other)
+        return m;
+    latent_model_release(m);
+    return other;
 }
 
 latent_model *latent_model_retain(latent_model *m)
 {
-    if (m)
-        atomic_fetch_add_explicit(&m->refs, 1, memory_order_relaxed);
+    if (m) {
+        pthread_mutex_lock(&lock);
+        m->refs++;
+        pthread_mutex_unlock(&lock);
+    }
     return m;
 }
 
-void latent_model_release(latent_model *m)
+static void bury(latent_grave *g)
 {
-    if (!m || atomic_fetch_sub(&m->refs, 1) > 1)
-        return;
+    latent_model *m = (latent_model *)((char *)g - offsetof(latent_model, grave));
     if (m->net)
         m->arch->free(m);
     free(m->w_avg);
     free(m);
+}
+
+void latent_model_release(latent_model *m)
+{
+    int dead;
+    if (!m)
+        return;
+    pthread_mutex_lock(&lock);
+    if ((dead = --m->refs == 0))
+        for (latent_model **at = &cached; *at; at = &(*at)->next_cached)
+            if (*at == m) {
+                *at = m->next_cached;
+                break;
+            }
+    pthread_mutex_unlock(&lock);
+    if (dead)
+        latent_grave_add(&m->grave, bury);
 }
 
 int latent_model_write(const latent_model *m, const char *path, latent_error *e)

@@ -46,7 +46,10 @@ typedef struct latent_arch {
 } latent_arch;
 
 struct latent_model {
-    atomic_int refs;
+    int refs; /* guarded by the cache's lock */
+    latent_model *next_cached;
+    uint64_t file[4]; /* which file it came from: device, inode, size, time of change */
+    latent_grave grave;
     const latent_arch *arch;
     char label[64]; /* for messages: the file's name without its folder */
     int z_dim, w_dim, num_ws;
@@ -60,7 +63,8 @@ struct latent_model {
     void *net;                          /* the architecture's own */
 };
 
-/* Reads a model of any known kind.  NULL and a sentence.  Takes long: not on Pd's thread. */
+/* Reads a model of any known kind, or gives the one that lives already when the file is the same.
+   NULL and a sentence.  Takes long: not on Pd's thread. */
 latent_model *latent_model_load(const char *path, latent_progress p, latent_error *e);
 latent_model *latent_model_from_weights(latent_weights *w, const char *label, latent_progress p,
                                         latent_error *e);
