@@ -5,19 +5,28 @@
 #include "engine/models/model.h"
 #include <m_pd.h>
 
+#include <g_canvas.h>
+
 #pragma GCC visibility push(default)
 
 typedef struct _latent_modelref t_latent_modelref;
 
-/* word: a file's name, a model's name, or NULL (or the empty symbol) for the built-in model; call it
-   inside the object's new method.  ready (may be NULL) is called on Pd's thread whenever a model has
-   arrived or was replaced under that name: the moment to do what waited.  Offline the file is
+/* word: a file's name, a model's name, or NULL (or the empty symbol) for the built-in model; call
+   it inside the object's new method.  ready (may be NULL) is called on Pd's thread whenever a model
+   has arrived or was replaced under that name: the moment to do what waited.  Offline the file is
    loaded before this returns, and ready is not called from inside. */
 t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready)(void *x));
+/* The same outside the new method; canvas is what canvas_getcurrent() gave inside it. */
+t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbol *word,
+                                          void (*ready)(void *x));
 void latent_modelref_free(t_latent_modelref *r);
+/* More news, for [latent.model]: a load that failed (what is wrong has been said, as the box's own
+   error), and how far one is, in thousandths. */
+void latent_modelref_watch(t_latent_modelref *r, void (*failed)(void *x),
+                           void (*progress)(void *x, int permille));
 
 /* The model, held by the reference (retain it to keep it longer), or NULL.  complain: say why there
-   is none (still loading: said once, by post; failed or unknown: pd_error). */
+   is none (still loading: said once, in the Pd window; failed or unknown: pd_error). */
 latent_model *latent_modelref_get(t_latent_modelref *r, int complain);
 /* 1 while a file is being read: a box may keep its newest input and serve it when ready comes. */
 int latent_modelref_loading(const t_latent_modelref *r);
@@ -31,10 +40,11 @@ int latent_modelref_is_word(const t_atom *a);
    Every box using that name is told. */
 void latent_model_name(t_symbol *name, latent_model *m);
 
-/* Where file lies, looking beside the patch and in Pd's path without touching the disk here: the
-   candidates, each a full path, malloc'd one after another, ended by an empty one; freed by free().
-   Open the first that exists, on a worker. */
-char *latent_find_paths(t_object *x, const char *file);
+/* Where file lies (canvas: canvas_getcurrent() of the new method, kept), looking beside the patch
+   and in Pd's path without touching the disk here: the candidates, each a full path, malloc'd one
+   after another, ended by an empty one; freed by free(). Open the first that exists, on a worker.
+ */
+char *latent_find_paths(t_object *x, t_canvas *canvas, const char *file);
 
 #pragma GCC visibility pop
 #endif

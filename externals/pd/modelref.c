@@ -1,0 +1,400 @@
+/* modelref: see modelref.h.  All references to one file or one name share a slot; the slot loads
+   the file on the loader's thread and tells its references.  Everything here is Pd's thread's. */
+#include "modelref.h"
+#include "box.h"
+#include "mail.h"
+#include <dlfcn.h>
+#include <g_canvas.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BUILTIN "default.safetensors"
+
+typedef enum { UNKNOWN, LOADING, READY, FAILED } t_state;
+
+typedef struct _slot {
+    struct _slot *next;
+    t_symbol *word; /* what was written in the box */
+    char *paths;    /* where a file may lie; NULL for a name */
+    size_t paths_size;
+    t_state state;
+    latent_model *model; /* held */
+    char *reason;        /* why loading failed */
+    t_latent_mail *mail;
+    t_latent_modelref *users;
+    int busy; /* telling its users: not to be freed */
+} t_slot;
+
+struct _latent_modelref {
+    t_latent_modelref *next;
+    t_object *owner;
+    t_slot *slot;
+    int builtin, told, waited;
+    void (*ready)(void *x);
+    void (*failed)(void *x);
+    void (*progress)(void *x, int permille);
+};
+
+typedef struct {
+    latent_job job;
+    latent_model *model;
+    char *paths;
+} t_load;
+
+static t_slot *slots;
+
+/* ---- where files lie */
+
+typedef struct {
+    char *text;
+    size_t size, room;
+    const char *file;
+} t_paths;
+
+static int add_path(const char *dir, void *data)
+{
+    t_paths *p = data;
+    char full[MAXPDSTRING];
+    int n = snprintf(full, sizeof(full), "%s%s%s", dir, *dir ? "/" : "", p->file);
+    char *text;
+    if (n <= 0 || n >= (int)sizeof(full))
+        return 1;
+    if (!(text = realloc(p->text, p->size + (size_t)n + 2)))
+        return 0;
+    p->text = text;
+    memcpy(p->text + p->size, full, (size_t)n + 1);
+    p->size += (size_t)n + 1;
+    p->text[p->size] = 0;
+    return 1;
+}
+
+static char *find_paths(t_canvas *canvas, const char *file, size_t *size)
+{
+    t_paths p = {NULL, 0, 0, file};
+    if (sys_isabsolutepath(file))
+        add_path("", &p);
+    else {
+        if (canvas)
+            add_path(canvas_getdir(canvas)->s_name, &p);
+        canvas_path_iterate(canvas, add_path, &p);
+    }
+    *size = p.size;
+    return p.text;
+}
+
+char *latent_find_paths(t_object *x, t_canvas *canvas, const char *file)
+{
+    size_t size;
+    char *paths = find_paths(canvas, file, &size);
+    if (!paths)
+        latent_complain(x, "no memory to look for %s", file);
+    return paths;
+}
+
+/* The built-in model lies beside this library. */
+static char *builtin_path(size_t *size)
+{
+    Dl_info info;
+    t_paths p = {NULL, 0, 0, BUILTIN};
+    char dir[MAXPDSTRING];
+    char *slash;
+    if (dladdr((void *)(size_t)builtin_path, &info) && info.dli_fname) {
+        snprintf(dir, sizeof(dir), "%s", info.dli_fname);
+        if ((slash = strrchr(dir, '/')))
+            *slash = 0;
+        else
+            snprintf(dir, sizeof(dir), ".");
+        add_path(dir, &p);
+    }
+    *size = p.size;
+    return p.text;
+}
+
+/* ---- loading */
+
+static int load_work(latent_job *job)
+{
+    t_load *l = (t_load *)job;
+    latent_progress progress = {&job->permille, &job->cancel};
+    for (char *path = l->paths; *path; path += strlen(path) + 1)
+        if (!access(path, F_OK)) {
+            l->model = latent_model_load(path, progress, &job->error);
+            return l->model ? 0 : -1;
+        }
+    return latent_fail(&job->error,
+                       "no such file; it was looked for beside the patch and in Pd's "
+                       "path (first as %s)",
+                       l->paths);
+}
+
+static void load_discard(latent_job *job)
+{
+    t_load *l = (t_load *)job;
+    latent_model_release(l->model);
+    free(l->paths);
+    free(l);
+}
+
+static void free_slot(t_slot *s)
+{
+    t_slot **at = &slots;
+    while (*at && *at != s)
+        at = &(*at)->next;
+    if (*at)
+        *at = s->next;
+    latent_mail_free(s->mail);
+    latent_model_release(s->model);
+    free(s->reason);
+    free(s->paths);
+    free(s);
+}
+
+static int slot_unused(const t_slot *s)
+{
+    return !s->users && !s->busy && (s->paths || !s->model);
+}
+
+/* Calls what(user) for every user; they may delete themselves and each other meanwhile. */
+static void tell(t_slot *s, void (*what)(t_latent_modelref *r, int value), int value)
+{
+    t_latent_modelref *r;
+    s->busy++;
+    for (r = s->users; r; r = r->next)
+        r->told = 0;
+    for (r = s->users; r;) {
+        if (r->told)
+            r = r->next;
+        else {
+            r->told = 1;
+            what(r, value);
+            r = s->users; /* from the start: the list may have changed */
+        }
+    }
+    s->busy--;
+    if (slot_unused(s))
+        free_slot(s);
+}
+
+static void tell_ready(t_latent_modelref *r, int value)
+{
+    (void)value;
+    if (r->ready)
+        r->ready(r->owner);
+}
+
+static void tell_progress(t_latent_modelref *r, int permille)
+{
+    if (r->progress)
+        r->progress(r->owner, permille);
+}
+
+static void complain_failed(t_latent_modelref *r)
+{
+    latent_complain(r->owner, "can't load %s: %s",
+                    r->builtin ? "the built-in model" : r->slot->word->s_name,
+                    r->slot->reason ? r->slot->reason : "no memory");
+}
+
+static void tell_failed(t_latent_modelref *r, int value)
+{
+    (void)value;
+    complain_failed(r);
+    if (r->failed)
+        r->failed(r->owner);
+}
+
+static void slot_progress(void *owner, int permille)
+{
+    tell(owner, tell_progress, permille);
+}
+
+static void slot_done(void *owner, latent_job *job)
+{
+    t_slot *s = owner;
+    t_load *l = (t_load *)job;
+    if (job->failed) {
+        s->state = FAILED;
+        free(s->reason);
+        s->reason = strdup(job->error.text);
+        tell(s, tell_failed, 0);
+        return;
+    }
+    latent_model_release(s->model);
+    s->model = l->model;
+    l->model = NULL;
+    s->state = READY;
+    tell(s, tell_ready, 0);
+}
+
+static void slot_load(t_slot *s)
+{
+    t_load *l = calloc(1, sizeof(*l));
+    s->state = FAILED;
+    if (!l || !s->paths || !(l->paths = malloc(s->paths_size + 1)) ||
+        (!s->mail && !(s->mail = latent_mail_new(s, LATENT_LOADER, 0, slot_done)))) {
+        if (l)
+            free(l->paths);
+        free(l);
+        return;
+    }
+    memcpy(l->paths, s->paths, s->paths_size + 1);
+    l->job.work = load_work;
+    l->job.discard = load_discard;
+    s->state = LOADING;
+    latent_mail_watch(s->mail, slot_progress);
+    if (latent_mail_send(s->mail, &l->job) < 0)
+        s->state = FAILED;
+}
+
+/* ---- references */
+
+static t_slot *find_slot(t_symbol *word, const char *paths, size_t size)
+{
+    for (t_slot *s = slots; s; s = s->next)
+        if (paths ? s->paths && s->paths_size == size && !memcmp(s->paths, paths, size)
+                  : !s->paths && s->word == word)
+            return s;
+    return NULL;
+}
+
+static t_slot *make_slot(t_symbol *word, char *paths, size_t size)
+{
+    t_slot *s = calloc(1, sizeof(*s));
+    if (!s)
+        return NULL;
+    s->word = word;
+    s->paths = paths;
+    s->paths_size = size;
+    s->next = slots;
+    slots = s;
+    return s;
+}
+
+static int looks_like_file(const char *word)
+{
+    return strchr(word, '.') || strchr(word, '/');
+}
+
+t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready)(void *x))
+{
+    return latent_modelref_new_at(x, canvas_getcurrent(), word, ready);
+}
+
+t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbol *word,
+                                          void (*ready)(void *x))
+{
+    t_latent_modelref *r = calloc(1, sizeof(*r));
+    int builtin = !word || !*word->s_name;
+    t_slot *s = builtin ? NULL : find_slot(word, NULL, 0);
+    if (!r)
+        return NULL;
+    if (!s && (builtin || looks_like_file(word->s_name))) {
+        size_t size;
+        char *paths = builtin ? builtin_path(&size) : find_paths(canvas, word->s_name, &size);
+        if (paths && (s = find_slot(word, paths, size)))
+            free(paths);
+        else if (!paths || !(s = make_slot(builtin ? gensym(BUILTIN) : word, paths, size)))
+            free(paths);
+    } else if (!s)
+        s = make_slot(word, NULL, 0);
+    if (!s) {
+        free(r);
+        latent_complain(x, "no memory for a model");
+        return NULL;
+    }
+    r->owner = x;
+    r->slot = s;
+    r->builtin = builtin;
+    if (s->paths && (s->state == UNKNOWN || s->state == FAILED)) {
+        s->busy++; /* offline it is loaded here and now, and has no users yet */
+        slot_load(s);
+        s->busy--;
+        if (s->state == FAILED)
+            complain_failed(r);
+    }
+    r->ready = ready;
+    r->next = s->users;
+    s->users = r;
+    return r;
+}
+
+void latent_modelref_watch(t_latent_modelref *r, void (*failed)(void *x),
+                           void (*progress)(void *x, int permille))
+{
+    r->failed = failed;
+    r->progress = progress;
+}
+
+void latent_modelref_free(t_latent_modelref *r)
+{
+    t_latent_modelref **at;
+    if (!r)
+        return;
+    for (at = &r->slot->users; *at && *at != r;)
+        at = &(*at)->next;
+    if (*at)
+        *at = r->next;
+    if (slot_unused(r->slot))
+        free_slot(r->slot);
+    free(r);
+}
+
+latent_model *latent_modelref_get(t_latent_modelref *r, int complain)
+{
+    t_slot *s;
+    if (!r)
+        return NULL;
+    s = r->slot;
+    if (s->state == LOADING && latent_offline()) { /* offline nothing waits */
+        latent_mail_cancel(s->mail);
+        slot_load(s);
+    }
+    if (s->model || !complain)
+        return s->model;
+    if (s->state == LOADING) {
+        if (!r->waited)
+            post("%s: waits while %s is being loaded", class_getname(pd_class(&r->owner->ob_pd)),
+                 s->word->s_name);
+        r->waited = 1;
+    } else if (s->state == FAILED)
+        complain_failed(r);
+    else
+        latent_complain(
+            r->owner,
+            "no model is called %s; name one by [latent.model <file> -name %s], or give "
+            "the name of a file",
+            s->word->s_name, s->word->s_name);
+    return NULL;
+}
+
+int latent_modelref_loading(const t_latent_modelref *r)
+{
+    return r && !r->slot->model && r->slot->state == LOADING;
+}
+
+int latent_modelref_builtin(const t_latent_modelref *r)
+{
+    return r->builtin;
+}
+
+int latent_modelref_is_word(const t_atom *a)
+{
+    return a->a_type == A_SYMBOL && a->a_w.w_symbol->s_name[0] != '-';
+}
+
+void latent_model_name(t_symbol *name, latent_model *m)
+{
+    t_slot *s = find_slot(name, NULL, 0);
+    if (!s && (!m || !(s = make_slot(name, NULL, 0))))
+        return;
+    latent_model_retain(m);
+    latent_model_release(s->model);
+    s->model = m;
+    s->state = m ? READY : UNKNOWN;
+    if (m)
+        tell(s, tell_ready, 0);
+    else if (slot_unused(s))
+        free_slot(s);
+}
