@@ -152,7 +152,7 @@ static int set_param(t_object *x, const t_latent_param *p, int argc, const t_ato
     return set_number(x, p, argv->a_w.w_float, field);
 }
 
-static void param_message(t_object *x, t_symbol *s, int argc, t_atom *argv)
+void latent_params_message(t_object *x, t_symbol *s, int argc, t_atom *argv)
 {
     const class_params *c = all_params;
     const t_latent_param *p;
@@ -172,7 +172,8 @@ void latent_params_setup(t_class *c, const t_latent_param *params)
     *entry = (class_params){c, params, all_params};
     all_params = entry;
     for (; params->name; params++)
-        class_addmethod(c, (t_method)param_message, gensym(params->name), A_GIMME, 0);
+        if (!zgetfn(&c, gensym(params->name)))
+            class_addmethod(c, (t_method)latent_params_message, gensym(params->name), A_GIMME, 0);
 }
 
 static int is_flag(const t_atom *a)
@@ -209,6 +210,16 @@ int latent_params_flags(t_object *x, const t_latent_param *params, int argc, t_a
         i += values;
     }
     return kept;
+}
+
+void latent_params_rest(t_object *x, int wanted, int argc, const t_atom *argv)
+{
+    char word[80];
+    if (argc <= wanted)
+        return;
+    atom_string((t_atom *)argv + wanted, word, sizeof(word));
+    latent_complain(x, "%d arguments came, from %s on they are left out: see the help patch", argc,
+                    word);
 }
 
 void latent_params_info(t_object *x, const t_latent_param *params, t_outlet *info)

@@ -19,17 +19,21 @@ typedef enum {
 typedef struct {
     const char *name;
     t_latent_kind kind;
-    size_t offset;       /* of the field: offsetof(t_box, x_field) */
-    double low, high;    /* limits of numbers; both 0: none */
-    const char *choices; /* "const none random"; a number chooses as well */
+    size_t offset;            /* of the field: offsetof(t_box, x_field) */
+    double low, high;         /* limits of numbers; both 0: none */
+    const char *choices;      /* "const none random"; a number chooses as well */
     void (*changed)(void *x); /* called after a message changed the field; may be NULL */
 } t_latent_param;
 
-/* Gives the class a message for every row; params ends with a row whose name is NULL. */
+/* Gives the class a message for every row; params ends with a row whose name is NULL.  A message
+   that the class has already is left alone: it may end in latent_params_message(). */
 void latent_params_setup(t_class *c, const t_latent_param *params);
+void latent_params_message(t_object *x, t_symbol *s, int argc, t_atom *argv);
 /* Takes the flags out of the creation arguments, which are moved together; a wrong one is named by
    pd_error and left out.  Returns how many arguments remain. */
 int latent_params_flags(t_object *x, const t_latent_param *params, int argc, t_atom *argv);
+/* Complains when more than wanted arguments remain. */
+void latent_params_rest(t_object *x, int wanted, int argc, const t_atom *argv);
 /* Sends "info <name> <value>" for every row. */
 void latent_params_info(t_object *x, const t_latent_param *params, t_outlet *info);
 

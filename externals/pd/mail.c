@@ -112,7 +112,7 @@ static void wait_for_earlier(t_latent_mail *m)
 
 int latent_mail_send(t_latent_mail *m, latent_job *job)
 {
-    int replaced = 0;
+    int replaced = 0, idle = !latent_port_busy(m->port);
     if (latent_offline()) {
         m->refs++;
         wait_for_earlier(m);
@@ -120,8 +120,8 @@ int latent_mail_send(t_latent_mail *m, latent_job *job)
             latent_job_run(job);
         deliver(m, job);
         let_go(m);
-    } else if ((replaced = latent_port_post(m->port, job)) >= 0)
-        clock_delay(m->clock, POLL_MS);
+    } else if ((replaced = latent_port_post(m->port, job)) >= 0 && idle)
+        clock_delay(m->clock, POLL_MS); /* only then: many sends must not put it off for ever */
     return replaced;
 }
 

@@ -152,6 +152,18 @@ int latent_model_layer(const latent_model *m, const char *name, latent_error *e)
     return latent_fail(e, "no layer %s in %s; its layers are%s", name, m->label, names);
 }
 
+int latent_model_rows(const latent_model *m, int n, latent_error *e)
+{
+    if (n == m->w_dim)
+        return 1;
+    if (n == m->num_ws * m->w_dim)
+        return m->num_ws;
+    return latent_fail(e,
+                       "a list of %d numbers came; %s takes w (%d numbers) or W+ (%d x %d = %d "
+                       "numbers)",
+                       n, m->label, m->w_dim, m->num_ws, m->w_dim, m->num_ws * m->w_dim);
+}
+
 int latent_model_map(const latent_model *m, const float *z, const float *classes, float *w,
                      latent_error *e)
 {

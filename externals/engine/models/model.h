@@ -75,6 +75,9 @@ int latent_model_write(const latent_model *m, const char *path, latent_error *e)
 /* The number of a layer by its name, or -1 and a sentence that lists the names. */
 int latent_model_layer(const latent_model *m, const char *name, latent_error *e);
 
+/* Is a list of n numbers a w (1 row) or a W+ (num_ws rows)?  -1 and a sentence when neither. */
+int latent_model_rows(const latent_model *m, int n, latent_error *e);
+
 /* z [z_dim] to w [w_dim], no truncation.  classes: weights [m->classes], or NULL for class 0.
    Under a millisecond. */
 int latent_model_map(const latent_model *m, const float *z, const float *classes, float *w,

@@ -1,0 +1,137 @@
+/* [latent.layer model layer]: one synthesis block of a network, named by its size: [latent.layer 8].
+
+   features        from [latent.input] or the layer before
+   bang            the same again
+   right inlet     list: w or W+ for this layer alone (its own rows are taken)
+                   clear: the w that rides along with the features again
+   noise const, noise none, noise random      (const until told)
+   seed n          of random noise
+   strength f      how much of the noise, 1 as the network was trained
+   outlet          features
+
+   Settings are flags too (-noise none) and hold from the next features on.  Without a model's name the
+   layer is one of the network that the features come from. */
+#include "pd/box.h"
+#include "pd/modelref.h"
+#include "pd/noise.h"
+#include <stddef.h>
+
+static t_class *latent_layer_class;
+
+typedef struct {
+    t_object x_obj;
+    t_latent_modelref *x_model; /* NULL: the features' own */
+    t_symbol *x_layer;
+    t_latent_noise x_noise;
+    t_latent_list x_own; /* empty: what rides along */
+    latent_node *x_in, *x_last;
+    int x_waits;
+    struct _latent_inlet *x_right;
+    t_outlet *x_out;
+} t_latent_layer;
+
+static const t_latent_param latent_layer_params[] = {LATENT_NOISE_PARAMS(t_latent_layer, x_noise),
+                                                     {NULL, 0, 0, 0, 0, NULL, NULL}};
+
+static void latent_layer_bang(t_latent_layer *x)
+{
+    latent_error e;
+    latent_model *m;
+    latent_node *n, *before = x->x_last;
+    int layer, rows = 1;
+    if (!x->x_in)
+        return;
+    m = x->x_model ? latent_modelref_get(x->x_model, 1) : latent_features_of(x->x_in)->model;
+    x->x_waits = !m && latent_modelref_loading(x->x_model);
+    if (!m)
+        return;
+    if ((layer = latent_model_layer(m, x->x_layer->s_name, &e)) < 0 ||
+        (x->x_own.n && (rows = latent_model_rows(m, x->x_own.n, &e)) < 0) ||
+        !(n = latent_model_forward(m, layer, x->x_in, x->x_own.n ? x->x_own.v : NULL, rows,
+                                   latent_noise_of(&x->x_noise), &e))) {
+        latent_complain(&x->x_obj, "%s", e.text);
+        return;
+    }
+    x->x_last = n;
+    latent_node_release(before);
+    latent_promise_send(x->x_out, n);
+}
+
+static void latent_layer_features(t_latent_layer *x, t_symbol *s, int argc, t_atom *argv)
+{
+    latent_node *n = latent_promise_get(&x->x_obj, s, argc, argv);
+    if (!n)
+        return;
+    latent_node_release(x->x_in);
+    x->x_in = n;
+    latent_layer_bang(x);
+}
+
+static void latent_layer_right(void *z, t_symbol *s, int argc, t_atom *argv)
+{
+    t_latent_layer *x = z;
+    if (s == gensym("clear"))
+        x->x_own.n = 0;
+    else if (s == &s_list || s == &s_float)
+        latent_list_set(&x->x_obj, &x->x_own, argc, argv);
+    else
+        latent_complain(&x->x_obj, "the right inlet takes a list (w for this layer alone) or clear, "
+                                   "not %s",
+                        s->s_name);
+}
+
+static void latent_layer_clear(t_latent_layer *x)
+{
+    x->x_own.n = 0;
+}
+
+static void latent_layer_ready(void *z)
+{
+    t_latent_layer *x = z;
+    if (x->x_waits)
+        latent_layer_bang(x);
+}
+
+static void *latent_layer_new(t_symbol *s, int argc, t_atom *argv)
+{
+    t_latent_layer *x = (t_latent_layer *)pd_new(latent_layer_class);
+    char name[MAXPDSTRING];
+    (void)s;
+    latent_noise_init(&x->x_noise);
+    argc = latent_params_flags(&x->x_obj, latent_layer_params, argc, argv);
+    x->x_right = latent_inlet_new(&x->x_obj, latent_layer_right);
+    x->x_out = outlet_new(&x->x_obj, 0);
+    if (argc > 1 && latent_modelref_is_word(argv)) {
+        x->x_model = latent_modelref_new(&x->x_obj, argv[0].a_w.w_symbol, latent_layer_ready);
+        argc--;
+        argv++;
+    }
+    if (argc)
+        atom_string(argv, name, sizeof(name));
+    x->x_layer = argc ? gensym(name) : gensym("4");
+    if (!argc)
+        latent_complain(&x->x_obj, "which layer? Its size is the argument, as in [latent.layer 8]; "
+                                   "this one is 4 now");
+    return x;
+}
+
+static void latent_layer_free(t_latent_layer *x)
+{
+    latent_modelref_free(x->x_model);
+    latent_inlet_free(x->x_right);
+    latent_node_release(x->x_in);
+    latent_node_release(x->x_last);
+    latent_list_free(&x->x_own);
+}
+
+void setup_latent0x2elayer(void)
+{
+    latent_layer_class =
+        class_new(gensym("latent.layer"), (t_newmethod)latent_layer_new,
+                  (t_method)latent_layer_free, sizeof(t_latent_layer), CLASS_DEFAULT, A_GIMME, 0);
+    class_addbang(latent_layer_class, latent_layer_bang);
+    class_addmethod(latent_layer_class, (t_method)latent_layer_features, gensym("features"),
+                    A_GIMME, 0);
+    class_addmethod(latent_layer_class, (t_method)latent_layer_clear, gensym("clear"), 0);
+    latent_params_setup(latent_layer_class, latent_layer_params);
+}
