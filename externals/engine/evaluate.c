@@ -12,6 +12,7 @@
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* one evaluation at a time */
 static unsigned visit;                                   /* guarded by turn */
 static atomic_size_t budget = (size_t)512 << 20;
+static atomic_int forget;
 
 static pthread_mutex_t stats_lock = PTHREAD_MUTEX_INITIALIZER;
 static latent_stage stages[MAX_STAGES];
@@ -165,6 +166,12 @@ static int compute(latent_node *n, latent_error *e)
     return 0;
 }
 
+static void forget_if_told(void)
+{
+    if (atomic_exchange(&forget, 0))
+        latent_values_limit(0);
+}
+
 int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **value,
                     latent_error *e)
 {
@@ -174,6 +181,7 @@ int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **va
     latent_node *root = meant(n);
     *value = NULL;
     pthread_mutex_lock(&turn);
+    forget_if_told();
     visit++;
     if (root->op->leaf || root->value) {
         if (root->value) {
@@ -252,11 +260,13 @@ size_t latent_cache(void)
     return atomic_load(&budget);
 }
 
-void latent_cache_clear(void)
+void latent_cache_forget(void)
 {
-    pthread_mutex_lock(&turn);
-    latent_values_limit(0);
-    pthread_mutex_unlock(&turn);
+    atomic_store(&forget, 1);
+    if (!pthread_mutex_trylock(&turn)) {
+        forget_if_told();
+        pthread_mutex_unlock(&turn);
+    }
 }
 
 void latent_stats_get(latent_stats *stats, latent_stage *into, int room)

@@ -31,8 +31,8 @@ latent_request *latent_request_new(latent_node *node,
 /* The budget for cached values, in bytes (default 512 MB). */
 void latent_cache_set(size_t bytes);
 size_t latent_cache(void);
-/* Forgets every cached value. */
-void latent_cache_clear(void);
+/* Every cached value is forgotten before the next evaluation (or by now, when none runs). */
+void latent_cache_forget(void);
 
 typedef struct {
     char stage[24];

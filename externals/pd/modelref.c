@@ -24,7 +24,8 @@ typedef struct _slot {
     char *reason;        /* why loading failed */
     t_latent_mail *mail;
     t_latent_modelref *users;
-    int busy; /* telling its users: not to be freed */
+    int named; /* a [latent.model] has given it this name */
+    int busy;  /* telling its users: not to be freed */
 } t_slot;
 
 struct _latent_modelref {
@@ -153,7 +154,7 @@ static void free_slot(t_slot *s)
 
 static int slot_unused(const t_slot *s)
 {
-    return !s->users && !s->busy && (s->paths || !s->model);
+    return !s->users && !s->busy && !s->named;
 }
 
 /* Calls what(user) for every user; they may delete themselves and each other meanwhile. */
@@ -389,12 +390,13 @@ void latent_model_name(t_symbol *name, latent_model *m)
     t_slot *s = find_slot(name, NULL, 0);
     if (!s && (!m || !(s = make_slot(name, NULL, 0))))
         return;
-    latent_model_retain(m);
-    latent_model_release(s->model);
-    s->model = m;
-    s->state = m ? READY : UNKNOWN;
-    if (m)
+    s->named = m != NULL;
+    if (m) {
+        latent_model_retain(m);
+        latent_model_release(s->model);
+        s->model = m;
+        s->state = READY;
         tell(s, tell_ready, 0);
-    else if (slot_unused(s))
+    } else if (slot_unused(s))
         free_slot(s);
 }

@@ -36,8 +36,8 @@ int latent_modelref_builtin(const t_latent_modelref *r);
 /* Does an argument name a model (a symbol that is no flag)? */
 int latent_modelref_is_word(const t_atom *a);
 
-/* For [latent.model]: give a loaded model a name (takes no holder away; NULL takes the name back).
-   Every box using that name is told. */
+/* For [latent.model]: give a loaded model a name (takes no holder away).  Every box using that name
+   is told.  NULL takes the name back; boxes that use it keep what they have. */
 void latent_model_name(t_symbol *name, latent_model *m);
 
 /* Where file lies (canvas: canvas_getcurrent() of the new method, kept), looking beside the patch

@@ -62,6 +62,30 @@ latent_node *latent_op_picture(latent_tensor *t, latent_error *e)
     return latent_node_make(&op_picture, NULL, 0, &p, sizeof(p), NULL, e);
 }
 
+static int is_just(const latent_node *n, const latent_tensor *t)
+{
+    const latent_tensor *old =
+        n && n->op == &op_picture ? ((tensor_params *)n->params)->tensor : NULL;
+    return old && latent_shape_equal(old->shape, t->shape) &&
+           !memcmp(old->data, t->data, t->count * sizeof(float));
+}
+
+latent_node *latent_op_planes(const float *planes, int c, int h, int w, latent_node *like,
+                              latent_error *e)
+{
+    latent_tensor *t = latent_tensor_new((latent_shape){1, h, w, c}, e);
+    size_t pixels = (size_t)h * (size_t)w;
+    latent_node *n;
+    if (!t)
+        return NULL;
+    for (size_t p = 0; p < pixels; p++)
+        for (size_t k = 0; k < (size_t)c; k++)
+            t->data[p * (size_t)c + k] = planes[k * pixels + p];
+    n = is_just(like, t) ? latent_node_retain(like) : latent_op_picture(t, e);
+    latent_tensor_release(t);
+    return n;
+}
+
 /* ---- styles: the numbers themselves are the parameters, so equal styles are one promise */
 
 typedef struct {

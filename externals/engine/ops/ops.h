@@ -12,6 +12,10 @@
 latent_node *latent_op_parameter(latent_tensor *t, latent_error *e);
 /* A picture from outside, [1][h][w][c]. */
 latent_node *latent_op_picture(latent_tensor *t, latent_error *e);
+/* The same of numbers in channel, row, column order, [c][h][w].  When like (or NULL) is a picture
+   of just these numbers, it is that one, with one more holder. */
+latent_node *latent_op_planes(const float *planes, int c, int h, int w, latent_node *like,
+                              latent_error *e);
 /* Row number row of a network's styles: count floats.  Gradients are asked for by row. */
 latent_node *latent_op_style(int row, const float *w, int count, latent_error *e);
 int latent_style_row(const latent_node *n); /* -1 when n is no style */

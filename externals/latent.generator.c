@@ -1,0 +1,127 @@
+/* [latent.generator model]: the whole chain in one box: style to picture.
+
+   list      w (w_dim numbers) or W+ (num_ws x w_dim)
+   bang      the same again
+   noise const, noise none, noise random      (const until told)
+   seed n, strength f                         of the noise
+   stop <layer>    what the network has drawn after that layer; stop 0: the whole picture
+   outlet    image
+
+   Settings are flags too and hold from the next list or bang on.  Layers whose styles have not
+   changed are not computed again.  Without an argument it is the built-in model. */
+#include "pd/box.h"
+#include "pd/modelref.h"
+#include "pd/noise.h"
+#include <stddef.h>
+#include <string.h>
+
+static t_class *latent_generator_class;
+
+typedef struct {
+    t_object x_obj;
+    t_latent_modelref *x_model;
+    t_latent_noise x_noise;
+    t_symbol *x_stop;
+    t_latent_list x_w;
+    latent_node *x_last;
+    int x_waits;
+    t_outlet *x_out;
+} t_latent_generator;
+
+static const t_latent_param latent_generator_params[] = {
+    LATENT_NOISE_PARAMS(t_latent_generator, x_noise),
+    {"stop", LATENT_WORD, offsetof(t_latent_generator, x_stop), 0, 0, NULL, NULL},
+    {NULL, 0, 0, 0, 0, NULL, NULL}};
+
+static int latent_generator_last(const t_latent_generator *x, const latent_model *m,
+                                 latent_error *e)
+{
+    const char *stop = x->x_stop->s_name;
+    return strcmp(stop, "0") && strcmp(stop, "none") ? latent_model_layer(m, stop, e)
+                                                     : m->n_layers - 1;
+}
+
+static latent_node *latent_generator_chain(const t_latent_generator *x, latent_model *m,
+                                           latent_error *e)
+{
+    int rows = latent_model_rows(m, x->x_w.n, e), last = latent_generator_last(x, m, e);
+    latent_node *features, *next, *rgb = NULL;
+    if (rows < 0 || last < 0)
+        return NULL;
+    features = latent_model_input(m, x->x_w.v, rows, e);
+    for (int layer = 0; features && layer <= last; layer++) {
+        next = latent_model_forward(m, layer, features, NULL, 1, latent_noise_of(&x->x_noise), e);
+        latent_node_release(features);
+        features = next;
+    }
+    if (features)
+        rgb = latent_features_rgb(features, e);
+    latent_node_release(features);
+    return rgb;
+}
+
+static void latent_generator_bang(t_latent_generator *x)
+{
+    latent_model *m = latent_modelref_get(x->x_model, 1);
+    latent_node *n, *before = x->x_last;
+    latent_error e;
+    x->x_waits = !m && latent_modelref_loading(x->x_model);
+    if (!m)
+        return;
+    if (!x->x_w.n) {
+        latent_complain(&x->x_obj, "no list has come yet; send w (%d numbers), from [latent.map]",
+                        m->w_dim);
+        return;
+    }
+    if (!(n = latent_generator_chain(x, m, &e))) {
+        latent_complain(&x->x_obj, "%s", e.text);
+        return;
+    }
+    x->x_last = n;
+    latent_node_release(before); /* after the new chain was made, so that what is alike is shared */
+    latent_promise_send(x->x_out, n);
+}
+
+static void latent_generator_list(t_latent_generator *x, t_symbol *s, int argc, t_atom *argv)
+{
+    (void)s;
+    if (!latent_list_set(&x->x_obj, &x->x_w, argc, argv))
+        latent_generator_bang(x);
+}
+
+static void latent_generator_ready(void *z)
+{
+    t_latent_generator *x = z;
+    if (x->x_waits)
+        latent_generator_bang(x);
+}
+
+static void *latent_generator_new(t_symbol *s, int argc, t_atom *argv)
+{
+    t_latent_generator *x = (t_latent_generator *)pd_new(latent_generator_class);
+    (void)s;
+    latent_noise_init(&x->x_noise);
+    x->x_stop = gensym("0");
+    argc = latent_params_flags(&x->x_obj, latent_generator_params, argc, argv);
+    x->x_out = outlet_new(&x->x_obj, 0);
+    x->x_model =
+        latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv), latent_generator_ready);
+    return x;
+}
+
+static void latent_generator_free(t_latent_generator *x)
+{
+    latent_modelref_free(x->x_model);
+    latent_node_release(x->x_last);
+    latent_list_free(&x->x_w);
+}
+
+void setup_latent0x2egenerator(void)
+{
+    latent_generator_class = class_new(
+        gensym("latent.generator"), (t_newmethod)latent_generator_new,
+        (t_method)latent_generator_free, sizeof(t_latent_generator), CLASS_DEFAULT, A_GIMME, 0);
+    class_addbang(latent_generator_class, latent_generator_bang);
+    class_addlist(latent_generator_class, latent_generator_list);
+    latent_params_setup(latent_generator_class, latent_generator_params);
+}

@@ -1,0 +1,208 @@
+/* [latent.model file -name n]: loads a model once, in the background, for all boxes.
+
+   read <file>     another model; what was there before stays until the new one has arrived, and
+   stays for good when the new one can't be read write <file>    the same network as a .safetensors
+   file (relative to the patch) info            tells about it, at the right outlet left outlet bang
+   when loaded right outlet    progress <0 to 1> while a file is read info z_dim <n>, info w_dim
+   <n>, info num_ws <n>, info resolution <n>, info channels <n>, info classes <n>, info layers
+   <names>, info file <name>, info kind <name> written <file>
+
+   -name n: other boxes name the model by that word, [latent.map fish].  All of them get the new
+   model after read.  Without a file it is the built-in model. */
+#include "pd/box.h"
+#include "pd/mail.h"
+#include "pd/modelref.h"
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static t_class *latent_model_class;
+
+typedef struct {
+    t_object x_obj;
+    t_canvas *x_canvas;
+    t_symbol *x_name;          /* or NULL */
+    t_latent_modelref *x_ref;  /* what is in use */
+    t_latent_modelref *x_next; /* what is being read, or NULL */
+    t_clock *x_soon;           /* to say that a model was there at once */
+    t_latent_mail *x_writer;
+    t_outlet *x_out, *x_info;
+} t_latent_modelbox;
+
+typedef struct {
+    latent_job job;
+    latent_model *model;
+    t_symbol *path;
+    char file[MAXPDSTRING];
+} t_write;
+
+static const t_latent_param latent_model_params[] = {
+    {"name", LATENT_WORD, offsetof(t_latent_modelbox, x_name), 0, 0, NULL, NULL},
+    {NULL, 0, 0, 0, 0, NULL, NULL}};
+
+/* ---- reading */
+
+static void latent_modelbox_arrived(t_latent_modelbox *x)
+{
+    latent_model *m;
+    if (x->x_next && latent_modelref_get(x->x_next, 0)) {
+        t_latent_modelref *before = x->x_ref;
+        x->x_ref = x->x_next;
+        x->x_next = NULL;
+        latent_modelref_free(before);
+    }
+    if (!(m = latent_modelref_get(x->x_ref, 0)))
+        return;
+    if (x->x_name)
+        latent_model_name(x->x_name, m);
+    outlet_bang(x->x_out);
+}
+
+static void latent_modelbox_ready(void *z)
+{
+    latent_modelbox_arrived(z);
+}
+
+static void latent_modelbox_failed(void *z)
+{
+    t_latent_modelbox *x = z;
+    latent_modelref_free(x->x_next);
+    x->x_next = NULL;
+}
+
+static void latent_modelbox_progress(void *z, int permille)
+{
+    t_atom a;
+    SETFLOAT(&a, permille / (t_float)1000);
+    outlet_anything(((t_latent_modelbox *)z)->x_info, gensym("progress"), 1, &a);
+}
+
+static void latent_modelbox_read(t_latent_modelbox *x, t_symbol *file)
+{
+    latent_modelref_free(x->x_next);
+    x->x_next = latent_modelref_new_at(&x->x_obj, x->x_canvas, file, latent_modelbox_ready);
+    if (!x->x_next)
+        return;
+    latent_modelref_watch(x->x_next, latent_modelbox_failed, latent_modelbox_progress);
+    if (latent_modelref_get(x->x_next, 0))
+        latent_modelbox_arrived(x);
+    else if (!latent_modelref_loading(x->x_next))
+        latent_modelbox_failed(x);
+}
+
+/* ---- writing */
+
+static int write_work(latent_job *job)
+{
+    t_write *w = (t_write *)job;
+    return latent_model_write(w->model, w->file, &job->error);
+}
+
+static void write_discard(latent_job *job)
+{
+    latent_model_release(((t_write *)job)->model);
+    free(job);
+}
+
+static void latent_modelbox_written(void *z, latent_job *job)
+{
+    t_latent_modelbox *x = z;
+    t_atom a;
+    if (job->failed) {
+        latent_complain(&x->x_obj, "%s", job->error.text);
+        return;
+    }
+    SETSYMBOL(&a, ((t_write *)job)->path);
+    outlet_anything(x->x_info, gensym("written"), 1, &a);
+}
+
+static void latent_modelbox_write(t_latent_modelbox *x, t_symbol *path)
+{
+    latent_model *m = latent_modelref_get(x->x_ref, 1);
+    t_write *w = m ? calloc(1, sizeof(*w)) : NULL;
+    if (!w)
+        return;
+    w->job.work = write_work;
+    w->job.discard = write_discard;
+    w->model = latent_model_retain(m);
+    w->path = path;
+    canvas_makefilename(x->x_canvas, path->s_name, w->file, sizeof(w->file));
+    latent_mail_send(x->x_writer, &w->job);
+}
+
+/* ---- telling */
+
+static void latent_modelbox_info(t_latent_modelbox *x)
+{
+    latent_model *m = latent_modelref_get(x->x_ref, 1);
+    t_outlet *o = x->x_info;
+    t_atom layers[LATENT_MAX_LAYERS + 1];
+    if (!m)
+        return;
+    latent_model_retain(m);
+    SETSYMBOL(layers, gensym("layers"));
+    for (int i = 0; i < m->n_layers; i++) {
+        char *end;
+        double number = strtod(m->layers[i], &end);
+        if (*end)
+            SETSYMBOL(layers + 1 + i, gensym(m->layers[i]));
+        else
+            SETFLOAT(layers + 1 + i, (t_float)number);
+    }
+    latent_info_word(o, "kind", m->arch->name);
+    latent_info_word(o, "file", m->label);
+    latent_info_number(o, "z_dim", m->z_dim);
+    latent_info_number(o, "w_dim", m->w_dim);
+    latent_info_number(o, "num_ws", m->num_ws);
+    latent_info_number(o, "resolution", m->resolution);
+    latent_info_number(o, "channels", m->channels);
+    latent_info_number(o, "classes", m->classes);
+    outlet_anything(o, gensym("info"), m->n_layers + 1, layers);
+    latent_model_release(m);
+}
+
+/* ---- the box */
+
+static void *latent_modelbox_new(t_symbol *s, int argc, t_atom *argv)
+{
+    t_latent_modelbox *x = (t_latent_modelbox *)pd_new(latent_model_class);
+    (void)s;
+    x->x_canvas = canvas_getcurrent();
+    argc = latent_params_flags(&x->x_obj, latent_model_params, argc, argv);
+    x->x_out = outlet_new(&x->x_obj, &s_bang);
+    x->x_info = outlet_new(&x->x_obj, 0);
+    x->x_writer = latent_mail_new(x, LATENT_WRITER, 0, latent_modelbox_written);
+    x->x_soon = clock_new(x, (t_method)latent_modelbox_arrived);
+    x->x_ref =
+        latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv), latent_modelbox_ready);
+    if (x->x_ref)
+        latent_modelref_watch(x->x_ref, NULL, latent_modelbox_progress);
+    if (latent_modelref_get(x->x_ref, 0)) {
+        if (x->x_name)
+            latent_model_name(x->x_name, latent_modelref_get(x->x_ref, 0));
+        clock_delay(x->x_soon, 0);
+    }
+    return x;
+}
+
+static void latent_modelbox_free(t_latent_modelbox *x)
+{
+    latent_mail_free(x->x_writer);
+    clock_free(x->x_soon);
+    if (x->x_name)
+        latent_model_name(x->x_name, NULL);
+    latent_modelref_free(x->x_next);
+    latent_modelref_free(x->x_ref);
+}
+
+void setup_latent0x2emodel(void)
+{
+    latent_model_class = class_new(gensym("latent.model"), (t_newmethod)latent_modelbox_new,
+                                   (t_method)latent_modelbox_free, sizeof(t_latent_modelbox),
+                                   CLASS_DEFAULT, A_GIMME, 0);
+    class_addmethod(latent_model_class, (t_method)latent_modelbox_read, gensym("read"), A_SYMBOL,
+                    0);
+    class_addmethod(latent_model_class, (t_method)latent_modelbox_write, gensym("write"), A_SYMBOL,
+                    0);
+    class_addmethod(latent_model_class, (t_method)latent_modelbox_info, gensym("info"), 0);
+}

@@ -1,0 +1,166 @@
+/* [latent.tap]: look inside a network.
+
+   features          passed on; their picture and their statistics beside them
+   channels i        one channel as grey
+   channels i j k    three channels as red, green and blue
+   grid n            the first n x n channels side by side
+   pca               the three principal components as colours (until told otherwise)
+   stats             the list again
+   bang              everything again
+   left outlet       the features
+   middle outlet     image
+   right outlet      list: every channel's mean, then every channel's deviation, when computed; only
+                     worked out where something is connected.  The newest wins */
+#include "engine/ops/ops.h"
+#include "pd/atoms.h"
+#include "pd/box.h"
+#include "pd/cords.h"
+#include "pd/mail.h"
+
+static t_class *latent_tap_class;
+
+typedef enum { PCA, CHANNELS, GRID } t_look;
+
+typedef struct {
+    t_object x_obj;
+    t_look x_look;
+    int x_n, x_channel[3]; /* n: how many channels, or the grid's side */
+    latent_node *x_in, *x_image;
+    t_latent_mail *x_mail;
+    t_outlet *x_out, *x_picture, *x_list;
+} t_latent_tap;
+
+static void latent_tap_done(void *z, latent_job *job)
+{
+    t_latent_tap *x = z;
+    latent_request *r = (latent_request *)job;
+    if (job->failed)
+        latent_complain(&x->x_obj, "%s", job->error.text);
+    else
+        outlet_list(x->x_list, &s_list, (int)r->value->count, r->result);
+}
+
+static void latent_tap_stats(t_latent_tap *x)
+{
+    latent_error e;
+    latent_node *n;
+    latent_request *r;
+    if (!x->x_in)
+        return;
+    if (!(n = latent_op_statistics(x->x_in, &e))) {
+        latent_complain(&x->x_obj, "%s", e.text);
+        return;
+    }
+    r = latent_request_new(n, latent_atoms_digest, NULL);
+    if (!r || latent_mail_send(x->x_mail, &r->job) < 0)
+        latent_complain(&x->x_obj, "no memory, or no thread, to compute with");
+    latent_node_release(n);
+}
+
+static void latent_tap_show(t_latent_tap *x)
+{
+    latent_error e;
+    latent_node *n, *before = x->x_image;
+    if (!x->x_in)
+        return;
+    n = x->x_look == PCA    ? latent_op_pca(x->x_in, &e)
+        : x->x_look == GRID ? latent_op_grid(x->x_in, x->x_n, &e)
+                            : latent_op_channels(x->x_in, x->x_channel, x->x_n, &e);
+    if (!n) {
+        latent_complain(&x->x_obj, "%s", e.text);
+        return;
+    }
+    x->x_image = n;
+    latent_node_release(before);
+    latent_promise_send(x->x_picture, n);
+}
+
+static void latent_tap_bang(t_latent_tap *x)
+{
+    if (!x->x_in)
+        return;
+    if (latent_outlet_connected(&x->x_obj, 2))
+        latent_tap_stats(x);
+    if (latent_outlet_connected(&x->x_obj, 1))
+        latent_tap_show(x);
+    latent_promise_send(x->x_out, x->x_in);
+}
+
+static void latent_tap_features(t_latent_tap *x, t_symbol *s, int argc, t_atom *argv)
+{
+    latent_node *n = latent_promise_get(&x->x_obj, s, argc, argv);
+    if (!n)
+        return;
+    latent_node_release(x->x_in);
+    x->x_in = n;
+    latent_tap_bang(x);
+}
+
+static void latent_tap_channels(t_latent_tap *x, t_symbol *s, int argc, t_atom *argv)
+{
+    (void)s;
+    if (argc != 1 && argc != 3) {
+        latent_complain(&x->x_obj, "channels takes one number (grey) or three (colours), %d came",
+                        argc);
+        return;
+    }
+    for (int i = 0; i < argc; i++) {
+        t_float f = atom_getfloat(argv + i);
+        if (!(f >= 0 && f < 1 << 20)) {
+            latent_complain(&x->x_obj, "channels are counted from 0, %g came", (double)f);
+            return;
+        }
+        x->x_channel[i] = (int)f;
+    }
+    x->x_n = argc;
+    x->x_look = CHANNELS;
+    latent_tap_show(x);
+}
+
+static void latent_tap_grid(t_latent_tap *x, t_floatarg f)
+{
+    if (!(f >= 1 && f <= 64)) {
+        latent_complain(&x->x_obj, "a grid has 1 to 64 channels a side, %g came", (double)f);
+        return;
+    }
+    x->x_n = (int)f;
+    x->x_look = GRID;
+    latent_tap_show(x);
+}
+
+static void latent_tap_pca(t_latent_tap *x)
+{
+    x->x_look = PCA;
+    latent_tap_show(x);
+}
+
+static void *latent_tap_new(void)
+{
+    t_latent_tap *x = (t_latent_tap *)pd_new(latent_tap_class);
+    x->x_out = outlet_new(&x->x_obj, 0);
+    x->x_picture = outlet_new(&x->x_obj, 0);
+    x->x_list = outlet_new(&x->x_obj, &s_list);
+    x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_tap_done);
+    return x;
+}
+
+static void latent_tap_free(t_latent_tap *x)
+{
+    latent_mail_free(x->x_mail);
+    latent_node_release(x->x_in);
+    latent_node_release(x->x_image);
+}
+
+void setup_latent0x2etap(void)
+{
+    latent_tap_class = class_new(gensym("latent.tap"), (t_newmethod)latent_tap_new,
+                                 (t_method)latent_tap_free, sizeof(t_latent_tap), CLASS_DEFAULT, 0);
+    class_addbang(latent_tap_class, latent_tap_bang);
+    class_addmethod(latent_tap_class, (t_method)latent_tap_features, gensym("features"), A_GIMME,
+                    0);
+    class_addmethod(latent_tap_class, (t_method)latent_tap_channels, gensym("channels"), A_GIMME,
+                    0);
+    class_addmethod(latent_tap_class, (t_method)latent_tap_grid, gensym("grid"), A_FLOAT, 0);
+    class_addmethod(latent_tap_class, (t_method)latent_tap_pca, gensym("pca"), 0);
+    class_addmethod(latent_tap_class, (t_method)latent_tap_stats, gensym("stats"), 0);
+}
