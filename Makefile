@@ -1,12 +1,12 @@
 # latent: boxes for Pure Data that play the latent space of generative networks
 #
 #   make demo      install what is needed, build, and open the first patch
-#   make check     build and run every test
+#   make check     build and run every test (make check-fast: the engine and the patches only)
 #   make           build the library folder, build/latent
 #   make deps      install Debian's packages (as root or by sudo)
 #   make bench     how fast the networks run on this machine
 #   make install   copy the library to $(DESTDIR)$(PDLIBDIR)
-#   make package   build/latent[v...](...).dek for Pd's "Find externals"
+#   make package   build/package/latent[v...](...).dek for Pd's "Find externals"
 #   make floatsize=64                     for double-precision Pd
 #   make check SANITIZE=address,undefined or SANITIZE=thread
 
@@ -30,11 +30,24 @@ BUILD = $(top)/$(name)
 obj = $(top)/obj
 
 CFLAGS ?= -O3 -g
-cflags = -std=c11 -fPIC -fvisibility=hidden -pthread -ffp-contract=off -Wall -Wextra -Werror \
-         -Wno-cast-function-type $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer)
+# Of a box Pd must see the setup function; whatever else is to be seen says so itself.
+visibility = $(if $(filter externals/$(name).% tests/helpers/%,$<),default,hidden)
+cflags = -std=c11 -fPIC -fvisibility=$(visibility) -pthread -ffp-contract=off -Wall -Wextra -Werror \
+         -Wno-cast-function-type $(sanitize) $(if $(SANITIZE),-fno-omit-frame-pointer)
 cppflags = -D_GNU_SOURCE -DPD -isystem $(PDINCLUDEDIR) -Iexternals -DLATENT_VERSION='"$(version)"' \
            -MMD -MP $(if $(filter 64,$(floatsize)),-DPD_FLOATSIZE=64)
-ldflags = -pthread $(if $(SANITIZE),-fsanitize=$(SANITIZE))
+ldflags = -pthread $(sanitize)
+
+# A sanitizer's runtime must be in the process before Pd is: the tests preload it.
+ifneq ($(SANITIZE),)
+  sanitize = -fsanitize=$(SANITIZE) $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined)
+  ifneq ($(findstring clang,$(shell $(CC) --version)),)
+    sanitize += -shared-libsan -Wl,-rpath,$(dir $(preload)) -Wno-unused-command-line-argument
+    preload := $(shell $(CC) -print-file-name=libclang_rt.$(if $(filter thread,$(SANITIZE)),tsan,asan)-$(shell uname -m).so)
+  else
+    preload := $(foreach s,$(subst $(comma),$(space),$(subst undefined,ub,$(SANITIZE))),$(shell $(CC) -print-file-name=lib$(patsubst address%,a%,$(patsubst thread%,t%,$(s)))san.so))
+  endif
+endif
 
 machine := $(subst x86_64,amd64,$(subst aarch64,arm64,$(shell uname -m)))
 ifeq ($(shell uname -s),Darwin)
@@ -107,20 +120,22 @@ deps:
 	tools/deps.sh
 
 demo: deps
-	$(MAKE) all
-	tools/demo.sh '$(BUILD)'
+	$(MAKE) -j$(JOBS) all
+	PD='$(PD)' tools/demo.sh '$(BUILD)'
 
 install: all
 	install -d '$(DESTDIR)$(PDLIBDIR)/$(name)'
-	install -m 644 $(BUILD)/* '$(DESTDIR)$(PDLIBDIR)/$(name)'
-	cp -r examples '$(DESTDIR)$(PDLIBDIR)/$(name)'
+	install -m 644 $(shared) $(binaries) $(data) '$(DESTDIR)$(PDLIBDIR)/$(name)'
+	cp -R examples '$(DESTDIR)$(PDLIBDIR)/$(name)'
 
 package: all
-	tools/package.sh '$(BUILD)' '$(name)' '$(version)' '$(dekos)-$(machine)-$(floatsize)'
+	rm -rf $(top)/package
+	$(MAKE) --no-print-directory install DESTDIR='$(abspath $(top))/package' PDLIBDIR=
+	tools/package.sh $(top)/package '$(name)' '$(version)' '$(dekos)-$(machine)-$(floatsize)'
 
 clean:
 	rm -rf build
 
-.PHONY: all deps demo check bench install package clean
+.PHONY: all deps demo install package clean
 .SECONDARY:
 -include $(shell find $(obj) -name '*.d' 2>/dev/null)

@@ -1,17 +1,120 @@
-# What "make check" and "make bench" build and run; included by the Makefile.
+# What "make check", "make check-fast" and "make bench" build and run; included by the Makefile.
 #
-#   tests/engine/test_*.c   programs (cmocka) over the engine alone
+#   tests/engine/test_*.c   programs (cmocka) over the engine alone; helper_*.c is linked into each
+#   tests/helpers/*.c       boxes for the test patches, which are never installed
+#   tests/patches/*.pd      patches, each run in a Pd of its own (tests/run.sh says how)
+#   tests/gui/*.sh          scripts that need a screen (Xvfb)
+#   tests/fuzz/             damaged model files
+#   tests/bench/*.c         programs that measure, over the engine alone
+#
+# Each stage is a target check-<stage> that ends with a line "N passed, N failed[, N skipped]";
+# "make check" runs them all and ends with their sum.
+
+LATENT_ORACLE ?= $(abspath ../shared/oracle)
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+export LATENT_ORACLE
+
+stages = house engine patches gui fuzz install double clang address thread valgrind
+# A sanitized build is tested for what the sanitizer finds.
+$(if $(SANITIZE),$(eval stages = engine patches))
+
+check:
+	@MAKE='$(MAKE)' tests/check.sh $(stages)
+check-fast:
+	@MAKE='$(MAKE)' tests/check.sh engine patches
+
+# ---- programs over the engine
 
 engine_objects = $(call objects,$(engine_sources) $(media_sources))
 engine_tests := $(patsubst tests/engine/%.c,%,$(wildcard tests/engine/test_*.c))
 engine_programs = $(engine_tests:%=$(top)/tests/%)
-test_helpers := $(wildcard tests/engine/helper_*.c)
+bench_programs = $(patsubst tests/bench/%.c,$(top)/bench/%,$(wildcard tests/bench/*.c))
+test_object = $(patsubst tests/%.c,$(obj)/tests/%.o,$(1))
+test_helpers = $(call test_object,$(wildcard tests/engine/helper_*.c))
 
-$(top)/tests/%: tests/engine/%.c $(test_helpers) $(engine_objects)
+$(obj)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(cppflags) -Itests/engine $(CPPFLAGS) $(CFLAGS) $(cflags) -o $@ $< $(test_helpers) \
-	  $(engine_objects) $(ldflags) $(LDFLAGS) -lcmocka $(engine_libs) $(media_libs)
+	$(CC) $(cppflags) -Itests/engine $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
+$(top)/tests/%: $(obj)/tests/engine/%.o $(test_helpers) $(engine_objects)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) -lcmocka $(engine_libs) $(media_libs)
+$(top)/bench/%: $(obj)/tests/bench/%.o $(engine_objects)
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs)
 
 engine-tests: $(engine_programs)
 
-.PHONY: engine-tests
+check-engine:
+	$(MAKE) -j$(JOBS) engine-tests
+	@tests/each.sh $(engine_programs)
+
+bench:
+	$(MAKE) -j$(JOBS) $(bench_programs)
+	@for program in $(bench_programs); do echo "== $$program"; $$program || exit; done
+
+# ---- patches
+
+# One binary for all test boxes; Pd finds it under the name of each.
+HELPERS = $(top)/tests-pd
+helper_binary = $(HELPERS)/helpers.$(ext)
+helper_names = check check.done check.count fixture schedlag scratch
+helper_objects = $(call test_object,$(wildcard tests/helpers/*.c))
+$(helper_binary): $(helper_objects)
+	@mkdir -p $(@D)
+	$(link) -o $@ $^ -lm
+	for name in $(helper_names); do ln -sf $(@F) $(HELPERS)/$$name.$(ext); done
+
+helpers: $(helper_binary)
+
+# What the patch tests, the screen tests and the install test need to know.
+run_environment = PD='$(PD)' BUILD='$(abspath $(BUILD))' HELPERS='$(abspath $(HELPERS))' \
+                  PRELOAD='$(preload)' JOBS='$(JOBS)' MAKE='$(MAKE)'
+
+check-patches:
+	$(MAKE) -j$(JOBS) all helpers
+	@$(run_environment) tests/run.sh $(if $(SANITIZE),-x alone)
+
+# ---- the rest
+
+check-house:
+	@tests/house.sh
+
+check-gui:
+	$(MAKE) -j$(JOBS) all helpers
+	@$(run_environment) tests/each.sh $(wildcard tests/gui/*.sh)
+
+check-install:
+	$(MAKE) -j$(JOBS) all helpers
+	@$(run_environment) tests/install.sh
+
+check-double:
+	$(MAKE) -j$(JOBS) floatsize=64 all helpers
+	@$(MAKE) --no-print-directory floatsize=64 double-tests
+
+double-tests:
+	@$(run_environment) tests/double.sh
+
+# The other compiler has other warnings.
+check-clang:
+	@if ! command -v clang >/dev/null; then \
+	  echo 'SKIP there is no clang'; echo '0 passed, 0 failed, 1 skipped'; \
+	elif $(MAKE) -s -j$(JOBS) CC=clang CFLAGS=-O1 top=build/variant-clang all helpers engine-tests; then \
+	  echo 'ok   everything compiles with clang'; echo '1 passed, 0 failed'; \
+	else echo 'FAIL everything compiles with clang'; echo '0 passed, 1 failed'; exit 1; fi
+
+check-address:
+	@$(MAKE) --no-print-directory -k SANITIZE=address,undefined check-engine check-patches
+check-thread:
+	@$(MAKE) --no-print-directory -k SANITIZE=thread check-engine check-patches
+check-valgrind:
+	$(MAKE) -j$(JOBS) all helpers
+	@if command -v valgrind >/dev/null; then $(run_environment) tests/run.sh -v -x alone -x heavy; \
+	else echo 'SKIP there is no valgrind'; echo '0 passed, 0 failed, 1 skipped'; fi
+
+check-fuzz:
+	@if [ -f tests/fuzz/fuzz.mk ]; then tests/each.sh '$(MAKE) fuzz-smoke' '$(MAKE) damage'; \
+	else echo 'SKIP there is no tests/fuzz/fuzz.mk'; echo '0 passed, 0 failed, 1 skipped'; fi
+
+-include tests/fuzz/fuzz.mk
+
+.PHONY: $(addprefix check-,$(stages) fast) bench helpers engine-tests double-tests

@@ -1,0 +1,78 @@
+#!/bin/bash
+# tests/house.sh: the house's own rules.  Each rule is one test; what breaks it is listed.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+passed=0 failed=0 skipped=0
+# Every file of the project that is text for people (all that git knows, or all that is there).
+files=$(git ls-files 2>/dev/null)
+[ -n "$files" ] || files=$(find . -type f -not -path './build/*' -not -path './.git/*' | sed 's|^\./||')
+of() { grep -E "$1" <<<"$files" | while IFS= read -r f; do [ -f "$f" ] && echo "$f"; done; }
+code=$(of '\.(c|h)$')
+boxes=$(of '^externals/latent\.[^/]*\.c$')
+
+rule() { # the rule in words; what breaks it on stdin
+  local broken
+  broken=$(cat)
+  if [ -z "$broken" ]; then
+    passed=$((passed + 1))
+    echo "ok   $1"
+  else
+    failed=$((failed + 1))
+    echo "FAIL $1:"
+    head -40 <<<"$broken" | sed 's/^/     /'
+  fi
+}
+each_box() { for f in $boxes; do b=$(basename "$f" .c); "$@"; done; }
+
+if command -v clang-format >/dev/null; then
+  for f in $code; do clang-format --dry-run --Werror "$f" >/dev/null 2>&1 || echo "$f"; done |
+    rule 'every .c and .h is as clang-format has it'
+else
+  skipped=1
+  echo 'SKIP there is no clang-format'
+fi
+
+for f in $(of '^externals/engine/.*\.(c|h)$'); do
+  grep -lE '#include *[<"](m_pd|g_canvas|s_stuff|m_imp)\.h|#include *"pd/' "$f"
+done | rule 'the engine does not know Pd'
+
+for f in $(of '^externals/.*\.(c|h)$|^tests/.*\.(c|h)$|^tools/.*\.c$'); do
+  [ "$(head -c 2 "$f")" = '/*' ] || echo "$f"
+done | rule 'every file begins with a comment that says what it is'
+
+for f in $(of '\.sh$|^\.ci/run$'); do [ -x "$f" ] || echo "$f"; done | rule 'every script can be run'
+
+has_help() { [ -f "help/$b-help.pd" ] || echo "$b"; }
+each_box has_help | rule 'every box has a help patch'
+
+has_meta() {
+  [ ! -f "help/$b-help.pd" ] || grep -q 'DESCRIPTION ' "help/$b-help.pd" || echo "$b"
+}
+each_box has_meta | rule 'every help patch has a META description'
+
+has_test() { grep -qE "[ /]$b[ ;,]|[ /]$b\$" tests/patches/*.pd 2>/dev/null || echo "$b"; }
+each_box has_test | rule 'every box has a test patch'
+
+is_thin() {
+  n=$(wc -l <"$f")
+  [ "$n" -lt 400 ] || echo "$f has $n lines"
+}
+each_box is_thin | rule 'a box has less than 400 lines'
+
+computes() { grep -nHE '\b(sqrtf?|expf?|cosf?|sinf?|powf?|cblas_[a-z]+|fftwf_[a-z]+) *\(' "$f"; }
+each_box computes | rule 'a box holds no mathematics'
+
+in_table() { grep -qF "\`$b" README.md || echo "$b"; }
+each_box in_table | rule 'every box is in the README'
+
+for f in $(of '\.(c|h|pd|sh|mk|md)$|Makefile$'); do
+  grep -nHE '\b(TODO|FIXME|XXX)\b' "$f"
+done | grep -v '^tests/house.sh:' | rule 'nothing is left open'
+
+for f in $files; do [ ! -f "$f" ] || grep -nHIE '(^|[^A-Za-z0-9_.$}])/(work|root|home)/|/tmp/[A-Za-z]' "$f"; done |
+  grep -v '^tests/house.sh:' | rule 'no paths of one machine'
+
+for f in $files; do [ ! -f "$f" ] || find "$f" -size +6000k; done | rule 'no file above 6 MB'
+
+echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
+[ $failed = 0 ]

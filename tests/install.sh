@@ -1,0 +1,78 @@
+#!/bin/bash
+# tests/install.sh: what is installed and packaged is what runs.  Expects a finished build.
+#   MAKE, PD, HELPERS as in run.sh
+set -u
+cd "$(dirname "$0")/.." || exit 1
+: "${MAKE:=make}"
+passed=0 failed=0 skipped=0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+test_that() { # words, command ...
+  local words=$1
+  shift
+  if "$@" >"$work/log" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok   $words"
+  else
+    failed=$((failed + 1))
+    echo "FAIL $words:"
+    tail -20 "$work/log" | sed 's/^/     /'
+  fi
+}
+
+nothing_to_do() { "$MAKE" --no-print-directory -q all || "$MAKE" --no-print-directory -n all; "$MAKE" -q all; }
+installs() { "$MAKE" --no-print-directory install DESTDIR="$work/root" PDLIBDIR=/lib/pd; }
+# Only the folder given is in Pd's path, and the working tree is not.
+runs_in() { (cd / && BUILD=$1 "$tests/run.sh" "$work/first.pd"); }
+tests=$PWD/tests
+same_as() { diff <(cd "$1" && find . -type f | sort) <(cd "$2" && find . -type f | sort); }
+packages() { "$MAKE" --no-print-directory package && ls build/package/latent*.dek; }
+unpacks() { unzip -q build/package/latent*-32\).dek -d "$work/dek"; }
+sum_is_right() { cd build/package && sha256sum -c latent*.dek.sha256; }
+objects_are_listed() {
+  local f b
+  for f in externals/latent.*.c; do
+    [ -f "$f" ] || continue
+    b=$(basename "$f" .c)
+    grep -qP "^\Q$b\E\t\S" build/package/latent*-32\).dek.txt || { echo "$b is not listed"; return 1; }
+  done
+}
+
+cat >"$work/first.pd" <<'P'
+#N canvas 0 0 450 300 12;
+#X obj 10 10 loadbang;
+#X obj 10 30 t b b;
+#X msg 60 60 bang;
+#X obj 60 90 latent.noise 8;
+#X obj 60 120 t b l;
+#X obj 110 150 list length;
+#X msg 60 150 8;
+#X obj 60 180 check noise;
+#X obj 10 210 check.done 1;
+#X connect 0 0 1 0;
+#X connect 1 0 9 0;
+#X connect 1 1 2 0;
+#X connect 2 0 3 0;
+#X connect 3 0 4 0;
+#X connect 4 1 5 0;
+#X connect 5 0 8 1;
+#X connect 4 0 7 0;
+#X connect 7 0 8 0;
+P
+
+test_that 'a second make has nothing to do' nothing_to_do
+test_that 'make install copies to DESTDIR' installs
+test_that 'the installed library runs' runs_in "$work/root/lib/pd/latent"
+if command -v zip >/dev/null && command -v unzip >/dev/null; then
+  test_that 'make package makes a .dek' packages
+  test_that 'the package can be unpacked' unpacks
+  test_that 'its checksum is right' sum_is_right
+  test_that 'it holds what make install copies' same_as "$work/root/lib/pd/latent" "$work/dek/latent"
+  test_that 'every box is in its list of objects' objects_are_listed
+else
+  skipped=1
+  echo 'SKIP the package: there is no zip or unzip'
+fi
+echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
+[ $failed = 0 ]

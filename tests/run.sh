@@ -1,0 +1,148 @@
+#!/bin/bash
+# tests/run.sh [-v] [-x note]... [patch.pd ...]: runs each test patch in a Pd of its own, without a
+# screen, two at a time.  -v: under valgrind.  -x: leave out the patches with that note.
+# Without names: all of tests/patches.
+#
+# A patch passes when Pd ends with 0 within the limit ([check.done] sees to that) and posts no error
+# that was not announced.  Comments in the patch tell how it is to be run, one note a comment:
+#   expect-log: <regex>   a line that must appear, and is then no error
+#   args: <more>          more arguments for Pd
+#   limit: <seconds>      instead of 30
+#   live                  in real time (without it: -batch, as fast as it goes)
+#   live audio            in real time with sound, into a JACK server that plays to nobody
+#   alone                 after the others, with nothing beside it: it measures time
+#   needs-oracle          skipped where the fixtures (LATENT_ORACLE) are not
+#   same-bytes            run twice; the files left in [scratch] must exist and be the same
+#   heavy                 too slow for valgrind (the Makefile leaves it out there)
+#
+# The environment: PD, BUILD (the library), HELPERS (the test boxes), LATENT_ORACLE,
+# PRELOAD (the runtime of a sanitizer with which BUILD was made), JOBS.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(dirname "$here")
+: "${PD:=pd}" "${BUILD:=$top/build/latent}" "${HELPERS:=$top/build/tests-pd}" "${JOBS:=2}"
+: "${PRELOAD:=}" "${LATENT_ORACLE:=$top/../shared/oracle}"
+[ -d "$LATENT_ORACLE" ] && LATENT_ORACLE=$(cd "$LATENT_ORACLE" && pwd)
+export LATENT_ORACLE OPENBLAS_CORETYPE
+slow=1 leave_out=() wrap=(env)
+while getopts vx: option; do
+  case $option in
+    v) slow=20 OPENBLAS_CORETYPE=Haswell
+       wrap=(valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite
+             --errors-for-leak-kinds=definite --fair-sched=yes) ;;
+    x) leave_out+=("$OPTARG") ;;
+    *) exit 2 ;;
+  esac
+done
+shift $((OPTIND - 1))
+[ $# = 0 ] && set -- "$here"/patches/*.pd
+if [ -n "$PRELOAD" ]; then
+  slow=6
+  export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+  export TSAN_OPTIONS=second_deadlock_stack=1:suppressions=$here/tsan.supp
+  export LSAN_OPTIONS=print_suppressions=0
+  wrap=(env LD_PRELOAD="$PRELOAD")
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The texts of a patch's comments, one a line.  (A record ends with ; and may span lines.)
+notes() {
+  awk '{ r = r (r == "" ? "" : " ") $0 }
+       /;$/ && !/\\;$/ { if (r ~ /^#X text /) print r; r = "" }' "$1" |
+    sed -E 's/^#X text -?[0-9]+ -?[0-9]+ //; s/(, f [0-9]+)? *;$//; s/ *\\([,;$])/\1/g; s/\\\\/\\/g'
+}
+value() { sed -n "s/^$1: *//p" "$2"; }
+
+# One run of Pd; its words go to $log.
+play() { # patch notes log scratch
+  local limit args=() jack=
+  limit=$(value limit "$2")
+  mkdir -p "$4"
+  if grep -qx 'live audio' "$2"; then
+    jack=$(start_jack) || return 125
+    args+=(-jack)
+  else
+    args+=(-noaudio)
+    grep -qx live "$2" || args+=(-batch)
+  fi
+  read -ra more <<<"$(value args "$2")"
+  LATENT_SCRATCH=$4 JACK_DEFAULT_SERVER=latent-test \
+    timeout -k 5 $((${limit:-30} * slow)) "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
+    "${args[@]}" -path "$BUILD" -path "$HELPERS" -path "$LATENT_ORACLE" "${more[@]}" "$1" \
+    >"$3" 2>&1 </dev/null
+  local rc=$?
+  [ -z "$jack" ] || kill "$jack"
+  return $rc
+}
+
+start_jack() {
+  jackd -n latent-test -r -d dummy -r 48000 -p 256 >"$work/jack.log" 2>&1 &
+  echo $!
+  sleep 1
+}
+
+# Says what became of one patch: "ok ...", "FAIL ..." or "SKIP ...".
+try() {
+  local patch=$1 name log=$work/$2.log notes=$work/$2.notes out=$work/$2.out bad='' rc errors w
+  name=$(basename "$patch" .pd)
+  notes "$patch" >"$notes"
+  if grep -qx needs-oracle "$notes" && ! [ -d "$LATENT_ORACLE" ]; then
+    echo "SKIP $name: the fixtures are not there (LATENT_ORACLE=$LATENT_ORACLE)"
+    return
+  fi
+  if grep -qx 'live audio' "$notes" && ! command -v jackd >/dev/null; then
+    echo "SKIP $name: there is no jackd"
+    return
+  fi
+  play "$patch" "$notes" "$log" "$out"; rc=$?
+  case $rc in 0) ;; 124 | 137) bad="; timed out" ;; *) bad="; exit code $rc" ;; esac
+  errors=$(grep -aE "(^|[^a-z])(error|couldn't create|no such|can't|no method|failed|bug|consistency check)" "$log" |
+    grep -avE '^(not )?ok |^1\.\.|^==|^schedlag:')
+  while IFS= read -r w; do
+    [ -n "$w" ] || continue
+    grep -aqE -- "$w" "$log" || bad="$bad; the log lacks /$w/"
+    errors=$(grep -avE -- "$w" <<<"$errors")
+  done < <(value expect-log "$notes")
+  [ -z "$errors" ] || bad="$bad; posted: $(head -1 <<<"$errors")"
+  if [ -z "$bad" ] && grep -qx same-bytes "$notes"; then
+    play "$patch" "$notes" "$log.2" "$out.2" || bad="$bad; exit code $? when run again"
+    [ -n "$(find "$out" -type f)" ] || bad="$bad; left no file"
+    diff -rq "$out" "$out.2" >/dev/null || bad="$bad; left other bytes when run again"
+  fi
+  if [ -z "$bad" ]; then
+    echo "ok   $name ($(grep -ac '^ok ' "$log") checks)"
+  else
+    echo "FAIL $name: ${bad#; }"
+    # What failed comes first; else the last words.
+    { grep -aE '^not ok|^==|^SUMMARY|runtime error|^ +#[0-9]|^1\.\.' "$log" | head -40
+      [ -z "$errors" ] || grep -avE '^(not )?ok |^==|^ +#' "$log" | tail -8; } |
+      cut -c1-400 | sed 's/^/     /'
+  fi
+  rm -rf "$out" "$out.2"
+}
+
+number=0 alone=()
+for patch; do
+  notes "$patch" >"$work/notes"
+  for w in "${leave_out[@]}"; do
+    grep -qx -- "$w" "$work/notes" && continue 2
+  done
+  if grep -qx alone "$work/notes"; then
+    alone+=("$patch")
+    continue
+  fi
+  while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
+  number=$((number + 1))
+  try "$patch" $number | tee "$work/$number.result" &
+done
+wait
+for patch in "${alone[@]}"; do
+  number=$((number + 1))
+  try "$patch" $number | tee "$work/$number.result"
+done
+touch "$work/0.result"
+count() { cat "$work"/*.result | grep -c "^$1 "; }
+failed=$(count FAIL) skipped=$(count SKIP)
+echo "$(count ok) passed, $failed failed$([ "$skipped" = 0 ] || echo ", $skipped skipped")"
+[ "$failed" = 0 ]
