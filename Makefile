@@ -119,7 +119,8 @@ include tests/tests.mk
 deps:
 	tools/deps.sh
 
-demo: deps
+demo:
+	tools/deps.sh demo
 	$(MAKE) -j$(JOBS) all
 	PD='$(PD)' tools/demo.sh '$(BUILD)'
 

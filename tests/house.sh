@@ -1,6 +1,7 @@
 #!/bin/bash
 # tests/house.sh: the house's own rules.  Each rule is one test; what breaks it is listed.
 set -u
+shopt -s lastpipe
 cd "$(dirname "$0")/.." || exit 1
 passed=0 failed=0 skipped=0
 # Every file of the project that is text for people (all that git knows, or all that is there).
@@ -62,7 +63,7 @@ each_box is_thin | rule 'a box has less than 400 lines'
 computes() { grep -nHE '\b(sqrtf?|expf?|cosf?|sinf?|powf?|cblas_[a-z]+|fftwf_[a-z]+) *\(' "$f"; }
 each_box computes | rule 'a box holds no mathematics'
 
-in_table() { grep -qF "\`$b" README.md || echo "$b"; }
+in_table() { grep -qsF "\`$b" README.md || echo "$b"; }
 each_box in_table | rule 'every box is in the README'
 
 for f in $(of '\.(c|h|pd|sh|mk|md)$|Makefile$'); do

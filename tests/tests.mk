@@ -45,7 +45,7 @@ $(top)/bench/%: $(obj)/tests/bench/%.o $(engine_objects)
 engine-tests: $(engine_programs)
 
 check-engine:
-	$(MAKE) -j$(JOBS) engine-tests
+	-$(MAKE) -k -j$(JOBS) engine-tests
 	@tests/each.sh $(engine_programs)
 
 bench:

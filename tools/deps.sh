@@ -1,0 +1,45 @@
+#!/bin/bash
+# tools/deps.sh [demo]: installs Debian's packages that latent needs to be built and run and, without
+# "demo", to be tested.  Says nothing, and needs no network, when they are all there.
+set -u
+build='gcc libc6-dev make puredata-dev libopenblas-dev
+  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev'
+run='puredata-core puredata-gui puredata-extra'
+test='libcmocka-dev clang libclang-rt-dev clang-format valgrind xvfb xauth xdotool x11-utils
+  imagemagick procps zip unzip'
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  echo 'latent: this system has no apt-get. Please install these yourself: a C compiler, make,'
+  echo '  Pd 0.53 or newer with its headers (m_pd.h), OpenBLAS, and FFmpeg with its headers;'
+  echo '  for the tests cmocka, clang, valgrind, Xvfb, xdotool and ImageMagick.'
+  exit 0
+fi
+
+missing_of() {
+  for package; do
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
+  done
+}
+wanted="$build $run"
+[ "${1:-}" = demo ] || wanted="$wanted $test"
+missing=$(missing_of $wanted)
+[ -n "$missing" ] || exit 0
+
+root=()
+if [ "$(id -u)" != 0 ]; then
+  root=(sudo)
+  if ! command -v sudo >/dev/null; then
+    echo "latent: as root, please: apt-get install" $missing >&2
+    exit 1
+  fi
+fi
+install() {
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+echo 'latent: installing' $missing
+"${root[@]}" apt-get update -q || echo 'latent: the lists of packages could not be renewed' >&2
+# All at once; where one can't be had, at least the others.
+install $missing || for package in $missing; do install "$package"; done
+missing=$(missing_of $wanted)
+[ -z "$missing" ] || echo 'latent: could not install' $missing >&2
+[ -z "$(missing_of $build $run)" ] # without the rest some tests are skipped
