@@ -1,0 +1,91 @@
+/* screen: see screen.h */
+#include "screen.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PREFIX "latent-view-"
+
+static const char *folder(void)
+{
+    const char *own = getenv("XDG_RUNTIME_DIR");
+    if (own && !access(own, W_OK | X_OK))
+        return own;
+    return !access("/dev/shm", W_OK | X_OK) ? "/dev/shm" : "/tmp";
+}
+
+void latent_screen_sweep(int own)
+{
+    const char *where = folder();
+    DIR *d = opendir(where);
+    struct dirent *f;
+    while (d && (f = readdir(d))) {
+        char path[PATH_MAX];
+        int pid;
+        if (sscanf(f->d_name, PREFIX "%d-", &pid) != 1 || pid < 1)
+            continue;
+        if (pid == getpid() ? !own : !kill(pid, 0) || errno != ESRCH)
+            continue;
+        if (snprintf(path, sizeof(path), "%s/%s", where, f->d_name) < (int)sizeof(path))
+            unlink(path);
+    }
+    if (d)
+        closedir(d);
+}
+
+/* A new file that no one else can read or has put there before. */
+static FILE *open_new(char *path, size_t room)
+{
+    static atomic_uint number;
+    unsigned mine = atomic_fetch_add(&number, 1);
+    int fd = -1;
+    if (mine == 0)
+        latent_screen_sweep(1); /* after a crash; this process has none yet */
+    if (snprintf(path, room, "%s/" PREFIX "%d-%u.ppm", folder(), (int)getpid(), mine) < (int)room)
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 ? NULL : fdopen(fd, "wb");
+}
+
+static int write_ppm(const uint8_t *rgb, int h, int w, char *path, size_t room, latent_error *e)
+{
+    FILE *f = open_new(path, room);
+    int failed;
+    if (!f)
+        return latent_fail(e, "the picture can't be shown: no file can be made in %s (%s)",
+                           folder(), strerror(errno));
+    failed = fprintf(f, "P6\n%d %d\n255\n", w, h) < 0;
+    failed |= fwrite(rgb, (size_t)w * 3, (size_t)h, f) != (size_t)h;
+    failed |= fclose(f) != 0;
+    if (!failed)
+        return 0;
+    unlink(path);
+    return latent_fail(e, "the picture can't be shown: %s is full", folder());
+}
+
+int latent_screen_write(const latent_tensor *t, int room_h, int room_w, latent_enlarging enlarging,
+                        char *path, size_t path_room, latent_error *e)
+{
+    int h = t->shape.h, w = t->shape.w, to_h, to_w, failed;
+    uint8_t *full, *fitted;
+    if (latent_pixels_check(t->shape, e))
+        return -1;
+    latent_pixels_fit(h, w, room_h, room_w, &to_h, &to_w);
+    full = malloc((size_t)h * (size_t)w * 3);
+    fitted = malloc((size_t)to_h * (size_t)to_w * 3);
+    if (!full || !fitted)
+        failed = latent_fail(e, "there is no memory to show a picture of %d x %d", w, h);
+    else {
+        latent_pixels_from(t, 3, full);
+        failed = latent_pixels_scale(full, h, w, 3, fitted, to_h, to_w, enlarging, e) ||
+                 write_ppm(fitted, to_h, to_w, path, path_room, e);
+    }
+    free(full);
+    free(fitted);
+    return failed ? -1 : 0;
+}
