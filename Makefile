@@ -4,6 +4,7 @@
 #   make check     build and run every test (make check-fast: the engine and the patches only)
 #   make           build the library folder, build/latent
 #   make deps      install Debian's packages (as root or by sudo)
+#   make default-model   make the built-in model anew (examples/models)
 #   make bench     how fast the networks run on this machine
 #   make install   copy the library to $(DESTDIR)$(PDLIBDIR)
 #   make package   build/package/latent[v...](...).dek for Pd's "Find externals"
@@ -116,6 +117,17 @@ $(BUILD)/$(name)-meta.pd: Makefile
 
 include tests/tests.mk
 
+# Programs that make what lies in examples/models; run by hand when it is to change.
+$(obj)/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(cppflags) $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
+$(top)/tools/%: $(obj)/tools/%.o $(call objects,$(engine_sources))
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs)
+default-model: $(top)/tools/default_model
+	@mkdir -p examples/models
+	$< examples/models/default.safetensors
+
 deps:
 	tools/deps.sh
 
@@ -137,6 +149,6 @@ package: all
 clean:
 	rm -rf build
 
-.PHONY: all deps demo install package clean
+.PHONY: all default-model deps demo install package clean
 .SECONDARY:
 -include $(shell find $(obj) -name '*.d' 2>/dev/null)
