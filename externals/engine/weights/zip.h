@@ -1,0 +1,27 @@
+/* zip: the table of contents of a zip archive whose members are stored, not compressed, as torch
+   writes them (PKWARE's APPNOTE.TXT, with the 64-bit records).  Internal to this folder. */
+#ifndef LATENT_ZIP_H
+#define LATENT_ZIP_H
+#include "source.h"
+
+typedef struct {
+    const char *name;
+    uint64_t header; /* where the member's own header lies */
+    uint64_t packed, size;
+    uint16_t flags, method;
+} latent_member;
+
+typedef struct {
+    const latent_source *source;
+    latent_member *members; /* sorted by name */
+    size_t count;
+} latent_zip;
+
+/* Reads the table of contents; it lives in the arena. */
+int latent_zip_open(latent_zip *z, const latent_source *s, latent_arena *a, latent_error *e);
+const latent_member *latent_zip_find(const latent_zip *z, const char *name);
+/* Where the member's bytes begin; an error when they are compressed, encrypted or cut off. */
+int latent_zip_place(const latent_zip *z, const latent_member *m, uint64_t *offset,
+                     latent_error *e);
+
+#endif
