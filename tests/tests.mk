@@ -30,7 +30,7 @@ engine_tests := $(patsubst tests/engine/%.c,%,$(wildcard tests/engine/test_*.c))
 engine_programs = $(engine_tests:%=$(top)/tests/%)
 bench_programs = $(patsubst tests/bench/%.c,$(top)/bench/%,$(wildcard tests/bench/*.c))
 test_object = $(patsubst tests/%.c,$(obj)/tests/%.o,$(1))
-test_helpers = $(call test_object,$(wildcard tests/engine/helper_*.c))
+test_helpers = $(call test_object,$(wildcard tests/engine/helper_*.c) tests/helpers/npz.c)
 
 $(obj)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)

@@ -188,8 +188,10 @@ int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **va
             latent_value_touch(root);
             count(root, 1, 0);
         }
-    } else if (plan(root, &order, &used))
+    } else if (plan(root, &order, &used) || push(&used, root))
         failed = latent_fail(e, "no memory to plan the computation");
+    else
+        root->uses++; /* not to be evicted before it is asked for */
     for (int k = 0; k < order.n && !failed; k++) {
         if (cancel && atomic_load(cancel))
             failed = latent_fail(e, "not wanted any more");

@@ -10,11 +10,11 @@ typedef struct {
 static int linear_shape(const latent_node *n, latent_shape *s, latent_error *e)
 {
     latent_shape x = n->in[0]->shape, w = n->in[1]->shape;
-    if (x.c != w.w)
-        return latent_fail(e, "a style of %d numbers came, the network's have %d", x.c, w.w);
-    if (n->in[2] && n->in[2]->shape.c != w.c)
-        return latent_fail(e, "a bias of %d numbers for %d outputs", n->in[2]->shape.c, w.c);
-    *s = (latent_shape){x.n, x.h, x.w, w.c};
+    if (x.c != w.c)
+        return latent_fail(e, "a style of %d numbers came, the network's have %d", x.c, w.c);
+    if (n->in[2] && n->in[2]->shape.c != w.w)
+        return latent_fail(e, "a bias of %d numbers for %d outputs", n->in[2]->shape.c, w.w);
+    *s = (latent_shape){x.n, x.h, x.w, w.w};
     return 0;
 }
 

@@ -1,0 +1,420 @@
+/* test_stylegan2: the generator against what the public reference implementation computed with the
+   same files (needs the oracle folder), and what needs no fixture: caching, refusals, writing and
+   reading back. */
+#include "../helpers/npz.h"
+#include "engine/evaluate.h"
+#include "engine/models/model.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TOLERANCE 1e-5
+
+static const latent_noise noise_const = {LATENT_NOISE_CONST, 0, 1};
+static const latent_noise noise_none = {LATENT_NOISE_NONE, 0, 1};
+static const latent_progress quietly = {NULL, NULL};
+
+static const char *oracle(void)
+{
+    const char *dir = getenv("LATENT_ORACLE");
+    return dir ? dir : "../shared/oracle";
+}
+
+static latent_model *open_model(const char *name)
+{
+    char path[1000];
+    latent_error e = {""};
+    latent_model *m;
+    snprintf(path, sizeof(path), "%s/%s.pkl", oracle(), name);
+    if (access(path, R_OK)) {
+        printf("SKIP %s is not there\n", path);
+        skip();
+    }
+    m = latent_model_load(path, quietly, &e);
+    if (!m)
+        fail_msg("%s", e.text);
+    return m;
+}
+
+static npz_array array(const char *name, const char *key)
+{
+    char path[1000], error[300];
+    npz_array a;
+    snprintf(path, sizeof(path), "%s/%s.npz", oracle(), name);
+    if (npz_read(&a, path, key, error, sizeof(error)))
+        fail_msg("%s", error);
+    return a;
+}
+
+/* RMS of the difference over RMS of what is expected. */
+static double distance(const float *is, const float *should, size_t n)
+{
+    double d = 0, s = 0;
+    for (size_t i = 0; i < n; i++) {
+        d += ((double)is[i] - should[i]) * ((double)is[i] - should[i]);
+        s += (double)should[i] * should[i];
+    }
+    return sqrt(d / (s > 0 ? s : 1));
+}
+
+static void assert_close(const char *what, const float *is, const float *should, size_t n)
+{
+    double d = distance(is, should, n);
+    if (!(d <= TOLERANCE))
+        fail_msg("%s differs by %g", what, d);
+}
+
+/* The value of a node in channel, row, column order; freed by the caller. */
+static float *planes(latent_node *n, size_t *count)
+{
+    latent_error e = {""};
+    latent_tensor *t;
+    float *p;
+    size_t pixels, c;
+    if (latent_evaluate(n, NULL, &t, &e))
+        fail_msg("%s", e.text);
+    c = (size_t)t->shape.c;
+    pixels = t->count / c;
+    p = malloc(t->count * sizeof(float));
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t k = 0; k < c; k++)
+            p[k * pixels + i] = t->data[i * c + k];
+    *count = t->count;
+    latent_tensor_release(t);
+    return p;
+}
+
+static void assert_node(const char *name, const char *key, int sample, latent_node *n)
+{
+    npz_array a = array(name, key);
+    size_t count, each = a.count / a.shape[0];
+    float *is = planes(n, &count);
+    assert_int_equal(count, each);
+    assert_close(key, is, a.data + (size_t)sample * each, each);
+    free(is);
+    npz_free(&a);
+}
+
+static latent_node *chain(latent_model *m, const float *w, int rows, int layers, latent_noise noise)
+{
+    latent_error e = {""};
+    latent_node *f = latent_model_input(m, w, rows, &e), *next;
+    for (int i = 0; f && i < layers; i++, f = next) {
+        next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
+        latent_node_release(f);
+    }
+    if (!f)
+        fail_msg("%s", e.text);
+    return f;
+}
+
+static latent_node *image(latent_model *m, const float *w, int rows, latent_noise noise)
+{
+    latent_error e = {""};
+    latent_node *f = chain(m, w, rows, m->n_layers, noise), *rgb = latent_features_rgb(f, &e);
+    latent_node_release(f);
+    if (!rgb)
+        fail_msg("%s", e.text);
+    return rgb;
+}
+
+static void check_mapping(const char *name)
+{
+    latent_model *m = open_model(name);
+    latent_error e;
+    npz_array z = array(name, "z"), w = array(name, "w"), psi = array(name, "w_psi0.7");
+    npz_array cut = array(name, "w_psi0.5_cut4"), c = {0};
+    size_t dim = (size_t)m->w_dim, all = (size_t)m->num_ws * dim;
+    float *is = malloc(all * sizeof(float)), *ws = malloc(all * sizeof(float));
+    if (m->classes)
+        c = array(name, "c");
+    assert_int_equal(z.shape[1], m->z_dim);
+    assert_int_equal(cut.shape[1], m->num_ws);
+    for (size_t k = 0; k < z.shape[0]; k++) {
+        const float *classes = c.data ? c.data + k * (size_t)m->classes : NULL;
+        assert_int_equal(latent_model_map(m, z.data + k * z.shape[1], classes, is, &e), 0);
+        assert_close("w", is, w.data + k * dim, dim);
+        latent_model_truncate(m, is, 0.7f, -1, ws, &e);
+        assert_close("w_psi0.7", ws, psi.data + k * dim, dim);
+        latent_model_truncate(m, is, 0.5f, 4, ws, &e);
+        assert_close("w_psi0.5_cut4", ws, cut.data + k * all, all);
+    }
+    free(is);
+    free(ws);
+    npz_free(&z);
+    npz_free(&w);
+    npz_free(&psi);
+    npz_free(&cut);
+    npz_free(&c);
+    latent_model_release(m);
+}
+
+static void check_pictures(const char *name)
+{
+    latent_model *m = open_model(name);
+    npz_array w = array(name, "w");
+    size_t dim = (size_t)m->w_dim;
+    latent_error e;
+    for (int k = 0; k < (int)w.shape[0]; k++) {
+        latent_node *n;
+        for (int layer = 0; layer < m->n_layers; layer++) {
+            char key[40];
+            n = chain(m, w.data + (size_t)k * dim, 1, layer + 1, noise_const);
+            snprintf(key, sizeof(key), "features_%s", m->layers[layer]);
+            assert_node(name, key, k, n);
+            latent_node *rgb = latent_features_rgb(n, &e);
+            snprintf(key, sizeof(key), "rgb_%s", m->layers[layer]);
+            assert_node(name, key, k, rgb);
+            latent_node_release(rgb);
+            latent_node_release(n);
+        }
+        n = image(m, w.data + (size_t)k * dim, 1, noise_const);
+        assert_node(name, "image_const", k, n);
+        latent_node_release(n);
+        n = image(m, w.data + (size_t)k * dim, 1, noise_none);
+        assert_node(name, "image_none", k, n);
+        latent_node_release(n);
+    }
+    npz_free(&w);
+    latent_model_release(m);
+}
+
+static void check_mixing(const char *name)
+{
+    latent_model *m = open_model(name);
+    npz_array w = array(name, "w");
+    size_t dim = (size_t)m->w_dim;
+    float *ws = malloc((size_t)m->num_ws * dim * sizeof(float));
+    for (int k = 0; k < 2; k++) {
+        latent_node *n;
+        for (int row = 0; row < m->num_ws; row++)
+            memcpy(ws + (size_t)row * dim, w.data + (size_t)(row < 4 ? k : 1 - k) * dim,
+                   dim * sizeof(float));
+        n = image(m, ws, m->num_ws, noise_const);
+        assert_node(name, "image_mix4_const", k, n);
+        latent_node_release(n);
+    }
+    free(ws);
+    npz_free(&w);
+    latent_model_release(m);
+}
+
+static void mapping(void **state)
+{
+    (void)state;
+    check_mapping("sg2ada-32");
+}
+static void mapping_with_classes(void **state)
+{
+    (void)state;
+    check_mapping("sg2ada-64-cond");
+}
+static void pictures(void **state)
+{
+    (void)state;
+    check_pictures("sg2ada-32");
+}
+static void pictures_with_classes(void **state)
+{
+    (void)state;
+    check_pictures("sg2ada-64-cond");
+}
+static void mixing(void **state)
+{
+    (void)state;
+    check_mixing("sg2ada-32");
+    check_mixing("sg2ada-64-cond");
+}
+
+static latent_model *builtin(void)
+{
+    latent_error e = {""};
+    latent_model *m = latent_model_load("examples/models/default.safetensors", quietly, &e);
+    if (!m)
+        fail_msg("%s", e.text);
+    return m;
+}
+
+static void some_styles(const latent_model *m, float *ws, int rows, float shift)
+{
+    for (int i = 0; i < rows * m->w_dim; i++)
+        ws[i] = sinf(0.37f * (float)i + shift);
+}
+
+static long runs(void)
+{
+    latent_stats s;
+    latent_stats_get(&s, NULL, 0);
+    return s.runs;
+}
+
+static void only_what_changed_is_computed(void **state)
+{
+    latent_model *m = builtin();
+    int row = m->num_ws - 2; /* the last block's second convolution */
+    float *ws = malloc((size_t)(m->num_ws * m->w_dim) * sizeof(float));
+    latent_node *a, *b;
+    latent_tensor *t;
+    latent_error e;
+    long all, again, last;
+    (void)state;
+    some_styles(m, ws, m->num_ws, 0);
+    latent_stats_reset();
+    a = image(m, ws, m->num_ws, noise_const);
+    assert_int_equal(latent_evaluate(a, NULL, &t, &e), 0);
+    latent_tensor_release(t);
+    all = runs();
+    b = image(m, ws, m->num_ws, noise_const);
+    assert_ptr_equal(a, b); /* same in, same promise out */
+    latent_evaluate(b, NULL, &t, &e);
+    latent_tensor_release(t);
+    again = runs() - all;
+    assert_int_equal(again, 0);
+    latent_node_release(b);
+    ws[row * m->w_dim] += 1;
+    b = image(m, ws, m->num_ws, noise_const);
+    assert_ptr_not_equal(a, b);
+    latent_evaluate(b, NULL, &t, &e);
+    latent_tensor_release(t);
+    last = runs() - all;
+    assert_int_equal(last, 3); /* a style, a convolution, a ToRGB */
+    latent_node_release(a);
+    latent_node_release(b);
+    free(ws);
+    latent_model_release(m);
+}
+
+static void a_small_budget_changes_nothing(void **state)
+{
+    latent_model *m = builtin();
+    float *ws = malloc((size_t)m->w_dim * sizeof(float)), *first, *second;
+    size_t n, before = latent_cache();
+    latent_node *a;
+    (void)state;
+    some_styles(m, ws, 1, 1);
+    a = image(m, ws, 1, noise_const);
+    first = planes(a, &n);
+    latent_cache_forget();
+    latent_cache_set(1000);
+    second = planes(a, &n);
+    latent_cache_set(before);
+    assert_memory_equal(first, second, n * sizeof(float));
+    free(first);
+    free(second);
+    free(ws);
+    latent_node_release(a);
+    latent_model_release(m);
+}
+
+static void random_noise_follows_its_seed(void **state)
+{
+    latent_model *m = builtin();
+    float *ws = malloc((size_t)m->w_dim * sizeof(float)), *first, *second;
+    latent_noise noise = {LATENT_NOISE_RANDOM, 7, 1};
+    latent_node *a, *b, *c;
+    size_t n;
+    (void)state;
+    some_styles(m, ws, 1, 2);
+    a = image(m, ws, 1, noise);
+    b = image(m, ws, 1, noise);
+    noise.seed = 8;
+    c = image(m, ws, 1, noise);
+    assert_ptr_equal(a, b);
+    first = planes(a, &n);
+    second = planes(c, &n);
+    assert_true(distance(first, second, n) > 1e-3);
+    free(first);
+    free(second);
+    free(ws);
+    latent_node_release(a);
+    latent_node_release(b);
+    latent_node_release(c);
+    latent_model_release(m);
+}
+
+static void written_and_read_back(void **state)
+{
+    latent_model *m = builtin(), *copy;
+    char path[] = "latent-test-XXXXXX";
+    float *ws = malloc((size_t)m->w_dim * sizeof(float)), *first, *second;
+    latent_node *a, *b;
+    latent_error e = {""};
+    size_t n;
+    int file = mkstemp(path);
+    (void)state;
+    assert_true(file >= 0);
+    close(file);
+    if (latent_model_write(m, path, &e))
+        fail_msg("%s", e.text);
+    copy = latent_model_load(path, quietly, &e);
+    unlink(path);
+    if (!copy)
+        fail_msg("%s", e.text);
+    assert_int_equal(copy->num_ws, m->num_ws);
+    some_styles(m, ws, 1, 3);
+    a = image(m, ws, 1, noise_const);
+    b = image(copy, ws, 1, noise_const);
+    first = planes(a, &n);
+    second = planes(b, &n);
+    assert_memory_equal(first, second, n * sizeof(float));
+    free(first);
+    free(second);
+    free(ws);
+    latent_node_release(a);
+    latent_node_release(b);
+    latent_model_release(m);
+    latent_model_release(copy);
+}
+
+static void refusals_are_sentences(void **state)
+{
+    latent_model *m = builtin();
+    latent_error e = {""};
+    float w[64] = {0};
+    latent_node *input = latent_model_input(m, w, 1, &e), *rgb;
+    (void)state;
+    assert_null(latent_model_forward(m, 1, input, NULL, 1, noise_const, &e));
+    assert_non_null(strstr(e.text, "layer 8 comes after layer 4"));
+    rgb = latent_features_rgb(input, &e);
+    assert_null(rgb);
+    assert_non_null(strstr(e.text, "nothing is drawn yet"));
+    assert_int_equal(latent_model_rows(m, 63, &e), -1);
+    assert_non_null(strstr(e.text, "63 numbers"));
+    assert_int_equal(latent_model_layer(m, "5", &e), -1);
+    assert_non_null(strstr(e.text, "no layer 5"));
+    latent_node_release(input);
+    latent_model_release(m);
+}
+
+static void nothing_is_left(void **state)
+{
+    (void)state;
+    latent_graves_bury();
+    assert_int_equal(latent_node_count(), 0);
+    assert_int_equal(latent_tensor_bytes(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mapping),
+        cmocka_unit_test(mapping_with_classes),
+        cmocka_unit_test(pictures),
+        cmocka_unit_test(pictures_with_classes),
+        cmocka_unit_test(mixing),
+        cmocka_unit_test(only_what_changed_is_computed),
+        cmocka_unit_test(a_small_budget_changes_nothing),
+        cmocka_unit_test(random_noise_follows_its_seed),
+        cmocka_unit_test(written_and_read_back),
+        cmocka_unit_test(refusals_are_sentences),
+        cmocka_unit_test(nothing_is_left),
+    };
+    return cmocka_run_group_tests_name("stylegan2", tests, NULL, NULL);
+}
