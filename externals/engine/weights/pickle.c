@@ -85,6 +85,7 @@ static int push(machine *m, pickle_value v)
 
 static int pop(machine *m, pickle_value *v)
 {
+    memset(v, 0, sizeof(*v));
     if (m->depth <= ground(m))
         return damaged(m, "it takes a value from an empty stack");
     *v = m->stack[--m->depth];
@@ -93,6 +94,7 @@ static int pop(machine *m, pickle_value *v)
 
 static int top(machine *m, pickle_value *v)
 {
+    memset(v, 0, sizeof(*v));
     if (m->depth <= ground(m))
         return damaged(m, "it uses a value of an empty stack");
     *v = m->stack[m->depth - 1];
