@@ -108,7 +108,7 @@ static int by_name(const void *a, const void *b)
 
 int latent_zip_open(latent_zip *z, const latent_source *s, latent_arena *a, latent_error *e)
 {
-    uint64_t offset, length, count;
+    uint64_t offset = 0, length = 0, count = 0;
     latent_cursor c;
     memset(z, 0, sizeof(*z));
     z->source = s;
