@@ -11,6 +11,8 @@
 #   make floatsize=64                     for double-precision Pd
 #   make check SANITIZE=address,undefined or SANITIZE=thread
 
+.DEFAULT_GOAL = all
+
 name = latent
 version = 0.1.0
 
