@@ -1,0 +1,317 @@
+/* bench_networks: whole StyleGAN2 frames, one picture at a time, in float32 with constant noise.
+
+       NAME ms/frame GMAC GMAC/s R x sgemm
+
+   R is the frame's direct arithmetic a second (two operations a multiply-add, the convolutions
+   counted as if nothing were saved) over the best sgemm of 512 x 4096 x 4608 in the same run with
+   the same threads: a lone figure in ms says more about the machine and its neighbours than about
+   the program. Weights are random, made here.  LATENT_BENCH_THREADS (2) threads; names as arguments
+   choose. */
+#include "engine/evaluate.h"
+#include "engine/kernels/gemm.h"
+#include "engine/models/model.h"
+#include "engine/parallel.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_TENSORS 400
+
+typedef struct {
+    const char *name;
+    int resolution, base; /* channels at r: min(base / r, 512) */
+} network;
+
+static const network networks[] = {
+    {"sg2-64", 64, 16384},     {"sg2-256", 256, 16384},     {"sg2-256-f", 256, 32768},
+    {"sg2-512-f", 512, 32768}, {"sg2-1024-f", 1024, 32768},
+};
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void die(const char *why)
+{
+    fprintf(stderr, "bench_networks: %s\n", why);
+    exit(1);
+}
+
+/* ---- random networks */
+
+typedef struct {
+    latent_tensor_out t[MAX_TENSORS];
+    char name[MAX_TENSORS][48];
+    int n;
+    uint32_t random;
+} parts;
+
+static void add(parts *p, float mean, float range, int rank, const int64_t *dim, const char *where,
+                const char *what)
+{
+    size_t count = 1;
+    float *data;
+    for (int i = 0; i < rank; i++)
+        count *= (size_t)dim[i];
+    if (!(data = malloc(count * sizeof(float))))
+        die("no memory");
+    for (size_t i = 0; i < count; i++) {
+        p->random = p->random * 1664525u + 1013904223u;
+        data[i] = mean + range * ((float)(p->random >> 8) / 8388608.0f - 1);
+    }
+    snprintf(p->name[p->n], sizeof(p->name[0]), "%s%s", where, what);
+    p->t[p->n] =
+        (latent_tensor_out){.name = p->name[p->n], .dtype = LATENT_F32, .rank = rank, .data = data};
+    for (int i = 0; i < rank; i++)
+        p->t[p->n].dim[i] = dim[i];
+    p->n++;
+}
+
+static void add_layer(parts *p, const char *where, int in, int out, int k, int side)
+{
+    add(p, 0, 1.7f, 4, (int64_t[]){out, in, k, k}, where, ".weight");
+    add(p, 0, 0.1f, 1, (int64_t[]){out}, where, ".bias");
+    add(p, 0, 1, 2, (int64_t[]){in, 512}, where, ".affine.weight");
+    add(p, 1, 0, 1, (int64_t[]){in}, where, ".affine.bias");
+    if (side) {
+        add(p, 0.1f, 0, 0, NULL, where, ".noise_strength");
+        add(p, 0, 1.7f, 2, (int64_t[]){side, side}, where, ".noise_const");
+    }
+}
+
+static int width(const network *n, int resolution)
+{
+    return n->base / resolution < 512 ? n->base / resolution : 512;
+}
+
+static latent_model *make(const network *n)
+{
+    parts *p = calloc(1, sizeof(*p));
+    char path[200], where[40];
+    const char *dir = getenv("TMPDIR");
+    latent_progress quietly = {NULL, NULL};
+    latent_error e = {""};
+    latent_model *m;
+    int file;
+    if (!p)
+        die("no memory");
+    p->random = 1;
+    for (int i = 0; i < 8; i++) {
+        snprintf(where, sizeof(where), "mapping.fc%d", i);
+        add(p, 0, 100, 2, (int64_t[]){512, 512}, where, ".weight");
+        add(p, 0, 1, 1, (int64_t[]){512}, where, ".bias");
+    }
+    add(p, 0, 1, 3, (int64_t[]){width(n, 4), 4, 4}, "synthesis.b4", ".const");
+    for (int r = 4; r <= n->resolution; r *= 2) {
+        snprintf(where, sizeof(where), "synthesis.b%d.conv0", r);
+        if (r > 4)
+            add_layer(p, where, width(n, r / 2), width(n, r), 3, r);
+        snprintf(where, sizeof(where), "synthesis.b%d.conv1", r);
+        add_layer(p, where, width(n, r), width(n, r), 3, r);
+        snprintf(where, sizeof(where), "synthesis.b%d.torgb", r);
+        add_layer(p, where, width(n, r), 3, 1, 0);
+    }
+    snprintf(path, sizeof(path), "%s/latent-bench-XXXXXX", dir ? dir : "/tmp");
+    if ((file = mkstemp(path)) < 0)
+        die("can't write a temporary file");
+    close(file);
+    if (latent_safetensors_write(path, p->t, (size_t)p->n, NULL, 0, &e))
+        die(e.text);
+    for (int i = 0; i < p->n; i++)
+        free((void *)p->t[i].data);
+    free(p);
+    m = latent_model_load(path, quietly, &e);
+    unlink(path);
+    if (!m)
+        die(e.text);
+    return m;
+}
+
+/* ---- frames */
+
+static void styles(const latent_model *m, float *ws, uint32_t seed)
+{
+    for (int i = 0; i < m->num_ws * m->w_dim; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        ws[i] = (float)(seed >> 8) / 8388608.0f - 1;
+    }
+}
+
+/* Seconds for one picture of these styles; the promise of the picture before is kept, as a box
+   does. */
+static double frame(latent_model *m, const float *ws, latent_node **last)
+{
+    latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
+    latent_error e = {""};
+    latent_tensor *t;
+    double start = now();
+    latent_node *f = latent_model_input(m, ws, m->num_ws, &e), *next, *rgb;
+    for (int i = 0; f && i < m->n_layers; i++, f = next) {
+        next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
+        latent_node_release(f);
+    }
+    rgb = f ? latent_features_rgb(f, &e) : NULL;
+    latent_node_release(f);
+    if (!rgb || latent_evaluate(rgb, NULL, &t, &e))
+        die(e.text);
+    latent_tensor_release(t);
+    latent_node_release(*last);
+    *last = rgb;
+    return now() - start;
+}
+
+static double sgemm_gflops(void)
+{
+    const int m = 512, n = 4096, k = 4608;
+    static float *a, *b, *c;
+    double start;
+    if (!a) {
+        a = calloc((size_t)m * (size_t)k, sizeof(float));
+        b = calloc((size_t)k * (size_t)n, sizeof(float));
+        c = calloc((size_t)m * (size_t)n, sizeof(float));
+        if (!a || !b || !c)
+            die("no memory");
+        for (int i = 0; i < m * k; i++)
+            a[i] = (float)(i % 7) - 3;
+        for (int i = 0; i < k * n; i++)
+            b[i] = (float)(i % 5) - 2;
+    }
+    start = now();
+    latent_gemm(0, 0, m, n, k, a, b, 0, c);
+    return 2e-9 * m * n * k / (now() - start);
+}
+
+static double total_mac(void)
+{
+    static latent_stage stage[256];
+    latent_stats s;
+    double mac = 0;
+    latent_stats_get(&s, stage, 256);
+    for (int i = 0; i < s.n_stages && i < 256; i++)
+        mac += stage[i].mac;
+    return mac;
+}
+
+typedef struct {
+    double seconds, gmac, sgemm;
+} result;
+
+/* The best of several frames and of several sgemms between them. */
+static result measure(latent_model *m, int rounds, int last_block_only)
+{
+    float *ws = calloc((size_t)(m->num_ws * m->w_dim), sizeof(float));
+    latent_node *last = NULL;
+    result r = {1e9, 0, 0};
+    if (!ws)
+        die("no memory");
+    styles(m, ws, 1);
+    frame(m, ws, &last);
+    for (int i = 0; i < rounds; i++) {
+        double g = sgemm_gflops(), s;
+        if (last_block_only)
+            for (int k = (m->num_ws - 3) * m->w_dim; k < m->num_ws * m->w_dim; k++)
+                ws[k] += 0.01f;
+        else
+            styles(m, ws, (uint32_t)i + 2);
+        latent_stats_reset();
+        s = frame(m, ws, &last);
+        r.gmac = total_mac() / 1e9;
+        r.seconds = s < r.seconds ? s : r.seconds;
+        r.sgemm = g > r.sgemm ? g : r.sgemm;
+    }
+    latent_node_release(last);
+    free(ws);
+    return r;
+}
+
+static void print_line(const char *name, result r)
+{
+    printf("%-16s %9.2f ms/frame %8.2f GMAC %8.1f GMAC/s %6.2f x sgemm (%.0f GFLOP/s)\n", name,
+           r.seconds * 1e3, r.gmac, r.gmac / r.seconds, 2 * r.gmac / r.seconds / r.sgemm, r.sgemm);
+    fflush(stdout);
+}
+
+static void print_stages(const char *name, double sgemm)
+{
+    static latent_stage stage[256];
+    latent_stats s;
+    latent_stats_get(&s, stage, 256);
+    printf("\nstages of one frame of %s:\n", name);
+    for (int i = 0; i < s.n_stages && i < 256; i++) {
+        double seconds = stage[i].ms / 1e3, gmac = stage[i].mac / 1e9;
+        printf("  %-14s %9.3f ms %8.3f GMAC %8.1f GMAC/s %6.2f x sgemm\n", stage[i].stage,
+               stage[i].ms, gmac, gmac / seconds, 2 * gmac / seconds / sgemm);
+    }
+}
+
+static void print_mapping(const latent_model *m)
+{
+    float z[512] = {1}, w[512];
+    latent_error e;
+    double best = 1e9;
+    for (int i = 0; i < 200; i++) {
+        double start = now(), s;
+        latent_model_map(m, z, NULL, w, &e);
+        s = now() - start;
+        best = s < best ? s : best;
+    }
+    printf("mapping (8 layers of 512): %.3f ms\n", best * 1e3);
+}
+
+static int wanted(int argc, char **argv, const char *name)
+{
+    int chosen = argc < 2;
+    for (int i = 1; i < argc; i++)
+        chosen |= !strcmp(argv[i], name);
+    return chosen;
+}
+
+int main(int argc, char **argv)
+{
+    const char *text = getenv("LATENT_BENCH_THREADS");
+    int threads = text ? atoi(text) : 2, n = (int)(sizeof(networks) / sizeof(*networks));
+    latent_progress quietly = {NULL, NULL};
+    latent_error e = {""};
+    latent_model *m;
+    latent_threads_set(threads);
+    latent_cache_set((size_t)4 << 30);
+    printf("%d threads\n", latent_threads());
+    if (wanted(argc, argv, "built-in")) {
+        if (!(m = latent_model_load("examples/models/default.safetensors", quietly, &e)))
+            die(e.text);
+        print_line("built-in", measure(m, 20, 0));
+        latent_model_release(m);
+    }
+    for (int i = 0; i < n; i++) {
+        result r;
+        if (!wanted(argc, argv, networks[i].name))
+            continue;
+        m = make(&networks[i]);
+        r = measure(m, networks[i].resolution > 256 ? 4 : 10, 0);
+        print_line(networks[i].name, r);
+        if (i == n - 1) {
+            print_stages(networks[i].name, r.sgemm);
+            print_mapping(m);
+        }
+        if (!strcmp(networks[i].name, "sg2-256-f")) {
+            result part = measure(m, 10, 1);
+            printf("  only the last block's style moves: %.2f ms, %.2f of the whole frame\n",
+                   part.seconds * 1e3, part.seconds / r.seconds);
+            for (int t = 1; t <= 2 * threads && t <= 64; t *= 2) {
+                char name[40];
+                latent_threads_set(t);
+                snprintf(name, sizeof(name), "  %d thread%s", t, t > 1 ? "s" : "");
+                print_line(name, measure(m, 6, 0));
+            }
+            latent_threads_set(threads);
+        }
+        latent_model_release(m);
+    }
+    return 0;
+}
