@@ -1,5 +1,6 @@
 /* screen: see screen.h */
 #include "screen.h"
+#include "work.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #define PREFIX "latent-view-"
+
+static atomic_uint files; /* so many were made */
 
 static const char *folder(void)
 {
@@ -42,8 +45,7 @@ void latent_screen_sweep(int own)
 /* A new file that no one else can read or has put there before. */
 static FILE *open_new(char *path, size_t room)
 {
-    static atomic_uint number;
-    unsigned mine = atomic_fetch_add(&number, 1);
+    unsigned mine = atomic_fetch_add(&files, 1);
     int fd = -1;
     if (mine == 0)
         latent_screen_sweep(1); /* after a crash; this process has none yet */
@@ -88,4 +90,13 @@ int latent_screen_write(const latent_tensor *t, int room_h, int room_w, latent_e
     free(full);
     free(fitted);
     return failed ? -1 : 0;
+}
+
+/* At the end of the process; what is being computed is waited for. */
+__attribute__((destructor)) static void leave(void)
+{
+    if (!atomic_load(&files))
+        return;
+    latent_workers_stop();
+    latent_screen_sweep(1);
 }
