@@ -11,7 +11,7 @@
 
 static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* one evaluation at a time */
 static unsigned visit;                                   /* guarded by turn */
-static atomic_size_t budget = (size_t)512 << 20;
+static atomic_size_t budget = (size_t)256 << 20;
 static atomic_int forget;
 
 static pthread_mutex_t stats_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -115,7 +115,7 @@ static int plan(latent_node *root, node_list *order, node_list *used)
             if (!in || in->op->leaf)
                 continue;
             if (in->value && !in->uses) {
-                latent_value_touch(in);
+                in->used = visit;
                 count(in, 1, 0);
             }
             in->uses++;
@@ -161,7 +161,7 @@ static int compute(latent_node *n, latent_error *e)
         latent_tensor_release(out);
         return -1;
     }
-    latent_value_keep(n, out);
+    latent_value_keep(n, out, visit);
     count(n, 0, now_ms() - start);
     return 0;
 }
@@ -169,7 +169,7 @@ static int compute(latent_node *n, latent_error *e)
 static void forget_if_told(void)
 {
     if (atomic_exchange(&forget, 0))
-        latent_values_limit(0);
+        latent_values_limit(0, visit);
 }
 
 int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **value,
@@ -185,7 +185,7 @@ int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **va
     visit++;
     if (root->op->leaf || root->value) {
         if (root->value) {
-            latent_value_touch(root);
+            root->used = visit;
             count(root, 1, 0);
         }
     } else if (plan(root, &order, &used) || push(&used, root))
@@ -197,13 +197,13 @@ int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **va
             failed = latent_fail(e, "not wanted any more");
         else if (!order.node[k]->value)
             failed = compute(order.node[k], e);
-        evicted += latent_values_limit(atomic_load(&budget));
+        evicted += latent_values_limit(atomic_load(&budget), visit);
     }
     if (!failed && (*value = value_of(root)) == NULL)
         failed = latent_fail(e, "no memory for the result");
     for (int k = 0; k < used.n; k++)
         used.node[k]->uses = 0;
-    evicted += latent_values_limit(atomic_load(&budget));
+    evicted += latent_values_limit(atomic_load(&budget), visit);
     pthread_mutex_unlock(&turn);
     free(order.node);
     free(used.node);

@@ -1,5 +1,6 @@
-/* evaluate: from promises to numbers.  One evaluation at a time; values stay with their nodes, the
-   least recently used leave when they exceed a budget.  Statistics of what was computed. */
+/* evaluate: from promises to numbers.  One evaluation at a time; values stay with their nodes;
+   when they exceed a budget, the cheapest to compute again and the longest unused leave first.
+   Statistics of what was computed. */
 #ifndef LATENT_EVALUATE_H
 #define LATENT_EVALUATE_H
 #include "graph.h"
@@ -28,7 +29,7 @@ latent_request *latent_request_new(latent_node *node,
                                    int (*digest)(latent_request *r, latent_error *e),
                                    void *settings);
 
-/* The budget for cached values, in bytes (default 512 MB). */
+/* The budget for cached values, in bytes (default 256 MB). */
 void latent_cache_set(size_t bytes);
 size_t latent_cache(void);
 /* Every cached value is forgotten before the next evaluation (or by now, when none runs). */

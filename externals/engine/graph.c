@@ -14,8 +14,8 @@ static latent_node *by_hash[HASH_BUCKETS];
 static latent_node *by_id[ID_BUCKETS];
 static int last_id;
 static size_t living;
-static latent_node *lru_oldest, *lru_newest;
-static size_t lru_bytes;
+static latent_node *kept_oldest, *kept_newest;
+static size_t kept_bytes;
 
 static uint64_t mix(uint64_t hash, const void *data, size_t bytes)
 {
@@ -140,14 +140,14 @@ latent_node *latent_node_retain(latent_node *n)
     return n;
 }
 
-static void lru_unlink(latent_node *n)
+static void unkeep(latent_node *n)
 {
     if (!n->value)
         return;
-    *(n->older ? &n->older->newer : &lru_oldest) = n->newer;
-    *(n->newer ? &n->newer->older : &lru_newest) = n->older;
+    *(n->older ? &n->older->newer : &kept_oldest) = n->newer;
+    *(n->newer ? &n->newer->older : &kept_newest) = n->older;
     n->older = n->newer = NULL;
-    lru_bytes -= n->value->count * sizeof(float);
+    kept_bytes -= n->value->count * sizeof(float);
 }
 
 static void forget(latent_node *n) /* locked: nobody can find it any more */
@@ -164,7 +164,7 @@ static void forget(latent_node *n) /* locked: nobody can find it any more */
                 *p = n->next_same_id;
                 break;
             }
-    lru_unlink(n);
+    unkeep(n);
     living--;
 }
 
@@ -250,51 +250,48 @@ size_t latent_node_count(void)
 
 /* ---- the values that nodes keep; asked for by the evaluator only */
 
-void latent_value_keep(latent_node *n, latent_tensor *value)
+void latent_value_keep(latent_node *n, latent_tensor *value, unsigned now)
 {
+    double mac = n->op->cost ? n->op->cost(n) : 0;
     pthread_mutex_lock(&lock);
     n->value = value;
+    n->worth = (float)((mac + (double)value->count) / (double)value->count);
+    n->used = now;
     n->newer = NULL;
-    n->older = lru_newest;
-    *(lru_newest ? &lru_newest->newer : &lru_oldest) = n;
-    lru_newest = n;
-    lru_bytes += value->count * sizeof(float);
+    n->older = kept_newest;
+    *(kept_newest ? &kept_newest->newer : &kept_oldest) = n;
+    kept_newest = n;
+    kept_bytes += value->count * sizeof(float);
     pthread_mutex_unlock(&lock);
 }
 
-latent_tensor *latent_value_drop(latent_node *n)
+/* The value that is cheapest to do without: what takes long to compute for its size is kept longer,
+   what was not asked for lately goes sooner. */
+static latent_node *least_wanted(unsigned now)
 {
-    latent_tensor *value;
-    pthread_mutex_lock(&lock);
-    value = n->value;
-    lru_unlink(n);
-    n->value = NULL;
-    pthread_mutex_unlock(&lock);
-    return value;
+    latent_node *least = NULL;
+    float least_worth = 0;
+    for (latent_node *n = kept_oldest; n; n = n->newer) {
+        float worth = n->worth / (1 + (float)(now - n->used));
+        if (!n->uses && (!least || worth < least_worth)) {
+            least = n;
+            least_worth = worth;
+        }
+    }
+    return least;
 }
 
-void latent_value_touch(latent_node *n)
-{
-    latent_tensor *value = latent_value_drop(n);
-    if (value)
-        latent_value_keep(n, value);
-}
-
-long latent_values_limit(size_t bytes)
+long latent_values_limit(size_t bytes, unsigned now)
 {
     long evicted = 0;
     for (;;) {
         latent_tensor *value = NULL;
         latent_node *n;
         pthread_mutex_lock(&lock);
-        if (lru_bytes > bytes) {
-            for (n = lru_oldest; n && n->uses; n = n->newer)
-                ;
-            if (n) {
-                value = n->value;
-                lru_unlink(n);
-                n->value = NULL;
-            }
+        if (kept_bytes > bytes && (n = least_wanted(now))) {
+            value = n->value;
+            unkeep(n);
+            n->value = NULL;
         }
         pthread_mutex_unlock(&lock);
         if (!value)
@@ -308,7 +305,7 @@ size_t latent_values_bytes(void)
 {
     size_t bytes;
     pthread_mutex_lock(&lock);
-    bytes = lru_bytes;
+    bytes = kept_bytes;
     pthread_mutex_unlock(&lock);
     return bytes;
 }

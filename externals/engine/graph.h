@@ -53,6 +53,8 @@ struct latent_node {
     latent_node *next_same_hash, *next_same_id;
     latent_tensor *value; /* the evaluator's */
     latent_node *older, *newer;
+    float worth;   /* of keeping the value: what it cost for its size */
+    unsigned used; /* when it was asked for last */
     unsigned visit;
     int uses;
     void *prepared; /* what an operation made of a parameter once, freed with the node */

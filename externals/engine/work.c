@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define STORE_BYTES ((size_t)256 << 20) /* what a busy engine may keep of freed tensors */
-#define IDLE_SECONDS 2                  /* after which it keeps nothing */
+#define STORE_BYTES ((size_t)64 << 20) /* what a busy engine may keep of freed tensors */
+#define IDLE_SECONDS 2                 /* after which it keeps nothing */
 
 typedef struct {
     latent_job *first, *last;
