@@ -448,12 +448,13 @@ static void halves(void **state)
 
 /* Writing. */
 
-static char folder[64];
+static char folder[1024];
 
 static int make_folder(void **state)
 {
+    const char *where = getenv("TMPDIR");
     (void)state;
-    strcpy(folder, "/tmp/latent-weights-XXXXXX");
+    snprintf(folder, sizeof(folder), "%s/latent-weights-XXXXXX", where ? where : P_tmpdir);
     return mkdtemp(folder) ? 0 : -1;
 }
 
@@ -473,7 +474,7 @@ static void round_trip(void **state)
     latent_meta_out meta[] = {{"kind", "stylegan2"}, {"line\n", "tab\t\1"}, {"psi", "0.7"}};
     latent_error e = {""};
     latent_weights *w;
-    char path[128], gone[128];
+    char path[1100], gone[1100];
     struct stat status;
     (void)state;
     for (int i = 0; i < 24; i++)
@@ -514,7 +515,7 @@ static void round_trip(void **state)
 static void no_files(void **state)
 {
     latent_error e = {""};
-    char path[128];
+    char path[1100];
     (void)state;
     assert_null(latent_weights_open("/nowhere/model.pkl", &e));
     assert_non_null(strstr(e.text, "No such file"));

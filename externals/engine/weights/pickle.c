@@ -618,7 +618,7 @@ int latent_pickle_load(latent_cursor *c, latent_arena *a, pickle_value *result,
                        pickle_object **persids, latent_error *e)
 {
     machine m = {.in = c, .arena = a, .e = e};
-    int failed = 0;
+    int failed = latent_arena_grow(a, &m.stack, &m.room, 1, sizeof(*m.stack), e);
     while (!failed && !m.done)
         failed = step(&m);
     if (!failed)
@@ -647,4 +647,20 @@ pickle_value latent_pickle_get(const pickle_list *dict, const char *key)
         if (!strcmp(latent_pickle_text(dict->items[i - 2]), key))
             return dict->items[i - 1];
     return none;
+}
+
+const pickle_list *latent_pickle_tuple(pickle_value v)
+{
+    return v.kind == PICKLE_TUPLE ? v.list : NULL;
+}
+
+pickle_value latent_pickle_item(const pickle_list *list, uint32_t i)
+{
+    pickle_value none = {0};
+    return list && i < list->count ? list->items[i] : none;
+}
+
+int latent_pickle_is_int(pickle_value v)
+{
+    return v.kind == PICKLE_INT || v.kind == PICKLE_BOOL;
 }

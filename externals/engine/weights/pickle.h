@@ -71,5 +71,10 @@ int latent_pickle_load(latent_cursor *c, latent_arena *a, pickle_value *result,
 pickle_value latent_pickle_get(const pickle_list *dict, const char *key);
 /* The text of a string or global, "" for anything else. */
 const char *latent_pickle_text(pickle_value v);
+/* A tuple's items, NULL for anything else; and one of them (PICKLE_NOTHING when it is not there).
+ */
+const pickle_list *latent_pickle_tuple(pickle_value v);
+pickle_value latent_pickle_item(const pickle_list *list, uint32_t i);
+int latent_pickle_is_int(pickle_value v); /* a bool too, as in Python */
 
 #endif

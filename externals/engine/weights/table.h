@@ -41,7 +41,5 @@ int latent_safetensors_read(latent_weights *w, latent_error *e);
 int latent_zip_read(latent_weights *w, latent_error *e);
 int latent_legacy_read(latent_weights *w, latent_error *e);
 int latent_pickle_read(latent_weights *w, latent_error *e);
-/* Does the source begin like a legacy stream of torch? */
-int latent_is_legacy(const latent_source *s);
 
 #endif

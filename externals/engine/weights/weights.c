@@ -1,6 +1,7 @@
 /* weights: see weights.h.  Which format it is, the table of entries and settings, and the reading
    of numbers; the formats themselves are in pickle.c, torch.c and safetensors.c. */
 #include "weights.h"
+#include "storage.h"
 #include "table.h"
 #include <inttypes.h>
 #include <math.h>
@@ -385,15 +386,15 @@ static int read_run(const latent_weights *w, latent_dtype d, uint64_t offset, fl
 
 /* Numbers at any strides.  The axes are sorted by how far they step in the file, and the file is
    read in windows that hold as many steps as fit. */
+#define WINDOW ((uint64_t)1 << 18) /* numbers */
+
 typedef struct {
     int64_t dim, from, to; /* how many, and the strides in the file and in dst */
 } axis;
 
 typedef struct {
     const latent_weights *w;
-    latent_dtype dtype;
-    size_t size, room; /* of an element, of the window, in bytes */
-    uint8_t *window;
+    float *window;
     axis axes[LATENT_MAX_RANK];
     int rank;
     latent_error *e;
@@ -405,18 +406,18 @@ static int by_step(const void *a, const void *b)
     return (x->from < y->from) - (x->from > y->from);
 }
 
-static void scatter(const gather *g, int level, const uint8_t *from, float *dst)
+static void scatter(const gather *g, int level, const float *from, float *dst)
 {
-    const axis *a = g->axes + level;
-    if (level == g->rank) {
-        *dst = one_number(g->dtype, from);
-        return;
-    }
-    for (int64_t i = 0; i < a->dim; i++)
-        scatter(g, level + 1, from + (size_t)(i * a->from) * g->size, dst + i * a->to);
+    const axis a = g->axes[level];
+    if (level == g->rank - 1)
+        for (int64_t i = 0; i < a.dim; i++)
+            dst[i * a.to] = from[i * a.from];
+    else
+        for (int64_t i = 0; i < a.dim; i++)
+            scatter(g, level + 1, from + i * a.from, dst + i * a.to);
 }
 
-/* Elements from the first to the last one of the axes from level on. */
+/* Numbers from the first to the last one of the axes from level on. */
 static uint64_t span(const gather *g, int level)
 {
     uint64_t n = 1;
@@ -425,39 +426,36 @@ static uint64_t span(const gather *g, int level)
     return n;
 }
 
-static int gather_from(gather *g, int level, uint64_t offset, float *dst)
+/* The axes from level on; place is that of their first number in the file, in numbers. */
+static int gather_from(gather *g, const latent_entry *entry, int level, int64_t place, float *dst)
 {
     axis *a = g->axes + level;
     const axis whole = *a;
-    uint64_t most = g->room / g->size, inner;
+    uint64_t inner = span(g, level + 1);
     int64_t steps;
     int failed = 0;
-    if (level == g->rank || span(g, level) <= most) {
-        if (latent_source_read(&g->w->source, offset, g->window, (size_t)span(g, level) * g->size,
-                               g->e) < 0)
+    if (span(g, level) <= WINDOW) {
+        uint64_t offset = entry->offset + (uint64_t)place * latent_dtype_size(entry->dtype);
+        if (read_run(g->w, entry->dtype, offset, g->window, span(g, level), g->e) < 0)
             return -1;
         scatter(g, level, g->window, dst);
         return 0;
     }
-    inner = span(g, level + 1);
-    steps = inner > most ? 1 : (int64_t)((most - inner) / (uint64_t)whole.from) + 1;
+    steps = inner > WINDOW ? 1 : (int64_t)((WINDOW - inner) / (uint64_t)whole.from) + 1;
     for (int64_t i = 0; i < whole.dim && !failed; i += steps) {
-        uint64_t at = offset + (uint64_t)(i * whole.from) * g->size;
-        if (inner > most)
-            failed = gather_from(g, level + 1, at, dst + i * whole.to);
-        else {
-            a->dim = whole.dim - i < steps ? whole.dim - i : steps;
-            failed = gather_from(g, level, at, dst + i * whole.to);
-            a->dim = whole.dim;
-        }
+        int64_t at = place + i * whole.from;
+        a->dim = whole.dim - i < steps ? whole.dim - i : steps;
+        failed = gather_from(g, entry, inner > WINDOW ? level + 1 : level, at, dst + i * whole.to);
+        a->dim = whole.dim;
     }
     return failed;
 }
 
 int latent_weights_read(latent_weights *w, const latent_entry *entry, float *dst, latent_error *e)
 {
-    gather g = {.w = w, .dtype = entry->dtype, .e = e};
+    gather g = {.w = w, .e = e};
     int64_t step = 1;
+    uint64_t room;
     int contiguous = 1, failed;
     if (!entry->count)
         return 0;
@@ -472,14 +470,11 @@ int latent_weights_read(latent_weights *w, const latent_entry *entry, float *dst
     if (contiguous)
         return read_run(w, entry->dtype, entry->offset, dst, (uint64_t)entry->count, e);
     qsort(g.axes, (size_t)g.rank, sizeof(axis), by_step);
-    g.size = latent_dtype_size(entry->dtype);
-    g.room = (size_t)1 << 20;
-    if (span(&g, 0) < g.room / g.size)
-        g.room = (size_t)span(&g, 0) * g.size;
-    g.window = malloc(g.room);
+    room = span(&g, 0) < WINDOW ? span(&g, 0) : WINDOW;
+    g.window = malloc((size_t)room * sizeof(float));
     if (!g.window)
         return latent_fail(e, "no memory to read %s", latent_print(entry->name).text);
-    failed = gather_from(&g, 0, entry->offset, dst);
+    failed = gather_from(&g, entry, 0, 0, dst);
     free(g.window);
     return failed;
 }
