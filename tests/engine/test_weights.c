@@ -345,6 +345,164 @@ static void kinds_of_numbers(void **state)
     }
 }
 
+/* A tensor whose storage is a view of another one, as files before 2018 have it; and wrappers that
+   torch has put around tensors since. */
+static void rare_records(void **state)
+{
+    static const int64_t two[] = {2}, one[] = {1};
+    static const float up[8] = {0, 1, 2, 3, 4, 5, 6, 7}, third[] = {3, 4}, first[] = {0, 1};
+    bytes object = {0}, numbers = {0}, b = {0};
+    latent_weights *w;
+    (void)state;
+    put_floats(&numbers, up, 8);
+    put_text(&object, "}(");
+    pickle_text(&object, "view");
+    tensor_begin(&object);
+    put_text(&object, "(");
+    pickle_text(&object, "storage");
+    pickle_global(&object, "torch", "FloatStorage");
+    pickle_text(&object, "0");
+    pickle_text(&object, "cpu");
+    pickle_int(&object, 8);
+    put_text(&object, "(");
+    pickle_text(&object, "0v");
+    pickle_int(&object, 2);
+    pickle_int(&object, 3);
+    put_text(&object, "ttQ");
+    tensor_end(&object, 1, 1, two, one);
+    pickle_text(&object, "typed");
+    pickle_global(&object, "torch._utils", "_rebuild_tensor_v3");
+    put_text(&object, "(");
+    storage_id(&object, "UntypedStorage", "0", 8);
+    tensor_end(&object, 0, 1, two, one);
+    object.size -= 2; /* its dtype comes before the end of its arguments */
+    pickle_global(&object, "torch", "uint8");
+    put_text(&object, "}tR");
+    pickle_text(&object, "subclass");
+    pickle_global(&object, "torch._tensor", "_rebuild_from_type_v2");
+    put_text(&object, "(");
+    pickle_global(&object, "torch._utils", "_rebuild_tensor_v2");
+    pickle_global(&object, "some", "Tensor");
+    put_text(&object, "(");
+    storage_id(&object, "FloatStorage", "0", 8);
+    tensor_end(&object, 0, 1, two, one);
+    object.size -= 1; /* the arguments alone */
+    put_text(&object, "}tR");
+    pickle_text(&object, "list");
+    pickle_global(&object, "torch.jit._pickle", "build_intlist");
+    put_text(&object, "](");
+    pickle_int(&object, 7);
+    put_text(&object, "e\x85R");
+    pickle_text(&object, "twice");
+    pickle_int(&object, 1);
+    pickle_text(&object, "twice");
+    pickle_int(&object, 2);
+    put_text(&object, "u");
+    legacy_stream(&b, &object, 8, &numbers);
+    w = open_bytes(&b);
+    assert_int_equal(latent_weights_count(w), 3);
+    expect_numbers(w, "view", third, 2);
+    assert_int_equal(latent_weights_find(w, "typed")->dtype, LATENT_U8);
+    expect_numbers(w, "subclass", first, 2);
+    expect_number(w, "list.0", 7);
+    expect_number(w, "twice", 2);
+    latent_weights_close(w);
+    bytes_free(&b);
+    bytes_free(&object);
+    bytes_free(&numbers);
+}
+
+/* An archive above 4 GB has its sizes and places in extra fields; a small one may, too. */
+static void wide_archive(void **state)
+{
+    static const float up[2] = {1, 2};
+    static const int64_t two[] = {2}, one[] = {1};
+    zip_writer z = {0};
+    bytes data = {0}, numbers = {0}, wide = {0};
+    latent_weights *w;
+    size_t place;
+    (void)state;
+    pickle_begin(&data, 2);
+    put_text(&data, "}");
+    pickle_text(&data, "t");
+    tensor_begin(&data);
+    storage_id(&data, "FloatStorage", "0", 2);
+    tensor_end(&data, 0, 1, two, one);
+    put_text(&data, "s.");
+    put_floats(&numbers, up, 2);
+    zip_member(&z, "a/data/0", &numbers);
+    zip_member(&z, "a/data.pkl", &data);
+    /* the second entry of the table again, its three values as 64-bit ones */
+    place = z.table.size - 46 - strlen("a/data.pkl");
+    memset(z.table.data + place + 20, 0xff, 8);
+    memset(z.table.data + place + 42, 0xff, 4);
+    z.table.data[place + 30] = 28 + 4;
+    put_u16(&z.table, 0x7777);
+    put_u16(&z.table, 0);
+    put_u16(&z.table, 1);
+    put_u16(&z.table, 24);
+    put_u64(&z.table, data.size);
+    put_u64(&z.table, data.size);
+    put_u64(&z.table, 30 + strlen("a/data/0") + numbers.size);
+    place = z.file.size;
+    put(&wide, z.file.data, z.file.size);
+    put(&wide, z.table.data, z.table.size);
+    put_text(&wide, "PK\6\6");
+    put_u64(&wide, 44);
+    put_u32(&wide, 0);
+    put_u64(&wide, 0);
+    put_u64(&wide, 2);
+    put_u64(&wide, 2);
+    put_u64(&wide, z.table.size);
+    put_u64(&wide, place);
+    put_text(&wide, "PK\6\7");
+    put_u32(&wide, 0);
+    put_u64(&wide, place + z.table.size);
+    put_u32(&wide, 1);
+    put_text(&wide, "PK\5\6");
+    put_u64(&wide, UINT64_MAX);
+    put_u64(&wide, UINT64_MAX);
+    put_u16(&wide, 0);
+    w = open_bytes(&wide);
+    expect_numbers(w, "t", up, 2);
+    latent_weights_close(w);
+    bytes_free(&wide);
+    bytes_free(&z.file);
+    bytes_free(&z.table);
+    bytes_free(&data);
+    bytes_free(&numbers);
+}
+
+/* Many tensors that all describe the same long stream again and again. */
+static void over_and_over(void **state)
+{
+    static const int64_t one[] = {1};
+    const float x = 3;
+    bytes b = {0}, numbers = {0}, filler = {0}, stream = {0}, id = {0};
+    (void)state;
+    put_floats(&numbers, &x, 1);
+    storage_id(&id, "FloatStorage", "0", 1);
+    for (int i = 0; i < 5000; i++)
+        put_text(&filler, "N0");
+    put(&filler, id.data, id.size);
+    legacy_stream(&stream, &filler, 1, &numbers);
+    pickle_begin(&b, 2);
+    pickle_bytes(&b, &stream);
+    put_text(&b, "q\1](");
+    for (int i = 0; i < 300; i++) {
+        tensor_begin(&b);
+        pickle_global(&b, "torch.storage", "_load_from_bytes");
+        put_text(&b, "h\1\x85R");
+        tensor_end(&b, 0, 1, one, one);
+    }
+    put_text(&b, "e\x86.");
+    expect_refusal(&b, "over and over");
+    bytes_free(&numbers);
+    bytes_free(&filler);
+    bytes_free(&stream);
+    bytes_free(&id);
+}
+
 /* Every order of the axes of a large tensor, which is read in several windows. */
 static void strides(void **state)
 {
@@ -779,6 +937,9 @@ int main(void)
         cmocka_unit_test(old_pickle),
         cmocka_unit_test(safetensors_file),
         cmocka_unit_test(kinds_of_numbers),
+        cmocka_unit_test(rare_records),
+        cmocka_unit_test(wide_archive),
+        cmocka_unit_test(over_and_over),
         cmocka_unit_test(strides),
         cmocka_unit_test(odd_shapes),
         cmocka_unit_test(halves),
