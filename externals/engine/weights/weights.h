@@ -46,15 +46,18 @@ void latent_weights_close(latent_weights *w);
 
 /* "pickle", "torch zip", "torch legacy" or "safetensors" */
 const char *latent_weights_format(const latent_weights *w);
-size_t latent_weights_count(const latent_weights *w);
+size_t latent_weights_count(const latent_weights *w); /* entries are sorted by name */
 const latent_entry *latent_weights_at(const latent_weights *w, size_t i);
 const latent_entry *latent_weights_find(const latent_weights *w, const char *name);
 
-/* Reads a tensor's numbers as float32, row-major over its dim.  dst has room for e->count. */
+/* Reads a tensor's numbers as float32, row-major over its dim.  dst has room for entry->count.
+   Several threads may read at once. */
 int latent_weights_read(latent_weights *w, const latent_entry *entry, float *dst, latent_error *e);
 
 /* Settings: attributes of the modules in a .pkl ("G_ema.synthesis.b4.conv1.conv_clamp",
    "G_ema._init_kwargs.synthesis_kwargs.architecture"), or a safetensors' metadata.
+   "G_ema.class_name" is the class of a record.  The items of lists up to 256 long have their
+   numbers as names ("...resample_filter.0"); a single numpy number is a setting and an entry.
    NULL, or -1, when there is none of that name and kind; None counts as none. */
 const char *latent_weights_text(const latent_weights *w, const char *key);
 int latent_weights_number(const latent_weights *w, const char *key, double *value);
