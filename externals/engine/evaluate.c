@@ -52,15 +52,14 @@ static void count(const latent_node *n, int hit, double ms)
     pthread_mutex_unlock(&stats_lock);
 }
 
-/* The node whose value this one stands for. */
-static latent_node *meant(latent_node *n)
+latent_node *latent_meant(latent_node *n)
 {
     while (n && !n->op->forward && !n->op->leaf)
         n = n->in[0];
     return n;
 }
 
-static int computed_inputs(const latent_node *n)
+int latent_computed_inputs(const latent_node *n)
 {
     return n->op->n_computed < 0 || n->op->n_computed > n->n_in ? n->n_in : n->op->n_computed;
 }
@@ -102,16 +101,16 @@ static int plan(latent_node *root, node_list *order, node_list *used)
         }
         n->visit = visit;
         n->uses = -1;
-        for (int i = computed_inputs(n); i-- > 0 && !failed;) {
-            latent_node *in = meant(n->in[i]);
+        for (int i = latent_computed_inputs(n); i-- > 0 && !failed;) {
+            latent_node *in = latent_meant(n->in[i]);
             if (!in || in->op->leaf || in->value || in->visit == visit)
                 continue;
             failed = push(&stack, in);
         }
     }
     for (int k = 0; k < order->n && !failed; k++)
-        for (int i = 0; i < computed_inputs(order->node[k]) && !failed; i++) {
-            latent_node *in = meant(order->node[k]->in[i]);
+        for (int i = 0; i < latent_computed_inputs(order->node[k]) && !failed; i++) {
+            latent_node *in = latent_meant(order->node[k]->in[i]);
             if (!in || in->op->leaf)
                 continue;
             if (in->value && !in->uses) {
@@ -135,12 +134,12 @@ static latent_tensor *value_of(latent_node *n)
 static int compute(latent_node *n, latent_error *e)
 {
     latent_tensor *few[16], **in = few, *out = NULL;
-    int failed = 0, n_in = computed_inputs(n);
+    int failed = 0, n_in = latent_computed_inputs(n);
     double start = now_ms();
     if (n_in > 16 && !(in = calloc((size_t)n_in, sizeof(*in))))
         return latent_fail(e, "no memory to compute %s", n->op->name);
     for (int i = 0; i < n_in; i++) {
-        latent_node *m = meant(n->in[i]);
+        latent_node *m = latent_meant(n->in[i]);
         in[i] = value_of(m);
         if (m && !in[i])
             failed = latent_fail(e, "no memory for an input of %s", n->op->name);
@@ -150,7 +149,7 @@ static int compute(latent_node *n, latent_error *e)
     if (!failed)
         failed = n->op->forward(n, in, out, e);
     for (int i = 0; i < n_in; i++) {
-        latent_node *m = meant(n->in[i]);
+        latent_node *m = latent_meant(n->in[i]);
         latent_tensor_release(in[i]);
         if (m && !m->op->leaf)
             m->uses--;
@@ -172,15 +171,24 @@ static void forget_if_told(void)
         latent_values_limit(0, visit);
 }
 
-int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **value,
-                    latent_error *e)
+void latent_turn_begin(void)
+{
+    pthread_mutex_lock(&turn);
+}
+
+void latent_turn_end(void)
+{
+    pthread_mutex_unlock(&turn);
+}
+
+int latent_evaluate_in_turn(latent_node *n, const atomic_int *cancel, latent_tensor **value,
+                            latent_error *e)
 {
     node_list order = {NULL, 0, 0}, used = {NULL, 0, 0};
     int failed = 0;
     long evicted = 0;
-    latent_node *root = meant(n);
+    latent_node *root = latent_meant(n);
     *value = NULL;
-    pthread_mutex_lock(&turn);
     forget_if_told();
     visit++;
     if (root->op->leaf || root->value) {
@@ -204,12 +212,21 @@ int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **va
     for (int k = 0; k < used.n; k++)
         used.node[k]->uses = 0;
     evicted += latent_values_limit(atomic_load(&budget), visit);
-    pthread_mutex_unlock(&turn);
     free(order.node);
     free(used.node);
     pthread_mutex_lock(&stats_lock);
     n_evictions += evicted;
     pthread_mutex_unlock(&stats_lock);
+    return failed;
+}
+
+int latent_evaluate(latent_node *n, const atomic_int *cancel, latent_tensor **value,
+                    latent_error *e)
+{
+    int failed;
+    latent_turn_begin();
+    failed = latent_evaluate_in_turn(n, cancel, value, e);
+    latent_turn_end();
     return failed;
 }
 

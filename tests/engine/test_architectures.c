@@ -2,8 +2,7 @@
    written here from the formulas of the paper with nothing shared: skip, resnet and orig networks,
    odd widths, one and four picture channels, clamps, W+, no noise, random weights. */
 #include "engine/evaluate.h"
-#include "engine/models/model.h"
-#include "engine/random.h"
+#include "helper_network.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,96 +13,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-#define MAX_TENSORS 128
-
-typedef enum { SKIP, RESNET, ORIG } kind;
-typedef struct {
-    kind kind;
-    int z, w, mapping, blocks, channels[5], rgb;
-    double clamp;
-    int noise;
-} plan;
-
-typedef struct {
-    plan p;
-    latent_tensor_out t[MAX_TENSORS];
-    char name[MAX_TENSORS][64];
-    int n;
-    latent_random random;
-} network;
-
-static void add(network *n, double mean, double deviation, int rank, const int64_t *dim,
-                const char *format, ...)
-{
-    va_list args;
-    size_t count = 1;
-    float *data;
-    va_start(args, format);
-    vsnprintf(n->name[n->n], sizeof(n->name[0]), format, args);
-    va_end(args);
-    for (int i = 0; i < rank; i++)
-        count *= (size_t)dim[i];
-    data = malloc(count * sizeof(float));
-    for (size_t i = 0; i < count; i++)
-        data[i] = (float)(mean + deviation * latent_random_gauss(&n->random));
-    n->t[n->n] =
-        (latent_tensor_out){.name = n->name[n->n], .dtype = LATENT_F32, .rank = rank, .data = data};
-    for (int i = 0; i < rank; i++)
-        n->t[n->n].dim[i] = dim[i];
-    n->n++;
-}
-
-static const float *get(const network *n, const char *format, ...)
-{
-    char name[64];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(name, sizeof(name), format, args);
-    va_end(args);
-    for (int i = 0; i < n->n; i++)
-        if (!strcmp(n->name[i], name))
-            return n->t[i].data;
-    return NULL;
-}
-
-static void add_layer(network *n, const char *where, int in, int out, int k, int side)
-{
-    add(n, 0, 1, 4, (int64_t[]){out, in, k, k}, "%s.weight", where);
-    add(n, 0, 0.3, 1, (int64_t[]){out}, "%s.bias", where);
-    add(n, 0, 1, 2, (int64_t[]){in, n->p.w}, "%s.affine.weight", where);
-    add(n, 1, 0.2, 1, (int64_t[]){in}, "%s.affine.bias", where);
-    if (side && n->p.noise) {
-        add(n, 0.3, 0, 0, NULL, "%s.noise_strength", where);
-        add(n, 0, 1, 2, (int64_t[]){side, side}, "%s.noise_const", where);
-    }
-}
-
-static void make(network *n, plan p, uint32_t seed)
-{
-    memset(n, 0, sizeof(*n));
-    n->p = p;
-    latent_random_seed(&n->random, seed);
-    for (int i = 0; i < p.mapping; i++) {
-        add(n, 0, 100, 2, (int64_t[]){p.w, i ? p.w : p.z}, "mapping.fc%d.weight", i);
-        add(n, 0, 30, 1, (int64_t[]){p.w}, "mapping.fc%d.bias", i);
-    }
-    add(n, 0, 1, 3, (int64_t[]){p.channels[0], 4, 4}, "synthesis.b4.const");
-    for (int i = 0; i < p.blocks; i++) {
-        char where[64];
-        int side = 4 << i, in = p.channels[i ? i - 1 : 0], out = p.channels[i];
-        snprintf(where, sizeof(where), "synthesis.b%d.conv0", side);
-        if (i)
-            add_layer(n, where, in, out, 3, side);
-        if (i && p.kind == RESNET)
-            add(n, 0, 1, 4, (int64_t[]){out, in, 1, 1}, "synthesis.b%d.skip.weight", side);
-        snprintf(where, sizeof(where), "synthesis.b%d.conv1", side);
-        add_layer(n, where, out, out, 3, side);
-        snprintf(where, sizeof(where), "synthesis.b%d.torgb", side);
-        if (p.kind == SKIP || i == p.blocks - 1)
-            add_layer(n, where, out, p.rgb, 1, 0);
-    }
-}
 
 /* ---- the slow one: planes of doubles, [c][h][w] */
 
@@ -202,7 +111,8 @@ static double limit(double v, double clamp)
 static void slow_style(const network *n, const char *where, int in, const double *w, double gain,
                        double *s)
 {
-    const float *a = get(n, "%s.affine.weight", where), *b = get(n, "%s.affine.bias", where);
+    const float *a = network_get(n, "%s.affine.weight", where),
+                *b = network_get(n, "%s.affine.bias", where);
     for (int i = 0; i < in; i++) {
         s[i] = b[i];
         for (int k = 0; k < n->p.w; k++)
@@ -215,11 +125,12 @@ static planes slow_layer(const network *n, const char *where, planes x, int out,
                          int up, double gain)
 {
     double s[64];
-    const float *bias = get(n, "%s.bias", where), *noise = get(n, "%s.noise_const", where);
-    const float *strength = get(n, "%s.noise_strength", where);
+    const float *bias = network_get(n, "%s.bias", where),
+                *noise = network_get(n, "%s.noise_const", where);
+    const float *strength = network_get(n, "%s.noise_strength", where);
     planes y;
     slow_style(n, where, x.c, w, 1, s);
-    y = slow_conv(x, get(n, "%s.weight", where), out, 3, s, 1, 1, up);
+    y = slow_conv(x, network_get(n, "%s.weight", where), out, 3, s, 1, 1, up);
     for (int o = 0; o < out; o++)
         for (int i = 0; i < y.h * y.w; i++) {
             double v =
@@ -233,9 +144,9 @@ static planes slow_layer(const network *n, const char *where, planes x, int out,
 /* ws: [num_ws][w]; the whole picture. */
 static planes slow_picture(const network *n, const double *ws)
 {
-    const plan *p = &n->p;
+    const network_plan *p = &n->p;
     planes x = planes_new(p->channels[0], 4, 4), image = {0};
-    const float *constant = get(n, "synthesis.b4.const");
+    const float *constant = network_get(n, "synthesis.b4.const");
     int row = 0;
     for (int i = 0; i < x.c * 16; i++)
         x.v[i] = constant[i];
@@ -246,8 +157,8 @@ static planes slow_picture(const network *n, const double *ws)
         planes y, skip = {0};
         if (b) {
             if (p->kind == RESNET) {
-                planes small = slow_conv(x, get(n, "synthesis.b%d.skip.weight", side), out, 1, NULL,
-                                         0, 1 / sqrt(x.c), 1);
+                planes small = slow_conv(x, network_get(n, "synthesis.b%d.skip.weight", side), out,
+                                         1, NULL, 0, 1 / sqrt(x.c), 1);
                 skip = slow_enlarge(small);
                 free(small.v);
             }
@@ -265,11 +176,11 @@ static planes slow_picture(const network *n, const double *ws)
                 x.v[i] += sqrt(0.5) * skip.v[i];
         free(skip.v);
         snprintf(where, sizeof(where), "synthesis.b%d.torgb", side);
-        if (get(n, "%s.weight", where)) {
-            const float *bias = get(n, "%s.bias", where);
+        if (network_get(n, "%s.weight", where)) {
+            const float *bias = network_get(n, "%s.bias", where);
             planes large = {0};
             slow_style(n, where, x.c, ws + row * p->w, 1 / sqrt(x.c), s);
-            y = slow_conv(x, get(n, "%s.weight", where), p->rgb, 1, s, 0, 1, 1);
+            y = slow_conv(x, network_get(n, "%s.weight", where), p->rgb, 1, s, 0, 1, 1);
             if (image.v) {
                 large = slow_enlarge(image);
                 free(image.v);
@@ -289,43 +200,7 @@ static planes slow_picture(const network *n, const double *ws)
 
 /* ---- comparing */
 
-static latent_model *through_a_file(network *n)
-{
-    char path[] = "latent-test-XXXXXX", clamp[32];
-    latent_meta_out meta[1] = {{"conv_clamp", clamp}};
-    latent_progress quietly = {NULL, NULL};
-    latent_error e = {""};
-    latent_model *m;
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    close(file);
-    snprintf(clamp, sizeof(clamp), "%g", n->p.clamp);
-    if (latent_safetensors_write(path, n->t, (size_t)n->n, meta, n->p.clamp > 0, &e))
-        fail_msg("%s", e.text);
-    m = latent_model_load(path, quietly, &e);
-    unlink(path);
-    if (!m)
-        fail_msg("%s", e.text);
-    return m;
-}
-
-static latent_node *fast_picture(latent_model *m, const float *ws)
-{
-    latent_error e = {""};
-    latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
-    latent_node *f = latent_model_input(m, ws, m->num_ws, &e), *next, *rgb;
-    for (int i = 0; f && i < m->n_layers; i++, f = next) {
-        next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
-        latent_node_release(f);
-    }
-    rgb = f ? latent_features_rgb(f, &e) : NULL;
-    latent_node_release(f);
-    if (!rgb)
-        fail_msg("%s", e.text);
-    return rgb;
-}
-
-static void compare(plan p, uint32_t seed)
+static void compare(network_plan p, uint32_t seed)
 {
     static network n;
     latent_model *m;
@@ -335,8 +210,8 @@ static void compare(plan p, uint32_t seed)
     planes slow;
     float *ws;
     double *exact, difference = 0, size = 0;
-    make(&n, p, seed);
-    m = through_a_file(&n);
+    network_make(&n, p, seed);
+    m = network_model(&n);
     assert_int_equal(m->z_dim, p.z);
     assert_int_equal(m->w_dim, p.w);
     assert_int_equal(m->num_ws, 2 * p.blocks);
@@ -347,7 +222,7 @@ static void compare(plan p, uint32_t seed)
     for (int i = 0; i < m->num_ws * p.w; i++)
         exact[i] = ws[i] = (float)latent_random_gauss(&n.random);
     slow = slow_picture(&n, exact);
-    rgb = fast_picture(m, ws);
+    rgb = network_picture(m, ws);
     if (latent_evaluate(rgb, NULL, &t, &e))
         fail_msg("%s", e.text);
     assert_int_equal(t->count, slow.c * slow.h * slow.w);
@@ -365,29 +240,28 @@ static void compare(plan p, uint32_t seed)
     free(slow.v);
     free(ws);
     free(exact);
-    for (int i = 0; i < n.n; i++)
-        free((void *)n.t[i].data);
+    network_free(&n);
 }
 
 static void skip_networks(void **state)
 {
     (void)state;
-    compare((plan){SKIP, 8, 8, 2, 4, {16, 12, 8, 6}, 3, 0, 1}, 1);
-    compare((plan){SKIP, 5, 9, 1, 3, {7, 13, 3}, 1, 2.5, 1}, 2);
-    compare((plan){SKIP, 16, 4, 8, 2, {33, 17}, 4, 256, 0}, 3);
+    compare((network_plan){SKIP, 8, 8, 2, 4, {16, 12, 8, 6}, 3, 0, 1}, 1);
+    compare((network_plan){SKIP, 5, 9, 1, 3, {7, 13, 3}, 1, 2.5, 1}, 2);
+    compare((network_plan){SKIP, 16, 4, 8, 2, {33, 17}, 4, 256, 0}, 3);
 }
 
 static void resnet_networks(void **state)
 {
     (void)state;
-    compare((plan){RESNET, 8, 8, 2, 4, {16, 12, 8, 6}, 3, 0, 1}, 4);
-    compare((plan){RESNET, 6, 10, 2, 3, {9, 20, 5}, 3, 1.5, 1}, 5);
+    compare((network_plan){RESNET, 8, 8, 2, 4, {16, 12, 8, 6}, 3, 0, 1}, 4);
+    compare((network_plan){RESNET, 6, 10, 2, 3, {9, 20, 5}, 3, 1.5, 1}, 5);
 }
 
 static void orig_networks(void **state)
 {
     (void)state;
-    compare((plan){ORIG, 8, 8, 2, 4, {16, 12, 8, 6}, 3, 0, 1}, 6);
+    compare((network_plan){ORIG, 8, 8, 2, 4, {16, 12, 8, 6}, 3, 0, 1}, 6);
 }
 
 int main(void)

@@ -2,9 +2,12 @@
    et al. 2020, section 2.2 and figure 2c).  The style scales the inputs and the demodulation the
    outputs, which is the same as scaling the weights. */
 #include "../kernels/conv.h"
+#include "../kernels/adjoint.h"
+#include "../parallel.h"
 #include "ops.h"
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { X, STYLE, WEIGHT, BIAS, NOISE, NOISE_STRENGTH, ADD, INPUTS };
 
@@ -47,28 +50,72 @@ static double conv_cost(const latent_node *n)
                             x.h, x.w);
 }
 
-static void free_prepared(void *conv)
+/* The kernels' forms of the weights, each made once and kept with them.  A weight belongs to one
+   layer, so its up never changes. */
+typedef struct {
+    latent_conv *forward;
+    latent_adjoint *back; /* made when a gradient is first asked for */
+} prepared_weight;
+
+static void free_prepared(void *prepared)
 {
-    latent_conv_free(conv);
+    prepared_weight *w = prepared;
+    latent_conv_free(w->forward);
+    latent_adjoint_free(w->back);
+    free(w);
 }
 
-/* The kernel's form of the weights, made once and kept with them.  A weight belongs to one layer,
-   so its up never changes. */
-static const latent_conv *prepared(latent_node *weight, const float *data, int up, latent_error *e)
+static prepared_weight *prepare(latent_node *weight, const float *data, int up, latent_error *e)
 {
-    if (!weight->prepared) {
-        weight->prepared = latent_conv_new(spec_of(weight, up), data, e);
-        weight->prepared_free = free_prepared;
+    prepared_weight *w = weight->prepared;
+    if (w)
+        return w;
+    if (!(w = calloc(1, sizeof(*w)))) {
+        latent_fail(e, "no memory to prepare a layer");
+        return NULL;
     }
-    return weight->prepared;
+    if (!(w->forward = latent_conv_new(spec_of(weight, up), data, e))) {
+        free(w);
+        return NULL;
+    }
+    weight->prepared = w;
+    weight->prepared_free = free_prepared;
+    return w;
+}
+
+static const latent_conv *forward_of(latent_node *weight, const float *data, int up,
+                                     latent_error *e)
+{
+    prepared_weight *w = prepare(weight, data, up, e);
+    return w ? w->forward : NULL;
+}
+
+static const latent_adjoint *back_of(latent_node *weight, const float *data, int up,
+                                     latent_error *e)
+{
+    prepared_weight *w = prepare(weight, data, up, e);
+    if (w && !w->back)
+        w->back = latent_adjoint_new(spec_of(weight, up), data, e);
+    return w ? w->back : NULL;
 }
 
 int latent_op_conv_prepare(latent_node *weight, int up, latent_error *e)
 {
     latent_tensor *t = weight->op->leaf ? weight->op->leaf(weight) : NULL;
-    const latent_conv *c = t ? prepared(weight, t->data, up, e) : NULL;
+    const latent_conv *c = t ? forward_of(weight, t->data, up, e) : NULL;
     latent_tensor_release(t);
     return c ? 0 : -1;
+}
+
+/* What multiplies the inputs: the style with its gains. */
+static void input_scale(const latent_conv_settings *p, const latent_tensor *style, int sample,
+                        int samples, float *s, int n)
+{
+    const float *from = style ? style->data : NULL;
+    if (style && style->shape.n == samples)
+        from += (size_t)sample * (size_t)n;
+    for (int i = 0; i < n; i++)
+        s[i] = p->weight_gain * p->style_gain * (from ? from[i] : 1.0f);
 }
 
 /* d[o] = 1 / sqrt(sum_i E[o][i] s[i]^2 + 1e-8) */
@@ -90,7 +137,7 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
 {
     const latent_conv_settings *p = n->params;
     latent_shape x = in[X]->shape;
-    const latent_conv *c = prepared(n->in[WEIGHT], in[WEIGHT]->data, p->up, e);
+    const latent_conv *c = forward_of(n->in[WEIGHT], in[WEIGHT]->data, p->up, e);
     float *s, *d;
     int failed = 0;
     latent_conv_end end = {
@@ -107,13 +154,9 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
         return latent_fail(e, "no memory for the styles of a layer");
     d = s + x.c;
     for (int b = 0; b < x.n && !failed; b++) {
-        const float *style = in[STYLE] ? in[STYLE]->data : NULL;
         size_t x_size = (size_t)x.h * (size_t)x.w * (size_t)x.c;
         size_t y_size = out->count / (size_t)x.n;
-        if (style && in[STYLE]->shape.n == x.n)
-            style += (size_t)b * (size_t)x.c;
-        for (int i = 0; i < x.c; i++)
-            s[i] = p->weight_gain * p->style_gain * (style ? style[i] : 1.0f);
+        input_scale(p, in[STYLE], b, x.n, s, x.c);
         if (p->demodulate) {
             demodulate(c, s, d);
             end.out_scale = d;
@@ -127,12 +170,206 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
     return failed;
 }
 
+/* ---- backward */
+
+#define CHUNKS 32 /* parts of a picture whose sums are added in order, whatever the threads */
+
+/* One sample on its way back through clamp, activation, bias and noise: u = d * conv is found again
+   from the result, so nothing has to be kept. */
+typedef struct {
+    const latent_conv_settings *p;
+    const float *y, *add, *g; /* [pixels][c] */
+    const float *bias, *noise;
+    float strength;
+    size_t pixels, c;
+    float *back;       /* [pixels][c]: gradient with respect to u */
+    float *noise_back; /* [pixels] or NULL: added to */
+    double *sums;      /* [CHUNKS][2c + 1]: of back, of back * u, of back * noise */
+} end_job;
+
+static void end_chunk(void *context, int chunk, int slot)
+{
+    const end_job *j = context;
+    const latent_conv_settings *p = j->p;
+    size_t c = j->c, first = j->pixels * (size_t)chunk / CHUNKS;
+    size_t last = j->pixels * ((size_t)chunk + 1) / CHUNKS;
+    double *sum = j->sums + (size_t)chunk * (2 * c + 1);
+    (void)slot;
+    for (size_t i = first; i < last; i++) {
+        float at_pixel = 0, noise = j->noise ? j->noise[i] : 0;
+        for (size_t k = 0; k < c; k++) {
+            float y = j->y[i * c + k] - (j->add ? j->add[i * c + k] : 0);
+            float g = j->g[i * c + k] * p->gain, v = y / p->gain;
+            if (p->clamp > 0 && fabsf(y) >= p->clamp)
+                g = 0;
+            if (v < 0) {
+                v /= p->slope;
+                g *= p->slope;
+            }
+            j->back[i * c + k] = g;
+            sum[k] += g;
+            sum[c + k] += (double)g * (v - (j->bias ? j->bias[k] : 0) - j->strength * noise);
+            at_pixel += g;
+        }
+        sum[2 * c] += (double)at_pixel * noise;
+        if (j->noise_back)
+            j->noise_back[i] += at_pixel * j->strength;
+    }
+}
+
+/* gx *= s, and the sums of x * gx before that. */
+typedef struct {
+    const float *x, *s;
+    float *gx;
+    size_t pixels, c;
+    double *sums; /* [CHUNKS][c] */
+} begin_job;
+
+static void begin_chunk(void *context, int chunk, int slot)
+{
+    const begin_job *j = context;
+    size_t c = j->c, first = j->pixels * (size_t)chunk / CHUNKS;
+    size_t last = j->pixels * ((size_t)chunk + 1) / CHUNKS;
+    double *sum = j->sums + (size_t)chunk * c;
+    (void)slot;
+    for (size_t i = first; i < last; i++)
+        for (size_t k = 0; k < c; k++) {
+            sum[k] += (double)j->x[i * c + k] * j->gx[i * c + k];
+            j->gx[i * c + k] *= j->s[k];
+        }
+}
+
+static void add_chunks(double *sums, size_t n)
+{
+    for (size_t chunk = 1; chunk < CHUNKS; chunk++)
+        for (size_t k = 0; k < n; k++)
+            sums[k] += sums[chunk * n + k];
+}
+
+static void add_to(const latent_tensor *grad, size_t offset, const float *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        grad->data[offset + i] += v[i];
+}
+
+typedef struct {
+    float *s, *d;     /* [in], [out] */
+    float *back, *gx; /* like the output and the input */
+    double *end_sums, *begin_sums;
+} back_memory;
+
+static void back_free(back_memory *m)
+{
+    free(m->s);
+    free(m->back);
+    free(m->gx);
+    free(m->end_sums);
+    free(m->begin_sums);
+}
+
+static int back_alloc(back_memory *m, size_t in, size_t out, size_t x_size, size_t y_size,
+                      latent_error *e)
+{
+    m->s = malloc((in + out) * sizeof(float));
+    m->d = m->s ? m->s + in : NULL;
+    m->back = malloc(y_size * sizeof(float));
+    m->gx = malloc(x_size * sizeof(float));
+    m->end_sums = malloc(CHUNKS * (2 * out + 1) * sizeof(double));
+    m->begin_sums = malloc(CHUNKS * in * sizeof(double));
+    if (m->s && m->back && m->gx && m->end_sums && m->begin_sums)
+        return 0;
+    back_free(m);
+    return latent_fail(e, "no memory for the gradient of a layer");
+}
+
+/* What the demodulation adds to the gradient of s: d d[o] / d s[i] = -d[o]^3 E[o][i] s[i]. */
+static void demodulate_back(const latent_conv *c, const float *s, const float *d,
+                            const double *u_sums, double *ds)
+{
+    latent_conv_spec spec = latent_conv_get_spec(c);
+    const float *energy = latent_conv_energy(c);
+    for (int o = 0; o < spec.out; o++) {
+        /* the gradient of d[o] is sum(back u) / d[o] */
+        double g = -u_sums[o] * d[o] * d[o];
+        const float *row = energy + (size_t)o * (size_t)spec.in;
+        for (int i = 0; i < spec.in; i++)
+            ds[i] += g * row[i] * s[i];
+    }
+}
+
+static int conv_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                         const latent_tensor *grad_out, latent_tensor *const *grad_in,
+                         latent_error *e)
+{
+    const latent_conv_settings *p = n->params;
+    latent_shape x = in[X]->shape;
+    size_t n_in = (size_t)x.c, n_out = (size_t)out->shape.c, pixels = (size_t)x.h * (size_t)x.w;
+    size_t x_size = pixels * n_in, y_size = out->count / (size_t)x.n;
+    float own = in[NOISE_STRENGTH] ? in[NOISE_STRENGTH]->data[0] : 1.0f;
+    const latent_conv *c = forward_of(n->in[WEIGHT], in[WEIGHT]->data, p->up, e);
+    const latent_adjoint *adjoint = c ? back_of(n->in[WEIGHT], in[WEIGHT]->data, p->up, e) : NULL;
+    back_memory m = {0};
+    int failed = 0;
+    if (!adjoint || back_alloc(&m, n_in, n_out, x_size, y_size, e))
+        return -1;
+    for (int b = 0; b < x.n && !failed; b++) {
+        size_t at = (size_t)b * y_size, style_at = 0;
+        end_job end = {p,
+                       out->data + at,
+                       in[ADD] ? in[ADD]->data + at : NULL,
+                       grad_out->data + at,
+                       in[BIAS] ? in[BIAS]->data : NULL,
+                       in[NOISE] ? in[NOISE]->data : NULL,
+                       p->strength * own,
+                       y_size / n_out,
+                       n_out,
+                       m.back,
+                       grad_in[NOISE] ? grad_in[NOISE]->data : NULL,
+                       m.end_sums};
+        begin_job begin = {in[X]->data + (size_t)b * x_size, m.s, m.gx, pixels, n_in, m.begin_sums};
+        memset(m.end_sums, 0, CHUNKS * (2 * n_out + 1) * sizeof(double));
+        memset(m.begin_sums, 0, CHUNKS * n_in * sizeof(double));
+        input_scale(p, in[STYLE], b, x.n, m.s, x.c);
+        if (p->demodulate)
+            demodulate(c, m.s, m.d);
+        latent_parallel(CHUNKS, end_chunk, &end);
+        add_chunks(m.end_sums, 2 * n_out + 1);
+        for (size_t k = 0; k < n_out && grad_in[BIAS]; k++)
+            grad_in[BIAS]->data[k] += (float)m.end_sums[k];
+        if (grad_in[NOISE_STRENGTH])
+            grad_in[NOISE_STRENGTH]->data[0] += p->strength * (float)m.end_sums[2 * n_out];
+        if (grad_in[ADD])
+            add_to(grad_in[ADD], at, grad_out->data + at, y_size);
+        if (!grad_in[X] && !grad_in[STYLE])
+            continue;
+        failed = latent_adjoint_run(adjoint, x.h, x.w, m.back, p->demodulate ? m.d : NULL, m.gx, e);
+        if (failed)
+            break;
+        latent_parallel(CHUNKS, begin_chunk, &begin);
+        add_chunks(m.begin_sums, n_in);
+        if (grad_in[X])
+            add_to(grad_in[X], (size_t)b * x_size, m.gx, x_size);
+        if (!grad_in[STYLE])
+            continue;
+        if (p->demodulate)
+            demodulate_back(c, m.s, m.d, m.end_sums + n_out, m.begin_sums);
+        if (in[STYLE]->shape.n == x.n)
+            style_at = (size_t)b * n_in;
+        for (size_t i = 0; i < n_in; i++)
+            grad_in[STYLE]->data[style_at + i] +=
+                p->weight_gain * p->style_gain * (float)m.begin_sums[i];
+    }
+    back_free(&m);
+    return failed;
+}
+
 static const latent_op op_conv = {
     .name = "conv",
     .n_computed = -1,
     .shape = conv_shape,
     .cost = conv_cost,
     .forward = conv_forward,
+    .backward = conv_backward,
 };
 
 latent_node *latent_op_conv(latent_node *x, latent_node *s, latent_node *weight, latent_node *bias,

@@ -2,6 +2,7 @@
    Karras et al. 2019, "A" in figure 1). */
 #include "../kernels/gemm.h"
 #include "ops.h"
+#include <string.h>
 
 typedef struct {
     float weight_gain, bias_gain;
@@ -39,12 +40,36 @@ static int linear_forward(const latent_node *n, latent_tensor *const *in, latent
     return 0;
 }
 
+static int linear_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                           const latent_tensor *grad_out, latent_tensor *const *grad_in,
+                           latent_error *e)
+{
+    const linear_params *p = n->params;
+    size_t n_in = (size_t)in[0]->shape.c, n_out = (size_t)out->shape.c;
+    (void)e;
+    for (size_t r = 0; r < out->count / n_out; r++) {
+        const float *g = grad_out->data + r * n_out, *x = in[0]->data + r * n_in;
+        for (size_t o = 0; o < n_out; o++) {
+            const float *w = in[1]->data + o * n_in;
+            float step = p->weight_gain * g[o];
+            for (size_t i = 0; grad_in[0] && i < n_in; i++)
+                grad_in[0]->data[r * n_in + i] += step * w[i];
+            for (size_t i = 0; grad_in[1] && i < n_in; i++)
+                grad_in[1]->data[o * n_in + i] += step * x[i];
+            if (grad_in[2])
+                grad_in[2]->data[o] += p->bias_gain * g[o];
+        }
+    }
+    return 0;
+}
+
 static const latent_op op_linear = {
     .name = "linear",
     .n_computed = -1,
     .shape = linear_shape,
     .cost = linear_cost,
     .forward = linear_forward,
+    .backward = linear_backward,
 };
 
 latent_node *latent_op_linear(latent_node *x, latent_node *w, latent_node *b, float weight_gain,
@@ -53,4 +78,50 @@ latent_node *latent_op_linear(latent_node *x, latent_node *w, latent_node *b, fl
     latent_node *in[3] = {x, w, b};
     linear_params p = {weight_gain, bias_gain};
     return latent_node_make(&op_linear, in, 3, &p, sizeof(p), stage, e);
+}
+
+/* ---- the same numbers in another shape */
+
+static int reshape_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    *s = *(const latent_shape *)n->params;
+    if (latent_shape_count(*s) != latent_shape_count(n->in[0]->shape))
+        return latent_fail(e, "%zu numbers do not make a picture of %d x %d with %d channels",
+                           latent_shape_count(n->in[0]->shape), s->w, s->h, s->c);
+    return 0;
+}
+
+static int reshape_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                           latent_error *e)
+{
+    (void)n;
+    (void)e;
+    memcpy(out->data, in[0]->data, out->count * sizeof(float));
+    return 0;
+}
+
+static int reshape_backward(const latent_node *n, latent_tensor *const *in,
+                            const latent_tensor *out, const latent_tensor *grad_out,
+                            latent_tensor *const *grad_in, latent_error *e)
+{
+    (void)n;
+    (void)in;
+    (void)out;
+    (void)e;
+    for (size_t i = 0; grad_in[0] && i < grad_out->count; i++)
+        grad_in[0]->data[i] += grad_out->data[i];
+    return 0;
+}
+
+static const latent_op op_reshape = {
+    .name = "reshape",
+    .n_computed = -1,
+    .shape = reshape_shape,
+    .forward = reshape_forward,
+    .backward = reshape_backward,
+};
+
+latent_node *latent_op_reshape(latent_node *x, latent_shape shape, latent_error *e)
+{
+    return latent_node_make(&op_reshape, &x, 1, &shape, sizeof(shape), "reshape", e);
 }

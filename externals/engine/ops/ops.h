@@ -29,6 +29,9 @@ latent_node *latent_op_random(int h, int w, uint32_t seed, latent_error *e);
 latent_node *latent_op_linear(latent_node *x, latent_node *w, latent_node *b, float weight_gain,
                               float bias_gain, const char *stage, latent_error *e);
 
+/* The same numbers in another shape. */
+latent_node *latent_op_reshape(latent_node *x, latent_shape shape, latent_error *e);
+
 /* conv.c */
 
 typedef struct {
@@ -58,6 +61,15 @@ int latent_op_conv_prepare(latent_node *weight, int up, latent_error *e);
  */
 latent_node *latent_op_upsample(latent_node *x, latent_node *add, const char *stage,
                                 latent_error *e);
+
+/* loss.c: one number of pictures; all can be differentiated */
+
+/* 0.5 * sum((a - b)^2) */
+latent_node *latent_op_sse(latent_node *a, latent_node *b, latent_error *e);
+/* Half the size, the mean of each four pixels. */
+latent_node *latent_op_halve(latent_node *x, latent_error *e);
+/* sum(weight[i] * x[i]) of n single numbers, n at most 64. */
+latent_node *latent_op_sum(latent_node *const *x, const float *weight, int n, latent_error *e);
 
 /* look.c: pictures of features, for [latent.tap] */
 

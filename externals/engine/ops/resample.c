@@ -1,8 +1,10 @@
 /* resample: twice the size by the filter [1 3 3 1], the way the running sum of ToRGB grows from
    block to block (StyleGAN2, figure 7b).  In one direction, y[2i] = (x[i-1] + 3 x[i]) / 4 and
    y[2i+1] = (3 x[i] + x[i+1]) / 4, with zeros outside. */
+#include "../kernels/adjoint.h"
 #include "../parallel.h"
 #include "ops.h"
+#include <stdlib.h>
 
 static int upsample_shape(const latent_node *n, latent_shape *s, latent_error *e)
 {
@@ -59,12 +61,35 @@ static int upsample_forward(const latent_node *n, latent_tensor *const *in, late
     return 0;
 }
 
+static int upsample_backward(const latent_node *n, latent_tensor *const *in,
+                             const latent_tensor *out, const latent_tensor *grad_out,
+                             latent_tensor *const *grad_in, latent_error *e)
+{
+    latent_shape x = in[0]->shape;
+    size_t size = (size_t)x.h * (size_t)x.w * (size_t)x.c;
+    float *gx = grad_in[0] ? malloc(size * sizeof(float)) : NULL;
+    (void)n;
+    (void)out;
+    if (grad_in[0] && !gx)
+        return latent_fail(e, "no memory for the gradient of a picture");
+    for (int b = 0; b < x.n && gx; b++) {
+        latent_adjoint_upsample(x.h, x.w, x.c, grad_out->data + 4 * (size_t)b * size, gx);
+        for (size_t i = 0; i < size; i++)
+            grad_in[0]->data[(size_t)b * size + i] += gx[i];
+    }
+    for (size_t i = 0; grad_in[1] && i < grad_out->count; i++)
+        grad_in[1]->data[i] += grad_out->data[i];
+    free(gx);
+    return 0;
+}
+
 static const latent_op op_upsample = {
     .name = "upsample",
     .n_computed = -1,
     .shape = upsample_shape,
     .cost = upsample_cost,
     .forward = upsample_forward,
+    .backward = upsample_backward,
 };
 
 latent_node *latent_op_upsample(latent_node *x, latent_node *add, const char *stage,

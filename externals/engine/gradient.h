@@ -1,0 +1,28 @@
+/* gradient: from a loss back to what it depends on (reverse-mode differentiation over the graph of
+   promises).  The forward values are those of the cache, shared with whoever looks at the same
+   promise. */
+#ifndef LATENT_GRADIENT_H
+#define LATENT_GRADIENT_H
+#include "graph.h"
+
+#pragma GCC visibility push(default)
+
+/* The value of loss (a node of one number), and its gradient with respect to every leaf that
+   wanted() says yes to: each is handed to take() once.  Blocks like latent_evaluate().  0, or -1
+   and a sentence (an operation on the way has no gradient, no memory, cancelled). */
+typedef struct {
+    int (*wanted)(const latent_node *leaf, void *context);
+    void (*take)(const latent_node *leaf, const latent_tensor *grad, void *context);
+    void *context;
+} latent_gradient_of;
+int latent_gradient(latent_node *loss, const latent_gradient_of *of, const atomic_int *cancel,
+                    float *value, latent_error *e);
+
+/* The same with respect to the styles of a generator: grad [rows][w_dim] is set; what belongs to
+   one row is added up, rows that took no part are 0.  A style of another size than w_dim or beyond
+   the rows belongs to another network and is left out. */
+int latent_gradient_styles(latent_node *loss, int rows, int w_dim, const atomic_int *cancel,
+                           float *value, float *grad, latent_error *e);
+
+#pragma GCC visibility pop
+#endif

@@ -1,0 +1,27 @@
+/* adjoint: the way back through a convolution of conv.h: from a gradient with respect to its output
+   to the one with respect to its input.  The adjoint of a correlation is the correlation with the
+   kernel turned round and inputs and outputs exchanged; that of "enlarge by 2" is the blur followed
+   by a correlation of stride 2. */
+#ifndef LATENT_ADJOINT_H
+#define LATENT_ADJOINT_H
+#include "conv.h"
+
+#pragma GCC visibility push(default)
+
+typedef struct latent_adjoint latent_adjoint;
+
+/* spec and weights of the convolution whose adjoint this is. */
+latent_adjoint *latent_adjoint_new(latent_conv_spec spec, const float *weights, latent_error *e);
+void latent_adjoint_free(latent_adjoint *a);
+
+/* gx[h][w][in] from g[up*h][up*w][out], each channel of g times g_scale [out] (NULL: 1).  h and w
+   are those of the convolution's input.  Works with the pool. */
+int latent_adjoint_run(const latent_adjoint *a, int h, int w, const float *g, const float *g_scale,
+                       float *gx, latent_error *e);
+
+/* The adjoint of "zeros between, padding 2 and 1, [1 3 3 1] x [1 3 3 1] / 16": g[2h][2w][c] to
+   gx[h][w][c]. */
+void latent_adjoint_upsample(int h, int w, int c, const float *g, float *gx);
+
+#pragma GCC visibility pop
+#endif
