@@ -20,7 +20,7 @@
 #include <math.h>
 #include <stddef.h>
 
-#define MOST 16384 /* numbers in a z: what fits into a millisecond */
+#define MOST 8192 /* numbers in a z: what fits into a millisecond */
 #define BUILTIN 512
 
 typedef enum { NOTHING, NEXT, RESTART, WALK, LOOP } t_request;
