@@ -1,4 +1,5 @@
-/* [latent.layer model layer]: one synthesis block of a network, named by its size: [latent.layer 8].
+/* [latent.layer model layer]: one synthesis block of a network, named by its size: [latent.layer
+   8].
 
    features        from [latent.input] or the layer before
    bang            the same again
@@ -9,8 +10,8 @@
    strength f      how much of the noise, 1 as the network was trained
    outlet          features
 
-   Settings are flags too (-noise none) and hold from the next features on.  Without a model's name the
-   layer is one of the network that the features come from. */
+   Settings are flags too (-noise none) and hold from the next features on.  Without a model's name
+   the layer is one of the network that the features come from. */
 #include "pd/box.h"
 #include "pd/modelref.h"
 #include "pd/noise.h"
@@ -75,8 +76,9 @@ static void latent_layer_right(void *z, t_symbol *s, int argc, t_atom *argv)
     else if (s == &s_list || s == &s_float)
         latent_list_set(&x->x_obj, &x->x_own, argc, argv);
     else
-        latent_complain(&x->x_obj, "the right inlet takes a list (w for this layer alone) or clear, "
-                                   "not %s",
+        latent_complain(&x->x_obj,
+                        "the right inlet takes a list (w for this layer alone) or clear, "
+                        "not %s",
                         s->s_name);
 }
 
@@ -132,6 +134,8 @@ void setup_latent0x2elayer(void)
     class_addbang(latent_layer_class, latent_layer_bang);
     class_addmethod(latent_layer_class, (t_method)latent_layer_features, gensym("features"),
                     A_GIMME, 0);
+    class_addmethod(latent_layer_class, (t_method)latent_promise_no_image, gensym("image"), A_GIMME,
+                    0);
     class_addmethod(latent_layer_class, (t_method)latent_layer_clear, gensym("clear"), 0);
     latent_params_setup(latent_layer_class, latent_layer_params);
 }

@@ -1,11 +1,16 @@
 /* [latent.model file -name n]: loads a model once, in the background, for all boxes.
 
-   read <file>     another model; what was there before stays until the new one has arrived, and
-   stays for good when the new one can't be read write <file>    the same network as a .safetensors
-   file (relative to the patch) info            tells about it, at the right outlet left outlet bang
-   when loaded right outlet    progress <0 to 1> while a file is read info z_dim <n>, info w_dim
-   <n>, info num_ws <n>, info resolution <n>, info channels <n>, info classes <n>, info layers
-   <names>, info file <name>, info kind <name> written <file>
+   read <file>      another model; what was there before stays until the new one has arrived, and
+                    stays for good when the new one can't be read
+   write <file>     the same network as a .safetensors file (relative to the patch)
+   name <n>         as the flag: from now on other boxes name the model by that word
+   info             tells about it, at the right outlet
+   left outlet      bang when loaded
+   right outlet     progress <0 to 1> while a file is read
+                    info z_dim <n>, info w_dim <n>, info num_ws <n>, info resolution <n>,
+                    info channels <n>, info classes <n>, info layers <names>, info file <name>,
+                    info kind <name>
+                    written <file>
 
    -name n: other boxes name the model by that word, [latent.map fish].  All of them get the new
    model after read.  Without a file it is the built-in model. */
@@ -15,6 +20,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static t_class *latent_model_class;
 
@@ -45,7 +51,7 @@ static const t_latent_param latent_model_params[] = {
 static void latent_modelbox_arrived(t_latent_modelbox *x)
 {
     latent_model *m;
-    if (x->x_next && latent_modelref_get(x->x_next, 0)) {
+    if (x->x_next && !latent_modelref_reading(x->x_next)) {
         t_latent_modelref *before = x->x_ref;
         x->x_ref = x->x_next;
         x->x_next = NULL;
@@ -84,10 +90,16 @@ static void latent_modelbox_read(t_latent_modelbox *x, t_symbol *file)
     if (!x->x_next)
         return;
     latent_modelref_watch(x->x_next, latent_modelbox_failed, latent_modelbox_progress);
-    if (latent_modelref_get(x->x_next, 0))
+    latent_modelref_reread(x->x_next);
+    if (!x->x_next || latent_modelref_reading(x->x_next) > 0)
+        return; /* it arrived just now, or will tell */
+    if (!latent_modelref_reading(x->x_next)) {
         latent_modelbox_arrived(x);
-    else if (!latent_modelref_loading(x->x_next))
-        latent_modelbox_failed(x);
+        return;
+    }
+    if (!strpbrk(file->s_name, "./"))
+        latent_modelref_get(x->x_next, 1); /* a name: say that there is none */
+    latent_modelbox_failed(x);
 }
 
 /* ---- writing */
@@ -128,6 +140,20 @@ static void latent_modelbox_write(t_latent_modelbox *x, t_symbol *path)
     w->path = path;
     canvas_makefilename(x->x_canvas, path->s_name, w->file, sizeof(w->file));
     latent_mail_send(x->x_writer, &w->job);
+}
+
+/* ---- names */
+
+static void latent_modelbox_named(t_latent_modelbox *x, t_symbol *name)
+{
+    latent_model *m = latent_modelref_get(x->x_ref, 0);
+    if (name == x->x_name)
+        return;
+    if (x->x_name)
+        latent_model_name(x->x_name, NULL);
+    x->x_name = name;
+    if (m) /* else when it arrives */
+        latent_model_name(name, m);
 }
 
 /* ---- telling */
@@ -203,6 +229,8 @@ void setup_latent0x2emodel(void)
     class_addmethod(latent_model_class, (t_method)latent_modelbox_read, gensym("read"), A_SYMBOL,
                     0);
     class_addmethod(latent_model_class, (t_method)latent_modelbox_write, gensym("write"), A_SYMBOL,
+                    0);
+    class_addmethod(latent_model_class, (t_method)latent_modelbox_named, gensym("name"), A_SYMBOL,
                     0);
     class_addmethod(latent_model_class, (t_method)latent_modelbox_info, gensym("info"), 0);
 }

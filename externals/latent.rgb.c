@@ -63,4 +63,6 @@ void setup_latent0x2ergb(void)
     class_addbang(latent_rgb_class, latent_rgb_bang);
     class_addmethod(latent_rgb_class, (t_method)latent_rgb_features, gensym("features"), A_GIMME,
                     0);
+    class_addmethod(latent_rgb_class, (t_method)latent_promise_no_image, gensym("image"), A_GIMME,
+                    0);
 }

@@ -158,6 +158,8 @@ void setup_latent0x2etap(void)
     class_addbang(latent_tap_class, latent_tap_bang);
     class_addmethod(latent_tap_class, (t_method)latent_tap_features, gensym("features"), A_GIMME,
                     0);
+    class_addmethod(latent_tap_class, (t_method)latent_promise_no_image, gensym("image"), A_GIMME,
+                    0);
     class_addmethod(latent_tap_class, (t_method)latent_tap_channels, gensym("channels"), A_GIMME,
                     0);
     class_addmethod(latent_tap_class, (t_method)latent_tap_grid, gensym("grid"), A_FLOAT, 0);

@@ -362,10 +362,19 @@ latent_node *latent_promise_get(t_object *x, t_symbol *selector, int argc, const
         return n;
     latent_node_release(n);
     latent_complain(x,
-                    "%s %g is gone or never was; the box that made it must make it again, or put "
+                    "%s %.9g is gone or never was; the box that made it must make it again, or put "
                     "[latent.hold] where it is to be kept",
                     selector->s_name, (double)id);
     return NULL;
+}
+
+void latent_promise_no_image(t_object *x, t_symbol *s, int argc, t_atom *argv)
+{
+    (void)s;
+    (void)argc;
+    (void)argv;
+    latent_complain(x, "a picture came where features were expected; connect [latent.input] or "
+                       "[latent.layer]");
 }
 
 /* ---- a second inlet for messages of any kind */

@@ -61,6 +61,8 @@ void latent_promise_send(t_outlet *o, latent_node *n);
 /* The node that a "features" or "image" message means, with one more holder; NULL after one
    pd_error when the handle is stale or invented or the message is not one. */
 latent_node *latent_promise_get(t_object *x, t_symbol *selector, int argc, const t_atom *argv);
+/* The method for "image" of a box that takes features only: says so. */
+void latent_promise_no_image(t_object *x, t_symbol *s, int argc, t_atom *argv);
 
 /* ---- words */
 

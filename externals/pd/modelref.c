@@ -375,6 +375,17 @@ int latent_modelref_loading(const t_latent_modelref *r)
     return r && !r->slot->model && r->slot->state == LOADING;
 }
 
+void latent_modelref_reread(t_latent_modelref *r)
+{
+    if (r->slot->paths && r->slot->state == READY)
+        slot_load(r->slot);
+}
+
+int latent_modelref_reading(const t_latent_modelref *r)
+{
+    return r->slot->state == LOADING ? 1 : r->slot->state == READY ? 0 : -1;
+}
+
 int latent_modelref_builtin(const t_latent_modelref *r)
 {
     return r->builtin;

@@ -30,6 +30,11 @@ void latent_modelref_watch(t_latent_modelref *r, void (*failed)(void *x),
 latent_model *latent_modelref_get(t_latent_modelref *r, int complain);
 /* 1 while a file is being read: a box may keep its newest input and serve it when ready comes. */
 int latent_modelref_loading(const t_latent_modelref *r);
+/* Has the file read anew, should it have changed; what is there stays until then, and for good when
+   that fails. */
+void latent_modelref_reread(t_latent_modelref *r);
+/* Is the file being read (1), has it been (0), or was there nothing to read (-1)? */
+int latent_modelref_reading(const t_latent_modelref *r);
 /* 1 when the box named no model of its own. */
 int latent_modelref_builtin(const t_latent_modelref *r);
 
