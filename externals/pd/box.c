@@ -218,8 +218,8 @@ void latent_params_rest(t_object *x, int wanted, int argc, const t_atom *argv)
     if (argc <= wanted)
         return;
     atom_string((t_atom *)argv + wanted, word, sizeof(word));
-    latent_complain(x, "%d arguments came, from %s on they are left out: see the help patch", argc,
-                    word);
+    latent_complain(x, "%s, argument %d, is one too many; it is left out with what follows", word,
+                    wanted + 1);
 }
 
 void latent_params_info(t_object *x, const t_latent_param *params, t_outlet *info)
