@@ -208,30 +208,47 @@ int latent_gradient(latent_node *loss, const latent_gradient_of *of, const atomi
 /* ---- styles */
 
 typedef struct {
-    int rows, w_dim;
+    int rows, w_dim; /* 0 until the first style has come, that of the last layer */
     float *grad;
 } style_rows;
 
 static int is_style(const latent_node *leaf, void *context)
 {
-    const style_rows *r = context;
-    int row = latent_style_row(leaf);
-    return row >= 0 && row < r->rows && leaf->shape.c == r->w_dim;
+    (void)context;
+    return latent_style_row(leaf) >= 0;
 }
 
 static void take_style(const latent_node *leaf, const latent_tensor *grad, void *context)
 {
-    const style_rows *r = context;
-    float *row = r->grad + (size_t)latent_style_row(leaf) * (size_t)r->w_dim;
-    for (int i = 0; i < r->w_dim; i++)
-        row[i] += grad->data[i];
+    style_rows *r = context;
+    int row = latent_style_row(leaf), rows = latent_style_rows(leaf), w_dim = leaf->shape.c;
+    if (!r->rows) {
+        r->rows = rows;
+        r->w_dim = w_dim;
+        r->grad = calloc((size_t)rows * (size_t)w_dim, sizeof(*r->grad));
+    }
+    if (!r->grad || rows != r->rows || w_dim != r->w_dim)
+        return;
+    for (int i = 0; i < w_dim; i++)
+        r->grad[(size_t)row * (size_t)w_dim + (size_t)i] += grad->data[i];
 }
 
-int latent_gradient_styles(latent_node *loss, int rows, int w_dim, const atomic_int *cancel,
-                           float *value, float *grad, latent_error *e)
+int latent_gradient_styles(latent_node *loss, const atomic_int *cancel, float *value, float **grad,
+                           int *rows, int *w_dim, latent_error *e)
 {
-    style_rows r = {rows, w_dim, grad};
+    style_rows r = {0, 0, NULL};
     latent_gradient_of of = {is_style, take_style, &r};
-    memset(grad, 0, (size_t)rows * (size_t)w_dim * sizeof(float));
-    return latent_gradient(loss, &of, cancel, value, e);
+    *grad = NULL;
+    if (latent_gradient(loss, &of, cancel, value, e)) {
+        free(r.grad);
+        return -1;
+    }
+    if (!r.grad)
+        return latent_fail(e, r.rows
+                                  ? "no memory for a gradient"
+                                  : "no latent has made this picture, so there is nothing to move");
+    *grad = r.grad;
+    *rows = r.rows;
+    *w_dim = r.w_dim;
+    return 0;
 }

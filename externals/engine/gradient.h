@@ -18,11 +18,11 @@ typedef struct {
 int latent_gradient(latent_node *loss, const latent_gradient_of *of, const atomic_int *cancel,
                     float *value, latent_error *e);
 
-/* The same with respect to the styles of a generator: grad [rows][w_dim] is set; what belongs to
-   one row is added up, rows that took no part are 0.  A style of another size than w_dim or beyond
-   the rows belongs to another network and is left out. */
-int latent_gradient_styles(latent_node *loss, int rows, int w_dim, const atomic_int *cancel,
-                           float *value, float *grad, latent_error *e);
+/* The same with respect to the styles of the generator that drew: *grad (malloc'd, the caller frees
+   it) is [*rows][*w_dim]; what belongs to one row is added up, rows that took no part are 0.  Where
+   two networks drew one picture it is the one that worked last. */
+int latent_gradient_styles(latent_node *loss, const atomic_int *cancel, float *value, float **grad,
+                           int *rows, int *w_dim, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

@@ -66,25 +66,28 @@ static void check_fixture(const char *name)
     npz_array w = array(npz, "w"), target = array(npz, "target"), loss = array(npz, "loss");
     npz_array should = array(npz, "grad_ws");
     size_t each = (size_t)(m->num_ws * m->w_dim), picture = target.count / target.shape[0];
-    float *ws = malloc(each * sizeof(float)), *grad = malloc(each * sizeof(float)), value;
+    float *ws = malloc(each * sizeof(float)), *grad, value;
+    int rows, w_dim;
     for (size_t k = 0; k < w.shape[0]; k++) {
         for (int row = 0; row < m->num_ws; row++)
             memcpy(ws + row * m->w_dim, w.data + k * (size_t)m->w_dim,
                    (size_t)m->w_dim * sizeof(float));
         latent_node *image = network_picture(m, ws), *l = sse(image, target.data + k * picture);
-        if (latent_gradient_styles(l, m->num_ws, m->w_dim, NULL, &value, grad, &e))
+        if (latent_gradient_styles(l, NULL, &value, &grad, &rows, &w_dim, &e))
             fail_msg("%s", e.text);
         total += value;
+        assert_int_equal(rows, m->num_ws);
+        assert_int_equal(w_dim, m->w_dim);
         double d = distance(grad, should.data + k * each, each);
         printf("grad_ws of %s, sample %zu: %.2g\n", name, k, d);
         if (!(d < 1e-3))
             fail_msg("grad_ws of sample %zu differs by %g", k, d);
+        free(grad);
         latent_node_release(image);
         latent_node_release(l);
     }
     assert_true(fabs(total - loss.data[0]) < 1e-4 * loss.data[0]);
     free(ws);
-    free(grad);
     npz_free(&w);
     npz_free(&target);
     npz_free(&loss);
@@ -126,19 +129,19 @@ static void check_network(network_plan p, uint32_t seed)
     latent_error e = {""};
     latent_model *m;
     float *ws, *grad, *target, *moved, value;
+    int rows, w_dim;
     network_make(&n, p, seed);
     m = network_model(&n);
     int each = m->num_ws * m->w_dim, size = m->resolution * m->resolution * m->channels;
     ws = malloc((size_t)each * sizeof(float));
     moved = malloc((size_t)each * sizeof(float));
-    grad = malloc((size_t)each * sizeof(float));
     target = malloc((size_t)size * sizeof(float));
     for (int i = 0; i < each; i++)
         ws[i] = (float)latent_random_gauss(&n.random);
     for (int i = 0; i < size; i++)
         target[i] = (float)latent_random_gauss(&n.random);
     latent_node *image = network_picture(m, ws), *l = sse(image, target);
-    if (latent_gradient_styles(l, m->num_ws, m->w_dim, NULL, &value, grad, &e))
+    if (latent_gradient_styles(l, NULL, &value, &grad, &rows, &w_dim, &e))
         fail_msg("%s", e.text);
     for (int k = 0; k < 8; k++) {
         float *direction = malloc((size_t)each * sizeof(float));
@@ -184,7 +187,7 @@ static latent_node *pyramid(const float *style, const float *target)
 {
     latent_error e;
     const float weight[3] = {1, 0.5f, 2};
-    latent_node *w = latent_op_style(0, style, 3 * 5 * 2, &e), *x, *t, *level[3], *sum, *next;
+    latent_node *w = latent_op_style(0, 1, style, 3 * 5 * 2, &e), *x, *t, *level[3], *sum, *next;
     latent_tensor *identity = latent_tensor_new((latent_shape){1, 1, 30, 30}, &e);
     latent_node *matrix;
     for (int i = 0; i < 900; i++)
@@ -235,7 +238,8 @@ static double value_of(latent_node *n)
 
 static void losses(void **state)
 {
-    float style[30], target[120], grad[30], value;
+    float style[30], target[120], *grad, value;
+    int rows, w_dim;
     latent_error e = {""};
     latent_node *loss;
     (void)state;
@@ -244,7 +248,7 @@ static void losses(void **state)
     for (int i = 0; i < 120; i++)
         target[i] = cosf((float)(i * i));
     loss = pyramid(style, target);
-    if (latent_gradient_styles(loss, 1, 30, NULL, &value, grad, &e))
+    if (latent_gradient_styles(loss, NULL, &value, &grad, &rows, &w_dim, &e))
         fail_msg("%s", e.text);
     latent_node_release(loss);
     for (int i = 0; i < 30; i++) {
@@ -257,22 +261,24 @@ static void losses(void **state)
         if (!(fabs((up - down) / 0.02 - grad[i]) < 1e-3 * fabs(value)))
             fail_msg("number %d: %g, differences %g", i, grad[i], (up - down) / 0.02);
     }
+    free(grad);
 }
 
 static void what_cannot_be_differentiated_says_so(void **state)
 {
     const float style[4] = {1, 2, 3, 4};
     latent_error e = {""};
-    float grad[4], value;
-    latent_node *w = latent_op_style(0, style, 4, &e), *x, *s, *t, *loss;
+    float *grad, value;
+    int rows, w_dim;
+    latent_node *w = latent_op_style(0, 1, style, 4, &e), *x, *s, *t, *loss;
     (void)state;
     x = latent_op_reshape(w, (latent_shape){1, 2, 2, 1}, &e);
     s = latent_op_statistics(x, &e);
     t = latent_op_statistics(x, &e);
     loss = latent_op_sse(s, t, &e);
-    assert_int_equal(latent_gradient_styles(loss, 1, 4, NULL, &value, grad, &e), -1);
+    assert_int_equal(latent_gradient_styles(loss, NULL, &value, &grad, &rows, &w_dim, &e), -1);
     assert_non_null(strstr(e.text, "can't be differentiated"));
-    assert_int_equal(latent_gradient_styles(x, 1, 4, NULL, &value, grad, &e), -1);
+    assert_int_equal(latent_gradient_styles(x, NULL, &value, &grad, &rows, &w_dim, &e), -1);
     assert_non_null(strstr(e.text, "one number"));
     latent_node_release(w);
     latent_node_release(x);

@@ -53,8 +53,8 @@ static void equal_styles_are_one(void **state)
 {
     const float w[3] = {1, 2, 3}, v[3] = {1, 2, 4};
     latent_error e;
-    latent_node *a = latent_op_style(0, w, 3, &e), *b = latent_op_style(0, w, 3, &e);
-    latent_node *row = latent_op_style(1, w, 3, &e), *other = latent_op_style(0, v, 3, &e);
+    latent_node *a = latent_op_style(0, 2, w, 3, &e), *b = latent_op_style(0, 2, w, 3, &e);
+    latent_node *row = latent_op_style(1, 2, w, 3, &e), *other = latent_op_style(0, 2, v, 3, &e);
     (void)state;
     assert_ptr_equal(a, b);
     assert_ptr_not_equal(a, row);

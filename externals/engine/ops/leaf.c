@@ -89,7 +89,7 @@ latent_node *latent_op_planes(const float *planes, int c, int h, int w, latent_n
 /* ---- styles: the numbers themselves are the parameters, so equal styles are one promise */
 
 typedef struct {
-    int row, count;
+    int row, rows, count;
     float w[];
 } style_params;
 
@@ -116,7 +116,7 @@ static const latent_op op_style = {
     .leaf = style_leaf,
 };
 
-latent_node *latent_op_style(int row, const float *w, int count, latent_error *e)
+latent_node *latent_op_style(int row, int rows, const float *w, int count, latent_error *e)
 {
     size_t bytes = sizeof(style_params) + (size_t)count * sizeof(float);
     style_params *p = malloc(bytes);
@@ -126,6 +126,7 @@ latent_node *latent_op_style(int row, const float *w, int count, latent_error *e
         return NULL;
     }
     p->row = row;
+    p->rows = rows;
     p->count = count;
     memcpy(p->w, w, (size_t)count * sizeof(float));
     n = latent_node_make(&op_style, NULL, 0, p, bytes, NULL, e);
@@ -136,6 +137,11 @@ latent_node *latent_op_style(int row, const float *w, int count, latent_error *e
 int latent_style_row(const latent_node *n)
 {
     return n && n->op == &op_style ? ((const style_params *)n->params)->row : -1;
+}
+
+int latent_style_rows(const latent_node *n)
+{
+    return n && n->op == &op_style ? ((const style_params *)n->params)->rows : 0;
 }
 
 /* ---- noise */

@@ -16,9 +16,11 @@ latent_node *latent_op_picture(latent_tensor *t, latent_error *e);
    of just these numbers, it is that one, with one more holder. */
 latent_node *latent_op_planes(const float *planes, int c, int h, int w, latent_node *like,
                               latent_error *e);
-/* Row number row of a network's styles: count floats.  Gradients are asked for by row. */
-latent_node *latent_op_style(int row, const float *w, int count, latent_error *e);
-int latent_style_row(const latent_node *n); /* -1 when n is no style */
+/* Row number row of the rows of a network's styles: count floats.  Gradients are asked for by row.
+ */
+latent_node *latent_op_style(int row, int rows, const float *w, int count, latent_error *e);
+int latent_style_row(const latent_node *n);  /* -1 when n is no style */
+int latent_style_rows(const latent_node *n); /* how many rows its network has; 0 likewise */
 /* A map of normally distributed numbers, [1][h][w][1], the same for the same seed. */
 latent_node *latent_op_random(int h, int w, uint32_t seed, latent_error *e);
 

@@ -1,0 +1,43 @@
+/* optimise: one step of an optimiser on a latent, for [latent.step]: Adam (Kingma and Ba 2015, with
+   the bias correction) or gradient descent with momentum, a pull towards the start, clipping, a
+   rate that ramps up and down and a noise that dies out, as projectors use them (Karras et al.
+   2020, appendix D). */
+#ifndef LATENT_OPTIMISE_H
+#define LATENT_OPTIMISE_H
+#include "error.h"
+
+#pragma GCC visibility push(default)
+
+typedef enum { LATENT_ADAM, LATENT_SGD } latent_optimiser_mode;
+
+typedef struct {
+    int mode; /* a latent_optimiser_mode */
+    double rate;
+    double beta1, beta2; /* Adam's; beta1 is also the momentum of SGD */
+    double pull;         /* pull * (x - start) is added to the gradient */
+    double clip;         /* the longest gradient, or 0 for any */
+    double noise;        /* deviation of the noise at the first step */
+    int steps;           /* the ramps' length, or 0 for no ramps (and noise that stays) */
+} latent_optimiser_settings;
+
+typedef struct {
+    int n;
+    float *x, *start, *m, *v; /* [n] */
+    long t;                   /* steps taken */
+} latent_optimiser;
+
+/* Starts at x [n], with no memory of gradients.  0, or -1 and a sentence. */
+int latent_optimiser_start(latent_optimiser *o, const float *x, int n, latent_error *e);
+/* Back to the start. */
+void latent_optimiser_reset(latent_optimiser *o);
+/* One step down a gradient g of count numbers: n, or several rows of n, which are added up.  frozen
+   (NULL or [n]): 1 where x stays.  A gradient with numbers that are none is refused. */
+int latent_optimiser_step(latent_optimiser *o, const latent_optimiser_settings *s, const float *g,
+                          int count, const unsigned char *frozen, latent_error *e);
+/* x and what noise there is at this step, the same for the same step: out [n]. */
+void latent_optimiser_now(const latent_optimiser *o, const latent_optimiser_settings *s,
+                          const unsigned char *frozen, float *out);
+void latent_optimiser_free(latent_optimiser *o);
+
+#pragma GCC visibility pop
+#endif
