@@ -13,6 +13,7 @@
 #   alone                 after the others, with nothing beside it: it measures time
 #   needs-oracle          skipped where the fixtures (LATENT_ORACLE) are not
 #   same-bytes            run twice; the files left in [scratch] must exist and be the same
+#   times: <n>            run so often; each must pass
 #   heavy                 too slow for valgrind (the Makefile leaves it out there)
 #
 # The environment: PD, BUILD (the library), HELPERS (the test boxes), LATENT_ORACLE,
@@ -84,7 +85,7 @@ start_jack() {
 
 # Says what became of one patch: "ok ...", "FAIL ..." or "SKIP ...".
 try() {
-  local patch=$1 name log=$work/$2.log notes=$work/$2.notes out=$work/$2.out bad='' rc errors w
+  local patch=$1 name log=$work/$2.log notes=$work/$2.notes out=$work/$2.out bad='' rc errors w i times
   name=$(basename "$patch" .pd)
   notes "$patch" >"$notes"
   if grep -qx needs-oracle "$notes" && ! [ -d "$LATENT_ORACLE" ]; then
@@ -95,7 +96,11 @@ try() {
     echo "SKIP $name: there is no jackd"
     return
   fi
-  play "$patch" "$notes" "$log" "$out"; rc=$?
+  times=$(value times "$notes")
+  for ((i = 0; i < ${times:-1}; i++)); do
+    play "$patch" "$notes" "$log" "$out"; rc=$?
+    [ "$rc" = 0 ] || break
+  done
   case $rc in 0) ;; 124 | 137) bad="; timed out" ;; *) bad="; exit code $rc" ;; esac
   errors=$(grep -aE "(^|[^a-z])(error|couldn't create|no such|can't|no method|failed|bug|consistency check)" "$log" |
     grep -avE '^(not )?ok |^1\.\.|^==|^schedlag:')
