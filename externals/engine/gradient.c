@@ -62,7 +62,7 @@ static int add_step(way *w, latent_node *n)
         return -1;
     if (n->op->leaf)
         s.active = w->of->wanted(n, w->of->context);
-    for (int i = 0; i < latent_computed_inputs(n) && !s.active; i++) {
+    for (int i = 0; i < latent_computed_inputs(n) && !s.active && !n->op->given; i++) {
         latent_node *in = latent_meant(n->in[i]);
         s.active = in && w->steps[place_of(w, in)].active;
     }

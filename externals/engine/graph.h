@@ -32,6 +32,8 @@ typedef struct latent_op {
        its gradient with respect to the value.  NULL where there is none. */
     int (*backward)(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
                     const latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e);
+    /* 1: gradients end here; what lies behind is taken as given. */
+    int given;
     /* A leaf's value, retained, straight from its parameters; NULL for all others. */
     latent_tensor *(*leaf)(const latent_node *n);
     /* Called when a node is made and when it dies, where parameters hold something. */

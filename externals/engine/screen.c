@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +91,46 @@ int latent_screen_write(const latent_tensor *t, int room_h, int room_w, latent_e
     free(full);
     free(fitted);
     return failed ? -1 : 0;
+}
+
+/* ---- files that nobody wants */
+
+typedef struct {
+    latent_job job;
+    char path[];
+} broom_job;
+
+static latent_port *broom; /* never closed */
+static pthread_once_t broom_made = PTHREAD_ONCE_INIT;
+
+static void make_broom(void)
+{
+    broom = latent_port_new(LATENT_WRITER, 0);
+}
+
+static int broom_work(latent_job *job)
+{
+    return unlink(((broom_job *)job)->path);
+}
+
+static void broom_discard(latent_job *job)
+{
+    free(job);
+}
+
+void latent_screen_forget(const char *path)
+{
+    broom_job *j = calloc(1, sizeof(*j) + strlen(path) + 1);
+    pthread_once(&broom_made, make_broom);
+    if (!j || !broom) { /* it goes at the end of the process */
+        free(j);
+        return;
+    }
+    j->job.work = broom_work;
+    j->job.discard = broom_discard;
+    atomic_store(&j->job.cancel, 1); /* nobody waits for the result: the worker frees it */
+    memcpy(j->path, path, strlen(path));
+    latent_port_post(broom, &j->job);
 }
 
 /* At the end of the process; what is being computed is waited for. */

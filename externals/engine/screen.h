@@ -12,6 +12,9 @@
 int latent_screen_write(const latent_tensor *t, int room_h, int room_w, latent_enlarging enlarging,
                         char *path, size_t path_room, latent_error *e);
 
+/* Has a worker delete a file that nobody has read: even in memory that can take milliseconds. */
+void latent_screen_forget(const char *path);
+
 /* Deletes what was left: by a process that is gone, and by this one if own is set (at its end). */
 void latent_screen_sweep(int own);
 

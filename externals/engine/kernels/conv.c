@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define CHUNK_BYTES ((size_t)20 << 20) /* scratch of a chunk: what stays in a third-level cache */
+#define CHUNK_BYTES ((size_t)12 << 20) /* scratch of a chunk: what stays in a third-level cache */
 #define LINE 16                        /* floats in a line of the cache */
 #define HUGE_PAGE ((size_t)2 << 20)
 #define FEW 4

@@ -1,5 +1,6 @@
 /* loss: how far a picture is from another, as one number that can be differentiated. */
 #include "ops.h"
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- half the sum of squared differences */
@@ -200,4 +201,151 @@ latent_node *latent_op_sum(latent_node *const *x, const float *weight, int n, la
         return NULL;
     }
     return latent_node_make(&op_sum, x, n, weight, (size_t)n * sizeof(*weight), "loss", e);
+}
+
+/* ---- any picture as one of a given size */
+
+typedef struct {
+    int h, w, c;
+} fit_params;
+
+static int fit_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    const fit_params *p = n->params;
+    if (n->in[0]->shape.n != 1)
+        return latent_fail(e, "one picture at a time, not %d", n->in[0]->shape.n);
+    *s = (latent_shape){1, p->h, p->w, p->c};
+    return 0;
+}
+
+/* What one output place sees of a line: inputs first to first + n - 1 with these weights, sum 1. */
+typedef struct {
+    int first, n;
+    float *weight;
+} fit_tap;
+
+/* The line's middle part of length from + size, seen by to places. */
+static void make_taps(fit_tap *taps, float *weights, int room, int from, double start, double size,
+                      int to)
+{
+    double step = size / to, radius = step > 1 ? step : 1;
+    for (int i = 0; i < to; i++) {
+        double centre = start + (i + 0.5) * step - 0.5, sum = 0;
+        int first = (int)ceil(centre - radius), last = (int)floor(centre + radius);
+        fit_tap *t = &taps[i];
+        t->first = first < 0 ? 0 : first > from - 1 ? from - 1 : first;
+        last = last > from - 1 ? from - 1 : last < t->first ? t->first : last;
+        t->n = last - t->first + 1 < room ? last - t->first + 1 : room;
+        t->weight = weights + (size_t)i * (size_t)room;
+        for (int k = 0; k < t->n; k++) {
+            double far = fabs(t->first + k - centre) / radius;
+            t->weight[k] = (float)(far < 1 ? 1 - far : 0);
+            sum += t->weight[k];
+        }
+        for (int k = 0; k < t->n; k++)
+            t->weight[k] = sum > 0 ? (float)(t->weight[k] / sum) : 1.0f / (float)t->n;
+    }
+}
+
+/* A number of channel k of a picture with another number of channels: grey is the mean of red,
+   green and blue, an alpha channel is left out or full. */
+static float channel(const float *pixel, int have, int want, int k)
+{
+    int colours = have == 4 ? 3 : have;
+    if (k == 3)
+        return have == 4 ? pixel[3] : 1;
+    if (have == want || (have > 2 && want > 2))
+        return pixel[k];
+    if (want == 1) {
+        float sum = 0;
+        for (int i = 0; i < colours; i++)
+            sum += pixel[i];
+        return sum / (float)colours;
+    }
+    return pixel[k < colours ? k : colours - 1];
+}
+
+static int fit_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                       latent_error *e)
+{
+    const fit_params *p = n->params;
+    latent_shape x = in[0]->shape;
+    double ratio = fmin((double)x.h / p->h, (double)x.w / p->w); /* input pixels an output pixel */
+    int room = 2 * (int)ceil(ratio > 1 ? ratio : 1) + 2;
+    fit_tap *down = calloc((size_t)p->h + (size_t)p->w, sizeof(*down)), *across = down + p->h;
+    float *weights = calloc(((size_t)p->h + (size_t)p->w) * (size_t)room, sizeof(*weights));
+    if (!down || !weights) {
+        free(down);
+        free(weights);
+        return latent_fail(e, "no memory to fit a picture of %d x %d", x.w, x.h);
+    }
+    make_taps(down, weights, room, x.h, (x.h - ratio * p->h) / 2, ratio * p->h, p->h);
+    make_taps(across, weights + (size_t)p->h * (size_t)room, room, x.w, (x.w - ratio * p->w) / 2,
+              ratio * p->w, p->w);
+    for (int i = 0; i < p->h; i++)
+        for (int j = 0; j < p->w; j++) {
+            float *y = out->data + ((size_t)i * (size_t)p->w + (size_t)j) * (size_t)p->c;
+            for (int k = 0; k < p->c; k++)
+                y[k] = 0;
+            for (int a = 0; a < down[i].n; a++)
+                for (int b = 0; b < across[j].n; b++) {
+                    size_t at =
+                        (size_t)(down[i].first + a) * (size_t)x.w + (size_t)(across[j].first + b);
+                    float weight = down[i].weight[a] * across[j].weight[b];
+                    for (int k = 0; k < p->c; k++)
+                        y[k] += weight * channel(in[0]->data + at * (size_t)x.c, x.c, p->c, k);
+                }
+        }
+    free(down);
+    free(weights);
+    return 0;
+}
+
+static const latent_op op_fit = {
+    .name = "fit",
+    .n_computed = -1,
+    .shape = fit_shape,
+    .forward = fit_forward,
+    .given = 1,
+};
+
+latent_node *latent_op_fit(latent_node *x, int h, int w, int c, latent_error *e)
+{
+    fit_params p = {h, w, c};
+    return latent_node_make(&op_fit, &x, 1, &p, sizeof(p), "loss", e);
+}
+
+#define MAX_LEVELS 12
+#define SMALLEST 4
+
+latent_node *latent_op_target(latent_node *x, latent_node *target, latent_target_loss kind,
+                              latent_error *e)
+{
+    latent_node *level[MAX_LEVELS], *sum = NULL;
+    latent_node *a = latent_node_retain(x);
+    latent_node *b = latent_op_fit(target, x->shape.h, x->shape.w, x->shape.c, e);
+    float weight[MAX_LEVELS];
+    int n = 0;
+    while (a && b && n < MAX_LEVELS) {
+        latent_node *smaller_a, *smaller_b;
+        latent_shape s = a->shape;
+        if (!(level[n] = latent_op_sse(a, b, e)))
+            break;
+        weight[n++] = kind == LATENT_LOSS_SSE ? 1 : 2 / (float)latent_shape_count(s);
+        if (kind == LATENT_LOSS_SSE || s.h < 2 * SMALLEST || s.w < 2 * SMALLEST) {
+            sum = latent_op_sum(level, weight, n, e);
+            break;
+        }
+        smaller_a = latent_op_halve(a, e);
+        smaller_b = latent_op_halve(b, e);
+        latent_node_release(a);
+        latent_node_release(b);
+        a = smaller_a;
+        b = smaller_b;
+    }
+    latent_node_release(a);
+    latent_node_release(b);
+    while (n-- > 0)
+        latent_node_release(level[n]);
+    return sum;
 }

@@ -70,6 +70,16 @@ latent_node *latent_op_upsample(latent_node *x, latent_node *add, const char *st
 latent_node *latent_op_sse(latent_node *a, latent_node *b, latent_error *e);
 /* Half the size, the mean of each four pixels. */
 latent_node *latent_op_halve(latent_node *x, latent_error *e);
+/* x as a given picture of that size and so many channels, to be compared with: resampled by a
+   triangle as wide as a pixel of the coarser side (so that nothing is skipped), cut to the middle
+   where the sides' ratio differs.  Gradients end here. */
+latent_node *latent_op_fit(latent_node *x, int h, int w, int c, latent_error *e);
+/* How far a picture is from another (which is taken as given, of any size): the mean squared
+   difference at full size and at each half of it down to 4 pixels, added up; or at full size alone,
+   0.5 * sum((a - b)^2). */
+typedef enum { LATENT_LOSS_PYRAMID, LATENT_LOSS_SSE } latent_target_loss;
+latent_node *latent_op_target(latent_node *x, latent_node *target, latent_target_loss kind,
+                              latent_error *e);
 /* sum(weight[i] * x[i]) of n single numbers, n at most 64. */
 latent_node *latent_op_sum(latent_node *const *x, const float *weight, int n, latent_error *e);
 

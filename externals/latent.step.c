@@ -1,0 +1,191 @@
+/* [latent.step]: the optimiser is a loop in the patch: each bang gives the latent, each gradient
+   moves it one step.
+
+   left          bang: the latent as it is now; list: start from here
+   right         list: a gradient, as [latent.target] and [latent.guide] give it: one step.  Rows of
+                 W+ are added up for a latent of one row
+   rate f        how far a step goes (0.05)
+   mode adam, mode sgd
+   pull f        towards the start: pull * (latent - start) is added to every gradient (0)
+   clip f        the longest gradient that is believed, 0: any (0)
+   noise f       shakes the latent, less and less, until three quarters of the steps (0)
+   steps n       length of the ramps: the rate grows over the first 1/20 and fades over the last
+                 quarter; 0: no ramps (0)
+   momentum f    how much of the steps before goes on (0.9)
+   freeze a b    rows a to b stay as they are; freeze alone: none.  rows n says how many rows the
+                 latent has
+   reset         back to the start
+   left outlet   list: the latent
+   right outlet  info step <n>, after each bang
+
+   Settings are flags too. */
+#include "engine/optimise.h"
+#include "pd/box.h"
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static t_class *latent_step_class;
+
+typedef struct {
+    t_object x_obj;
+    double x_rate, x_pull, x_clip, x_noise, x_momentum;
+    int x_mode, x_steps, x_rows;
+    int x_first, x_last; /* frozen rows; none when x_first < 0 */
+    latent_optimiser x_state;
+    t_latent_list x_gradient, x_list;
+    unsigned char *x_frozen; /* [n], or NULL */
+    struct _latent_inlet *x_right;
+    t_outlet *x_out, *x_info;
+} t_latent_step;
+
+static void latent_step_thaw(void *z);
+
+static const t_latent_param latent_step_params[] = {
+    {"rate", LATENT_REAL, offsetof(t_latent_step, x_rate), 0, 1000, NULL, NULL},
+    {"mode", LATENT_CHOICE, offsetof(t_latent_step, x_mode), 0, 0, "adam sgd", NULL},
+    {"pull", LATENT_REAL, offsetof(t_latent_step, x_pull), 0, 1e6, NULL, NULL},
+    {"clip", LATENT_REAL, offsetof(t_latent_step, x_clip), 0, 1e9, NULL, NULL},
+    {"noise", LATENT_REAL, offsetof(t_latent_step, x_noise), 0, 1000, NULL, NULL},
+    {"steps", LATENT_WHOLE, offsetof(t_latent_step, x_steps), 0, 1e7, NULL, NULL},
+    {"momentum", LATENT_REAL, offsetof(t_latent_step, x_momentum), 0, 0.999, NULL, NULL},
+    {"rows", LATENT_WHOLE, offsetof(t_latent_step, x_rows), 1, 64, NULL, latent_step_thaw},
+    {NULL, 0, 0, 0, 0, NULL, NULL}};
+
+static latent_optimiser_settings latent_step_settings(const t_latent_step *x)
+{
+    return (latent_optimiser_settings){.mode = x->x_mode,
+                                       .rate = x->x_rate,
+                                       .beta1 = x->x_momentum,
+                                       .beta2 = 0.999,
+                                       .pull = x->x_pull,
+                                       .clip = x->x_clip,
+                                       .noise = x->x_noise,
+                                       .steps = x->x_steps};
+}
+
+/* Makes x_frozen of the rows that are to stay. */
+static void latent_step_freeze_rows(t_latent_step *x)
+{
+    int n = x->x_state.n, width = n / x->x_rows;
+    free(x->x_frozen);
+    x->x_frozen = NULL;
+    if (x->x_first < 0 || !n)
+        return;
+    if (n % x->x_rows) {
+        latent_complain(&x->x_obj, "%d numbers are not %d rows; rows n says how many there are", n,
+                        x->x_rows);
+        return;
+    }
+    if ((x->x_frozen = calloc((size_t)n, 1)))
+        for (int i = 0; i < n; i++)
+            x->x_frozen[i] = i / width >= x->x_first && i / width <= x->x_last;
+}
+
+static void latent_step_thaw(void *z)
+{
+    latent_step_freeze_rows(z);
+}
+
+static void latent_step_freeze(t_latent_step *x, t_symbol *s, int argc, t_atom *argv)
+{
+    t_float first = argc ? atom_getfloat(argv) : -1,
+            last = argc > 1 ? atom_getfloat(argv + 1) : first;
+    (void)s;
+    if (argc && !(first >= 0 && last >= first && last < 64)) {
+        latent_complain(&x->x_obj,
+                        "freeze takes the first and the last row that stay, counted from "
+                        "0, or nothing");
+        return;
+    }
+    x->x_first = (int)first;
+    x->x_last = (int)last;
+    latent_step_freeze_rows(x);
+}
+
+static void latent_step_bang(t_latent_step *x)
+{
+    latent_optimiser_settings s = latent_step_settings(x);
+    if (!x->x_state.n) {
+        latent_complain(&x->x_obj, "no latent yet; send a list to the left inlet: the start");
+        return;
+    }
+    if (latent_list_room(&x->x_obj, &x->x_list, x->x_state.n))
+        return;
+    latent_optimiser_now(&x->x_state, &s, x->x_frozen, x->x_list.v);
+    latent_info_number(x->x_info, "step", (double)x->x_state.t);
+    latent_list_send(x->x_out, x->x_list.n, x->x_list.v);
+}
+
+static void latent_step_list(t_latent_step *x, t_symbol *s, int argc, t_atom *argv)
+{
+    latent_error e;
+    int n = x->x_state.n;
+    (void)s;
+    if (!argc || latent_list_set(&x->x_obj, &x->x_list, argc, argv))
+        return;
+    if (latent_optimiser_start(&x->x_state, x->x_list.v, x->x_list.n, &e)) {
+        latent_complain(&x->x_obj, "%s", e.text);
+        return;
+    }
+    if (n != x->x_state.n)
+        latent_step_freeze_rows(x);
+}
+
+static void latent_step_reset(t_latent_step *x)
+{
+    latent_optimiser_reset(&x->x_state);
+}
+
+static void latent_step_right(void *z, t_symbol *s, int argc, t_atom *argv)
+{
+    t_latent_step *x = z;
+    latent_optimiser_settings settings = latent_step_settings(x);
+    latent_error e;
+    if (s != &s_list && s != &s_float) {
+        latent_complain(&x->x_obj, "the right inlet takes a gradient, a list; %s came", s->s_name);
+        return;
+    }
+    if (latent_list_set(&x->x_obj, &x->x_gradient, argc, argv))
+        return;
+    if (latent_optimiser_step(&x->x_state, &settings, x->x_gradient.v, x->x_gradient.n, x->x_frozen,
+                              &e))
+        latent_complain(&x->x_obj, "%s", e.text);
+}
+
+static void *latent_step_new(t_symbol *s, int argc, t_atom *argv)
+{
+    t_latent_step *x = (t_latent_step *)pd_new(latent_step_class);
+    (void)s;
+    x->x_rate = 0.05;
+    x->x_momentum = 0.9;
+    x->x_rows = 1;
+    x->x_first = -1;
+    argc = latent_params_flags(&x->x_obj, latent_step_params, argc, argv);
+    latent_params_rest(&x->x_obj, 0, argc, argv);
+    x->x_right = latent_inlet_new(&x->x_obj, latent_step_right);
+    x->x_out = outlet_new(&x->x_obj, &s_list);
+    x->x_info = outlet_new(&x->x_obj, 0);
+    return x;
+}
+
+static void latent_step_free(t_latent_step *x)
+{
+    latent_inlet_free(x->x_right);
+    latent_optimiser_free(&x->x_state);
+    latent_list_free(&x->x_gradient);
+    latent_list_free(&x->x_list);
+    free(x->x_frozen);
+}
+
+void setup_latent0x2estep(void)
+{
+    latent_step_class =
+        class_new(gensym("latent.step"), (t_newmethod)latent_step_new, (t_method)latent_step_free,
+                  sizeof(t_latent_step), CLASS_DEFAULT, A_GIMME, 0);
+    class_addbang(latent_step_class, latent_step_bang);
+    class_addlist(latent_step_class, latent_step_list);
+    class_addmethod(latent_step_class, (t_method)latent_step_reset, gensym("reset"), 0);
+    class_addmethod(latent_step_class, (t_method)latent_step_freeze, gensym("freeze"), A_GIMME, 0);
+    latent_params_setup(latent_step_class, latent_step_params);
+}
