@@ -188,8 +188,9 @@ static void latent_image_check_channels(t_latent_image *x)
 static void latent_image_channels_changed(void *z)
 {
     t_latent_image *x = z;
+    int before = x->x_channels_before;
     latent_image_check_channels(x);
-    if (x->x_file)
+    if (x->x_file && x->x_channels != before)
         latent_image_start(x);
 }
 
@@ -211,6 +212,7 @@ static void *latent_image_new(t_symbol *s, int argc, t_atom *argv)
     x->x_out = outlet_new(&x->x_obj, 0);
     x->x_info = outlet_new(&x->x_obj, 0);
     x->x_mail = latent_mail_new(x, LATENT_LOADER, 1, latent_image_done);
+    latent_params_rest(&x->x_obj, 1, argc, argv);
     if (argc && argv->a_type == A_SYMBOL) {
         x->x_file = argv->a_w.w_symbol;
         latent_image_start(x);

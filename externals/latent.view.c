@@ -23,7 +23,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define INTERVAL (1. / 30) /* seconds from picture to picture */
 #define SMALLEST 8
@@ -76,7 +75,7 @@ static void latent_view_discard(latent_job *job)
     latent_request *r = (latent_request *)job;
     void (*discard)(latent_job *) = ((t_room *)r->settings)->discard;
     if (r->result)
-        unlink(r->result);
+        latent_screen_forget(r->result);
     discard(job);
 }
 

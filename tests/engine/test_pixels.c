@@ -191,6 +191,10 @@ static void test_screen(void **state)
     assert_memory_equal(bytes + 11, "\xff\0\0\xff\0\0\0\xff\0\0\xff\0", 12);
     assert_int_equal(latent_screen_write(t, 8, 4, LATENT_BLOCKS, left, sizeof(left), &e), 0);
     assert_string_not_equal(path, left);
+    latent_screen_forget(left);
+    for (int i = 0; i < 1000 && !stat(left, &st); i++)
+        usleep(5000);
+    assert_int_equal(stat(left, &st), -1);
     latent_screen_sweep(0);
     assert_int_equal(stat(path, &st), 0);
     latent_screen_sweep(1);
