@@ -472,18 +472,97 @@ static bytes old_pickle(void)
     return b;
 }
 
+/* What is rare: a tensor whose storage is a view of another one, as files before 2018 have it;
+   wrappers that torch has put around tensors since; a dictionary of Python 2; single numbers and
+   newer arrays of numpy; a key set twice. */
+static bytes rare(void)
+{
+    static const int64_t two[] = {2}, one[] = {1};
+    bytes object = {0}, numbers = {0}, b = {0}, eight = {0};
+    put_floats(&numbers, count_up, 8);
+    put_u64(&eight, UINT64_C(0x4004000000000000)); /* 2.5 */
+    put_text(&object, "}(");
+    pickle_text(&object, "view");
+    tensor_begin(&object);
+    put_text(&object, "(");
+    pickle_text(&object, "storage");
+    pickle_global(&object, "torch", "FloatStorage");
+    pickle_text(&object, "0");
+    pickle_text(&object, "cpu");
+    pickle_int(&object, 8);
+    put_text(&object, "(");
+    pickle_text(&object, "0v");
+    pickle_int(&object, 2);
+    pickle_int(&object, 3);
+    put_text(&object, "ttQ");
+    tensor_end(&object, 1, 1, two, one);
+    pickle_text(&object, "typed");
+    pickle_global(&object, "torch._utils", "_rebuild_tensor_v3");
+    put_text(&object, "(");
+    storage_id(&object, "UntypedStorage", "0", 8);
+    tensor_end(&object, 0, 1, two, one);
+    object.size -= 2; /* its dtype comes before the end of its arguments */
+    pickle_global(&object, "torch", "uint8");
+    put_text(&object, "}tR");
+    pickle_text(&object, "subclass");
+    pickle_global(&object, "torch._tensor", "_rebuild_from_type_v2");
+    put_text(&object, "(");
+    pickle_global(&object, "torch._utils", "_rebuild_tensor_v2");
+    pickle_global(&object, "some", "Tensor");
+    put_text(&object, "(");
+    storage_id(&object, "FloatStorage", "0", 8);
+    tensor_end(&object, 0, 1, two, one);
+    object.size -= 1; /* the arguments alone */
+    put_text(&object, "}tR");
+    pickle_text(&object, "list");
+    pickle_global(&object, "torch.jit._pickle", "build_intlist");
+    put_text(&object, "](");
+    pickle_int(&object, 7);
+    put_text(&object, "e\x85R");
+    pickle_text(&object, "twice");
+    pickle_int(&object, 1);
+    pickle_text(&object, "twice");
+    pickle_int(&object, 2);
+    pickle_text(&object, "scalar");
+    pickle_global(&object, "numpy.core.multiarray", "scalar");
+    numpy_dtype(&object, "f8");
+    pickle_bytes(&object, &eight);
+    put_text(&object, "\x86R");
+    pickle_text(&object, "array");
+    pickle_global(&object, "numpy._core.numeric", "_frombuffer");
+    put_text(&object, "(");
+    pickle_bytes(&object, &eight);
+    numpy_dtype(&object, "f8");
+    pickle_ints(&object, one, 1);
+    pickle_text(&object, "C");
+    put_text(&object, "tR");
+    pickle_text(&object, "old");
+    pickle_global(&object, "collections", "OrderedDict");
+    put_text(&object, "](](");
+    pickle_text(&object, "depth");
+    pickle_int(&object, 9);
+    put_text(&object, "ee\x85R");
+    put_text(&object, "u");
+    legacy_stream(&b, &object, 8, &numbers);
+    bytes_free(&object);
+    bytes_free(&numbers);
+    bytes_free(&eight);
+    return b;
+}
+
 size_t n_seeds(void)
 {
-    return 6;
+    return 7;
 }
 
 bytes make_seed(size_t i, const char **name)
 {
     static const char *const names[] = {"network.pkl", "archive.pt", "script.pt",
-                                        "stream.pt",   "old.pickle", "tensors.safetensors"};
+                                        "stream.pt",   "old.pickle", "tensors.safetensors",
+                                        "rare.pt"};
     if (name)
-        *name = names[i % 6];
-    switch (i % 6) {
+        *name = names[i % 7];
+    switch (i % 7) {
     case 0:
         return network();
     case 1:
@@ -494,7 +573,9 @@ bytes make_seed(size_t i, const char **name)
         return legacy();
     case 4:
         return old_pickle();
-    default:
+    case 5:
         return safetensors();
+    default:
+        return rare();
     }
 }
