@@ -273,7 +273,8 @@ static int items_in_chunk(const latent_conv_plan *p, const latent_conv_chunk *c)
 }
 
 /* All items come in the order of chunks and steps, and the pool hands them out in that order; so
-   the items before a step have all been taken when one of the step is, and waiting for them ends. */
+   the items before a step have all been taken when one of the step is, and waiting for them ends.
+ */
 static void wait_for(job *j, int items)
 {
     for (int turns = 0; atomic_load_explicit(&j->done, memory_order_acquire) < items; turns++)
@@ -298,8 +299,9 @@ static void run_item(void *context, int i, int slot)
     int chunk = i / j->per_chunk < j->chunks - 1 ? i / j->per_chunk : j->chunks - 1;
     int before = chunk * j->per_chunk, step, items;
     latent_conv_chunk c = chunk_of(p, chunk);
-    float *u = room_for(slot, (size_t)(p->side * (p->code->depth * p->code->width + 16) * p->code->group) *
-                                  sizeof(float));
+    float *u =
+        room_for(slot, (size_t)(p->side * (p->code->depth * p->code->width + 16) * p->code->group) *
+                           sizeof(float));
     for (step = 0; i >= before + (items = items_of(p, &c, step)); step++)
         before += items;
     wait_for(j, before);
@@ -423,9 +425,9 @@ int latent_conv_forward_by(const latent_conv *c, int points, int h, int w, const
     pthread_mutex_lock(&scratch_lock);
     failed = forward(c, &p, in_scale);
     pthread_mutex_unlock(&scratch_lock);
-    return failed ? latent_fail(e, "no memory to convolve %d x %d with %d channels", w, h,
-                                c->spec.in)
-                  : 0;
+    return failed
+               ? latent_fail(e, "no memory to convolve %d x %d with %d channels", w, h, c->spec.in)
+               : 0;
 }
 
 int latent_conv_forward(const latent_conv *c, int h, int w, const float *x, const float *in_scale,
