@@ -63,8 +63,8 @@ static void *latent_input_new(t_symbol *s, int argc, t_atom *argv)
     t_latent_input *x = (t_latent_input *)pd_new(latent_input_class);
     (void)s;
     x->x_out = outlet_new(&x->x_obj, 0);
-    x->x_model = latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv),
-                                     latent_input_ready);
+    x->x_model =
+        latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv), latent_input_ready);
     return x;
 }
 
