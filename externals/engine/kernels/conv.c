@@ -108,6 +108,18 @@ latent_conv_spec latent_conv_get_spec(const latent_conv *c)
     return c->spec;
 }
 
+void latent_conv_weights(const latent_conv *c, float *weights)
+{
+    size_t in = (size_t)c->spec.in, taps = (size_t)(c->spec.kernel * c->spec.kernel);
+    size_t width = (size_t)c->code->width;
+    for (size_t o = 0; o < (size_t)c->spec.out; o++)
+        for (size_t i = 0; i < in; i++) {
+            const float *from = c->packed + (o / width * in + i) * taps * width + o % width;
+            for (size_t t = 0; t < taps; t++)
+                weights[(o * in + i) * taps + t] = from[t * width];
+        }
+}
+
 size_t latent_conv_bytes(const latent_conv *c)
 {
     return sizeof(*c) +

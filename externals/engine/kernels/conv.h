@@ -39,6 +39,8 @@ typedef struct latent_conv latent_conv;
 latent_conv *latent_conv_new(latent_conv_spec spec, const float *weights, latent_error *e);
 void latent_conv_free(latent_conv *c);
 latent_conv_spec latent_conv_get_spec(const latent_conv *c);
+/* The weights as they were given, [out][in][kernel][kernel], to the bit. */
+void latent_conv_weights(const latent_conv *c, float *weights);
 /* Bytes that the prepared weights take. */
 size_t latent_conv_bytes(const latent_conv *c);
 /* E[out][in] = the sum over the kernel of the squared weights, owned by c: what demodulation needs,

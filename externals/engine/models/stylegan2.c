@@ -157,6 +157,17 @@ static int read_node(sg2_reader *r, const char *name, int rank, const int64_t *d
     return *node ? 0 : -1;
 }
 
+static int read_weight(sg2_reader *r, const char *name, int in, int out, int kernel, int up,
+                       latent_node **node)
+{
+    latent_tensor *t;
+    if (read_tensor(r, name, 4, (int64_t[]){out, in, kernel, kernel}, &t))
+        return -1;
+    *node = latent_op_conv_weight(t, up, r->error);
+    latent_tensor_release(t);
+    return *node ? 0 : -1;
+}
+
 static int read_array(sg2_reader *r, const char *name, int rank, const int64_t *dim, float **array)
 {
     latent_tensor *t;
@@ -228,11 +239,10 @@ static int read_layer(sg2_reader *r, const char *where, int in, int out, int ker
     for (int i = 0; i < 5; i++)
         snprintf(name[i], sizeof(name[i]), "%s.%s", where, part[i]);
     if (check_activation(r, where) || check_filter(r, where) ||
-        read_node(r, name[0], 4, (int64_t[]){out, in, kernel, kernel}, &l->weight) ||
+        read_weight(r, name[0], in, out, kernel, up, &l->weight) ||
         read_node(r, name[1], 1, (int64_t[]){out}, &l->bias) ||
         read_node(r, name[2], 2, (int64_t[]){in, r->model->w_dim}, &l->affine_w) ||
-        read_node(r, name[3], 1, (int64_t[]){in}, &l->affine_b) ||
-        latent_op_conv_prepare(l->weight, up, r->error))
+        read_node(r, name[3], 1, (int64_t[]){in}, &l->affine_b))
         return -1;
     if (!(clamp >= 0) || isinf(clamp))
         return latent_fail(r->error, "%s%s.conv_clamp is %g", r->prefix, where, clamp);
@@ -352,8 +362,7 @@ static int read_block(sg2_reader *r, sg2 *g, int i, int last, int *channels, int
         if (entry(r, "%s.skip.weight", where)) {
             char skip[80];
             snprintf(skip, sizeof(skip), "%s.skip.weight", where);
-            if (read_node(r, skip, 4, (int64_t[]){out, *channels, 1, 1}, &b->skip) ||
-                latent_op_conv_prepare(b->skip, 2, r->error))
+            if (read_weight(r, skip, *channels, out, 1, 2, &b->skip))
                 return -1;
         }
     }

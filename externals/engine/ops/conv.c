@@ -9,20 +9,98 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { X, STYLE, WEIGHT, BIAS, NOISE, NOISE_STRENGTH, ADD, INPUTS };
+/* The weight comes last: its node holds the kernel's form of it, which is not an input's value. */
+enum { X, STYLE, BIAS, NOISE, NOISE_STRENGTH, ADD, WEIGHT, INPUTS };
 
-static latent_conv_spec spec_of(const latent_node *weight, int up)
+/* ---- weights: only the kernels' form of them is kept */
+
+typedef struct {
+    latent_conv *forward;
+    latent_adjoint *back; /* made when a gradient is first asked for */
+} prepared_weight;
+
+typedef struct {
+    prepared_weight *weight;
+} weight_params;
+
+static void free_prepared(void *prepared)
 {
-    latent_shape s = weight->shape;
-    return (latent_conv_spec){.in = s.h, .out = s.n, .kernel = s.w, .up = up};
+    prepared_weight *w = prepared;
+    latent_conv_free(w->forward);
+    latent_adjoint_free(w->back);
+    free(w);
 }
+
+static int weight_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    latent_conv_spec spec =
+        latent_conv_get_spec(((const weight_params *)n->params)->weight->forward);
+    (void)e;
+    *s = (latent_shape){spec.out, spec.in, spec.kernel, spec.kernel};
+    return 0;
+}
+
+static latent_tensor *weight_leaf(const latent_node *n)
+{
+    latent_tensor *t = latent_tensor_new(n->shape, NULL);
+    if (t)
+        latent_conv_weights(((const weight_params *)n->params)->weight->forward, t->data);
+    return t;
+}
+
+static const latent_op op_weight = {
+    .name = "weight",
+    .shape = weight_shape,
+    .leaf = weight_leaf,
+};
+
+latent_node *latent_op_conv_weight(const latent_tensor *t, int up, latent_error *e)
+{
+    weight_params p = {calloc(1, sizeof(prepared_weight))};
+    latent_conv_spec spec = {.in = t->shape.h, .out = t->shape.n, .kernel = t->shape.w, .up = up};
+    latent_node *n;
+    if (!p.weight || !(p.weight->forward = latent_conv_new(spec, t->data, e))) {
+        if (!p.weight)
+            latent_fail(e, "no memory to prepare a layer");
+        free(p.weight);
+        return NULL;
+    }
+    if (!(n = latent_node_make(&op_weight, NULL, 0, &p, sizeof(p), NULL, e))) {
+        free_prepared(p.weight);
+        return NULL;
+    }
+    n->prepared = p.weight;
+    n->prepared_free = free_prepared;
+    return n;
+}
+
+static const latent_conv *forward_of(const latent_node *weight)
+{
+    return ((const weight_params *)weight->params)->weight->forward;
+}
+
+/* On the evaluator, which alone uses it. */
+static const latent_adjoint *back_of(const latent_node *weight, latent_error *e)
+{
+    prepared_weight *w = ((const weight_params *)weight->params)->weight;
+    latent_tensor *t = w->back ? NULL : weight_leaf(weight);
+    if (t)
+        w->back = latent_adjoint_new(latent_conv_get_spec(w->forward), t->data, e);
+    else if (!w->back)
+        latent_fail(e, "no memory for the gradient of a layer");
+    latent_tensor_release(t);
+    return w->back;
+}
+
+/* ---- forward */
 
 static int conv_shape(const latent_node *n, latent_shape *s, latent_error *e)
 {
     const latent_conv_settings *p = n->params;
     latent_shape x = n->in[X]->shape, w = n->in[WEIGHT]->shape;
-    if (w.w != w.c || (w.w != 1 && w.w != 3))
-        return latent_fail(e, "a kernel of %d x %d; only 1 x 1 and 3 x 3 are known", w.w, w.c);
+    if (n->in[WEIGHT]->op != &op_weight ||
+        latent_conv_get_spec(forward_of(n->in[WEIGHT])).up != p->up)
+        return latent_fail(e, "the weights of a layer were prepared for another kind of layer");
     if (x.c != w.h)
         return latent_fail(e, "features of %d channels came, the layer takes %d", x.c, w.h);
     if (n->in[STYLE] && n->in[STYLE]->shape.c != w.h)
@@ -45,66 +123,7 @@ static int conv_shape(const latent_node *n, latent_shape *s, latent_error *e)
 static double conv_cost(const latent_node *n)
 {
     latent_shape x = n->in[X]->shape;
-    return x.n *
-           latent_conv_cost(spec_of(n->in[WEIGHT], ((const latent_conv_settings *)n->params)->up),
-                            x.h, x.w);
-}
-
-/* The kernels' forms of the weights, each made once and kept with them.  A weight belongs to one
-   layer, so its up never changes. */
-typedef struct {
-    latent_conv *forward;
-    latent_adjoint *back; /* made when a gradient is first asked for */
-} prepared_weight;
-
-static void free_prepared(void *prepared)
-{
-    prepared_weight *w = prepared;
-    latent_conv_free(w->forward);
-    latent_adjoint_free(w->back);
-    free(w);
-}
-
-static prepared_weight *prepare(latent_node *weight, const float *data, int up, latent_error *e)
-{
-    prepared_weight *w = weight->prepared;
-    if (w)
-        return w;
-    if (!(w = calloc(1, sizeof(*w)))) {
-        latent_fail(e, "no memory to prepare a layer");
-        return NULL;
-    }
-    if (!(w->forward = latent_conv_new(spec_of(weight, up), data, e))) {
-        free(w);
-        return NULL;
-    }
-    weight->prepared = w;
-    weight->prepared_free = free_prepared;
-    return w;
-}
-
-static const latent_conv *forward_of(latent_node *weight, const float *data, int up,
-                                     latent_error *e)
-{
-    prepared_weight *w = prepare(weight, data, up, e);
-    return w ? w->forward : NULL;
-}
-
-static const latent_adjoint *back_of(latent_node *weight, const float *data, int up,
-                                     latent_error *e)
-{
-    prepared_weight *w = prepare(weight, data, up, e);
-    if (w && !w->back)
-        w->back = latent_adjoint_new(spec_of(weight, up), data, e);
-    return w ? w->back : NULL;
-}
-
-int latent_op_conv_prepare(latent_node *weight, int up, latent_error *e)
-{
-    latent_tensor *t = weight->op->leaf ? weight->op->leaf(weight) : NULL;
-    const latent_conv *c = t ? forward_of(weight, t->data, up, e) : NULL;
-    latent_tensor_release(t);
-    return c ? 0 : -1;
+    return x.n * latent_conv_cost(latent_conv_get_spec(forward_of(n->in[WEIGHT])), x.h, x.w);
 }
 
 /* What multiplies the inputs: the style with its gains. */
@@ -137,7 +156,7 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
 {
     const latent_conv_settings *p = n->params;
     latent_shape x = in[X]->shape;
-    const latent_conv *c = forward_of(n->in[WEIGHT], in[WEIGHT]->data, p->up, e);
+    const latent_conv *c = forward_of(n->in[WEIGHT]);
     float *s, *d;
     int failed = 0;
     latent_conv_end end = {
@@ -148,8 +167,6 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
         .gain = p->gain,
         .clamp = p->clamp,
     };
-    if (!c)
-        return -1;
     if (!(s = malloc(((size_t)x.c + (size_t)out->shape.c) * sizeof(float))))
         return latent_fail(e, "no memory for the styles of a layer");
     d = s + x.c;
@@ -306,8 +323,8 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
     size_t n_in = (size_t)x.c, n_out = (size_t)out->shape.c, pixels = (size_t)x.h * (size_t)x.w;
     size_t x_size = pixels * n_in, y_size = out->count / (size_t)x.n;
     float own = in[NOISE_STRENGTH] ? in[NOISE_STRENGTH]->data[0] : 1.0f;
-    const latent_conv *c = forward_of(n->in[WEIGHT], in[WEIGHT]->data, p->up, e);
-    const latent_adjoint *adjoint = c ? back_of(n->in[WEIGHT], in[WEIGHT]->data, p->up, e) : NULL;
+    const latent_conv *c = forward_of(n->in[WEIGHT]);
+    const latent_adjoint *adjoint = back_of(n->in[WEIGHT], e);
     back_memory m = {0};
     int failed = 0;
     if (!adjoint || back_alloc(&m, n_in, n_out, x_size, y_size, e))
@@ -365,7 +382,7 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
 
 static const latent_op op_conv = {
     .name = "conv",
-    .n_computed = -1,
+    .n_computed = WEIGHT,
     .shape = conv_shape,
     .cost = conv_cost,
     .forward = conv_forward,
@@ -377,6 +394,6 @@ latent_node *latent_op_conv(latent_node *x, latent_node *s, latent_node *weight,
                             const latent_conv_settings *settings, const char *stage,
                             latent_error *e)
 {
-    latent_node *in[INPUTS] = {x, s, weight, bias, noise, noise_strength, add};
+    latent_node *in[INPUTS] = {x, s, bias, noise, noise_strength, add, weight};
     return latent_node_make(&op_conv, in, INPUTS, settings, sizeof(*settings), stage, e);
 }

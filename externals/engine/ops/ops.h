@@ -44,18 +44,17 @@ typedef struct {
     float strength;           /* times the noise and its own strength */
     float slope, gain, clamp; /* see kernels/conv.h */
 } latent_conv_settings;
+/* The weights of a convolution, a tensor of shape [out][in][k][k] (as files have it); k is 1 or 3.
+   Only the kernels' form of them is kept.  Takes its time: while a model loads. */
+latent_node *latent_op_conv_weight(const latent_tensor *t, int up, latent_error *e);
 /* A modulated convolution and all that follows it in a layer (StyleGAN2, figure 2c).
-   x [1][h][w][in], s [1][1][1][in] or NULL, weight a parameter of shape [out][in][k][k] (as files
-   have it), bias [1][1][1][out] or NULL, noise [1][h'][w'][1] or NULL, noise_strength a single
-   number or NULL (1), add like the result or NULL. */
+   x [1][h][w][in], s [1][1][1][in] or NULL, weight made by latent_op_conv_weight with the same up,
+   bias [1][1][1][out] or NULL, noise [1][h'][w'][1] or NULL, noise_strength a single number or NULL
+   (1), add like the result or NULL. */
 latent_node *latent_op_conv(latent_node *x, latent_node *s, latent_node *weight, latent_node *bias,
                             latent_node *noise, latent_node *noise_strength, latent_node *add,
                             const latent_conv_settings *settings, const char *stage,
                             latent_error *e);
-
-/* Prepares a weight for the kernels ahead of its first use, while its model loads.  up as in the
-   layer it belongs to. */
-int latent_op_conv_prepare(latent_node *weight, int up, latent_error *e);
 
 /* resample.c */
 
