@@ -78,7 +78,7 @@ shared_sources := $(engine_sources) $(wildcard externals/pd/*.c)
 objects = $(patsubst externals/%.c,$(obj)/%.o,$(1))
 shared = $(BUILD)/lib$(name)-$(floatsize).$(shlib)
 binaries = $(classes:%=$(BUILD)/%.$(ext))
-data = $(patsubst help/%,$(BUILD)/%,$(wildcard help/*.pd)) \
+data = $(patsubst help/%,$(BUILD)/%,$(wildcard help/*.pd help/*.png)) \
        $(patsubst abstractions/%,$(BUILD)/%,$(wildcard abstractions/*.pd)) \
        $(patsubst examples/models/%,$(BUILD)/%,$(wildcard examples/models/*.safetensors)) \
        $(BUILD)/$(name)-meta.pd $(BUILD)/README.md $(BUILD)/LICENSE
@@ -100,6 +100,9 @@ $(shared): $(call objects,$(shared_sources))
 $(BUILD)/%.$(ext): $(obj)/%.o $(shared)
 	$(link) -o $@ $< $(shared) $(class_libs) -lm
 $(BUILD)/%.pd: help/%.pd
+	@mkdir -p $(@D)
+	cp $< $@
+$(BUILD)/%.png: help/%.png
 	@mkdir -p $(@D)
 	cp $< $@
 $(BUILD)/%.pd: abstractions/%.pd
