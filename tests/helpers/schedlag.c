@@ -10,9 +10,11 @@
      5  how many holds went beyond the budget
      6  worst computing time of Pd's thread in one tick, in ms, and
      7  how many went beyond the budget: unlike holds these don't rise when a busy machine, or one
-        that is itself simulated, wakes Pd up late
-   Start Pd with -sleepgrain 0.1, or Pd's own sleep (5 ms in some versions) is seen as a hold.
-   For the project's own test patches; never installed. */
+        that is itself simulated, wakes Pd up late; but Pd's own looking around while it waits
+   counts 8  worst of what was both, the smaller of hold and computing time in one tick, and 9  how
+   many went beyond the budget: what is most surely a method's own work Start Pd with -sleepgrain
+   0.1, or Pd's own sleep (5 ms in some versions) is seen as a hold. For the project's own test
+   patches; never installed. */
 #include <fcntl.h>
 #include <m_pd.h>
 #include <stdio.h>
@@ -32,8 +34,8 @@ typedef struct {
     double x_computed1;         /* ms of processor time that our thread had used by then */
     double x_queued1;           /* ms that we had waited for the core by then */
     double x_base;              /* the smallest lateness seen */
-    double x_worst_late, x_worst_hold, x_worst_compute;
-    int x_ticks, x_n_late, x_n_holds, x_n_computes, x_is_late;
+    double x_worst_late, x_worst_hold, x_worst_compute, x_worst_both;
+    int x_ticks, x_n_late, x_n_holds, x_n_computes, x_n_both, x_is_late;
 } t_schedlag;
 
 static double now_ms(clockid_t clock)
@@ -63,8 +65,8 @@ static void schedlag_reset(t_schedlag *x)
     x->x_computed1 = now_ms(CLOCK_THREAD_CPUTIME_ID);
     x->x_real1 = 0;
     x->x_base = 1e9;
-    x->x_worst_late = x->x_worst_hold = x->x_worst_compute = 0;
-    x->x_ticks = x->x_n_late = x->x_n_holds = x->x_n_computes = x->x_is_late = 0;
+    x->x_worst_late = x->x_worst_hold = x->x_worst_compute = x->x_worst_both = 0;
+    x->x_ticks = x->x_n_late = x->x_n_holds = x->x_n_computes = x->x_n_both = x->x_is_late = 0;
     clock_delay(x->x_clock, 1);
 }
 
@@ -77,6 +79,7 @@ static void schedlag_tick(t_schedlag *x)
     double due = logical + x->x_base;
     double hold = real - (due > x->x_real1 ? due : x->x_real1) - (queued - x->x_queued1);
     double compute = now_ms(CLOCK_THREAD_CPUTIME_ID) - x->x_computed1;
+    double both = hold < compute ? hold : compute;
     lateness -= x->x_base;
     if (x->x_ticks++) { /* the first one only finds the zero */
         if (lateness > x->x_worst_late)
@@ -85,6 +88,9 @@ static void schedlag_tick(t_schedlag *x)
             x->x_worst_hold = hold;
         if (compute > x->x_worst_compute)
             x->x_worst_compute = compute;
+        if (both > x->x_worst_both)
+            x->x_worst_both = both;
+        x->x_n_both += both > x->x_budget;
         x->x_n_holds += hold > x->x_budget;
         x->x_n_computes += compute > x->x_budget;
         x->x_n_late += lateness > x->x_budget && !x->x_is_late;
@@ -98,16 +104,18 @@ static void schedlag_tick(t_schedlag *x)
 
 static void schedlag_report(t_schedlag *x)
 {
-    const double v[7] = {x->x_ticks,   x->x_worst_late,    x->x_n_late,    x->x_worst_hold,
-                         x->x_n_holds, x->x_worst_compute, x->x_n_computes};
-    t_atom a[7];
-    for (int i = 0; i < 7; i++)
+    const double v[9] = {x->x_ticks,      x->x_worst_late, x->x_n_late,
+                         x->x_worst_hold, x->x_n_holds,    x->x_worst_compute,
+                         x->x_n_computes, x->x_worst_both, x->x_n_both};
+    t_atom a[9];
+    for (int i = 0; i < 9; i++)
         SETFLOAT(a + i, (t_float)v[i]);
     fprintf(stderr,
             "schedlag: %d ticks, worst lateness %.2f ms (%d times over %g), worst hold %.3f ms "
-            "(%d over), worst computing %.3f ms (%d over)\n",
-            x->x_ticks, v[1], x->x_n_late, x->x_budget, v[3], x->x_n_holds, v[5], x->x_n_computes);
-    outlet_list(x->x_obj.ob_outlet, &s_list, 7, a);
+            "(%d over), worst computing %.3f ms (%d over), worst of both %.3f ms (%d over)\n",
+            x->x_ticks, v[1], x->x_n_late, x->x_budget, v[3], x->x_n_holds, v[5], x->x_n_computes,
+            v[7], x->x_n_both);
+    outlet_list(x->x_obj.ob_outlet, &s_list, 9, a);
 }
 
 static void *schedlag_new(t_floatarg budget)
