@@ -1,8 +1,12 @@
 /* linear: a fully connected layer; the affine maps that make a layer's style of w (StyleGAN,
-   Karras et al. 2019, "A" in figure 1). */
+   Karras et al. 2019, "A" in figure 1), and the projections of a transformer's tokens. */
 #include "../kernels/gemm.h"
+#include "encoder.h"
 #include "ops.h"
+#include <stdlib.h>
 #include <string.h>
+
+#define MANY_ROWS 4 /* from here on a product of matrices is faster than one with each vector */
 
 typedef struct {
     float weight_gain, bias_gain;
@@ -16,6 +20,8 @@ static int linear_shape(const latent_node *n, latent_shape *s, latent_error *e)
     if (n->in[2] && n->in[2]->shape.c != w.w)
         return latent_fail(e, "a bias of %d numbers for %d outputs", n->in[2]->shape.c, w.w);
     *s = (latent_shape){x.n, x.h, x.w, w.w};
+    if (n->in[3] && !latent_shape_equal(n->in[3]->shape, *s))
+        return latent_fail(e, "what is to be added to a layer has another shape");
     return 0;
 }
 
@@ -31,13 +37,33 @@ static int linear_forward(const latent_node *n, latent_tensor *const *in, latent
     int n_in = in[0]->shape.c, n_out = out->shape.c;
     size_t rows = out->count / (size_t)n_out;
     (void)e;
+    if (rows >= MANY_ROWS)
+        latent_gemm(0, 1, (int)rows, n_out, n_in, in[0]->data, in[1]->data, 0, out->data);
     for (size_t r = 0; r < rows; r++) {
         float *y = out->data + r * (size_t)n_out;
-        latent_matvec(in[1]->data, in[0]->data + r * (size_t)n_in, y, n_out, n_in);
+        const float *add = in[3] ? in[3]->data + r * (size_t)n_out : NULL;
+        if (rows < MANY_ROWS)
+            latent_matvec(in[1]->data, in[0]->data + r * (size_t)n_in, y, n_out, n_in);
         for (int o = 0; o < n_out; o++)
             y[o] = p->weight_gain * y[o] + (in[2] ? p->bias_gain * in[2]->data[o] : 0);
+        for (int o = 0; add && o < n_out; o++)
+            y[o] += add[o];
     }
     return 0;
+}
+
+/* The gradients with respect to x and W where there are few rows: gw and gx may be NULL. */
+static void back_by_rows(size_t rows, size_t n_in, size_t n_out, float gain, const float *g,
+                         const float *x, const float *w, float *gx, float *gw)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t o = 0; o < n_out; o++) {
+            float step = gain * g[r * n_out + o];
+            for (size_t i = 0; gx && i < n_in; i++)
+                gx[r * n_in + i] += step * w[o * n_in + i];
+            for (size_t i = 0; gw && i < n_in; i++)
+                gw[o * n_in + i] += step * x[r * n_in + i];
+        }
 }
 
 static int linear_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
@@ -45,21 +71,30 @@ static int linear_backward(const latent_node *n, latent_tensor *const *in, const
                            latent_error *e)
 {
     const linear_params *p = n->params;
-    size_t n_in = (size_t)in[0]->shape.c, n_out = (size_t)out->shape.c;
-    (void)e;
-    for (size_t r = 0; r < out->count / n_out; r++) {
-        const float *g = grad_out->data + r * n_out, *x = in[0]->data + r * n_in;
-        for (size_t o = 0; o < n_out; o++) {
-            const float *w = in[1]->data + o * n_in;
-            float step = p->weight_gain * g[o];
-            for (size_t i = 0; grad_in[0] && i < n_in; i++)
-                grad_in[0]->data[r * n_in + i] += step * w[i];
-            for (size_t i = 0; grad_in[1] && i < n_in; i++)
-                grad_in[1]->data[o * n_in + i] += step * x[i];
-            if (grad_in[2])
-                grad_in[2]->data[o] += p->bias_gain * g[o];
-        }
+    size_t n_in = (size_t)in[0]->shape.c, n_out = (size_t)out->shape.c, rows = out->count / n_out;
+    const float *g = grad_out->data;
+    float *gx = grad_in[0] ? grad_in[0]->data : NULL, *gw = grad_in[1] ? grad_in[1]->data : NULL;
+    float *scaled = NULL;
+    for (size_t i = 0; grad_in[2] && i < out->count; i++)
+        grad_in[2]->data[i % n_out] += p->bias_gain * g[i];
+    for (size_t i = 0; grad_in[3] && i < out->count; i++)
+        grad_in[3]->data[i] += g[i];
+    if (rows < MANY_ROWS) {
+        back_by_rows(rows, n_in, n_out, p->weight_gain, g, in[0]->data, in[1]->data, gx, gw);
+        return 0;
     }
+    if (p->weight_gain != 1) {
+        if (!(scaled = malloc(out->count * sizeof(*scaled))))
+            return latent_fail(e, "no memory for the way back through a layer");
+        for (size_t i = 0; i < out->count; i++)
+            scaled[i] = p->weight_gain * g[i];
+        g = scaled;
+    }
+    if (gx)
+        latent_gemm(0, 0, (int)rows, (int)n_in, (int)n_out, g, in[1]->data, 1, gx);
+    if (gw)
+        latent_gemm(1, 0, (int)n_out, (int)n_in, (int)rows, g, in[0]->data, 1, gw);
+    free(scaled);
     return 0;
 }
 
@@ -75,9 +110,17 @@ static const latent_op op_linear = {
 latent_node *latent_op_linear(latent_node *x, latent_node *w, latent_node *b, float weight_gain,
                               float bias_gain, const char *stage, latent_error *e)
 {
-    latent_node *in[3] = {x, w, b};
+    latent_node *in[4] = {x, w, b, NULL};
     linear_params p = {weight_gain, bias_gain};
-    return latent_node_make(&op_linear, in, 3, &p, sizeof(p), stage, e);
+    return latent_node_make(&op_linear, in, 4, &p, sizeof(p), stage, e);
+}
+
+latent_node *latent_op_project(latent_node *x, latent_node *w, latent_node *b, latent_node *add,
+                               const char *stage, latent_error *e)
+{
+    latent_node *in[4] = {x, w, b, add};
+    linear_params p = {1, 1};
+    return latent_node_make(&op_linear, in, 4, &p, sizeof(p), stage, e);
 }
 
 /* ---- the same numbers in another shape */

@@ -1,0 +1,332 @@
+/* cutout: what of a picture an encoder is shown, and in which size and units. */
+#include "../kernels/taps.h"
+#include "../parallel.h"
+#include "../random.h"
+#include "encoder.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- each channel times a number plus a number */
+
+typedef struct {
+    float scale[4], shift[4];
+} scale_params;
+
+static int scale_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    *s = n->in[0]->shape;
+    return s->c > 4 ? latent_fail(e, "a picture of %d channels; 4 at most are possible", s->c) : 0;
+}
+
+static int scale_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                         latent_error *e)
+{
+    const scale_params *p = n->params;
+    size_t c = (size_t)out->shape.c;
+    (void)e;
+    for (size_t i = 0; i < out->count; i += c)
+        for (size_t k = 0; k < c; k++)
+            out->data[i + k] = p->scale[k] * in[0]->data[i + k] + p->shift[k];
+    return 0;
+}
+
+static int scale_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                          const latent_tensor *grad_out, latent_tensor *const *grad_in,
+                          latent_error *e)
+{
+    const scale_params *p = n->params;
+    size_t c = (size_t)out->shape.c;
+    (void)in;
+    (void)e;
+    for (size_t i = 0; grad_in[0] && i < out->count; i += c)
+        for (size_t k = 0; k < c; k++)
+            grad_in[0]->data[i + k] += p->scale[k] * grad_out->data[i + k];
+    return 0;
+}
+
+static const latent_op op_scale = {
+    .name = "scale",
+    .n_computed = -1,
+    .shape = scale_shape,
+    .forward = scale_forward,
+    .backward = scale_backward,
+};
+
+latent_node *latent_op_scale(latent_node *x, const float *scale, const float *shift,
+                             latent_error *e)
+{
+    scale_params p;
+    memset(&p, 0, sizeof(p));
+    for (int k = 0; k < x->shape.c && k < 4; k++) {
+        p.scale[k] = scale[k];
+        p.shift[k] = shift[k];
+    }
+    return latent_node_make(&op_scale, &x, 1, &p, sizeof(p), "scale", e);
+}
+
+/* ---- the middle, as CLIP's own preparation has it */
+
+typedef struct {
+    latent_taps down, across;
+    size_t top, left; /* of the square in the resized picture */
+    float *between, *resized;
+} middle_job;
+
+static int middle_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    latent_shape x = n->in[0]->shape;
+    int size = *(const int *)n->params;
+    double longer = (double)size * (x.h > x.w ? x.h : x.w) / (x.h > x.w ? x.w : x.h);
+    if (x.n != 1 || longer > 16384)
+        return latent_fail(e, "a picture of %d x %d is too narrow to be looked at", x.w, x.h);
+    *s = (latent_shape){1, size, size, x.c};
+    return 0;
+}
+
+static void middle_end(middle_job *j)
+{
+    latent_taps_free(&j->down);
+    latent_taps_free(&j->across);
+    free(j->between);
+}
+
+static int middle_begin(middle_job *j, latent_shape x, int size, latent_error *e)
+{
+    int h = x.h <= x.w ? size : (int)((int64_t)size * x.h / x.w);
+    int w = x.w <= x.h ? size : (int)((int64_t)size * x.w / x.h);
+    size_t between = (size_t)x.h * (size_t)w * (size_t)x.c;
+    memset(j, 0, sizeof(*j));
+    if (latent_taps_cubic(&j->down, x.h, h, e) || latent_taps_cubic(&j->across, x.w, w, e) ||
+        !(j->between = malloc((between + (size_t)h * (size_t)w * (size_t)x.c) * sizeof(float)))) {
+        middle_end(j);
+        return latent_fail(e, "no memory to make a picture of %d x %d smaller", x.w, x.h);
+    }
+    j->resized = j->between + between;
+    j->top = (size_t)nearbyint((h - size) / 2.0); /* a half to the even side, as Python rounds */
+    j->left = (size_t)nearbyint((w - size) / 2.0);
+    return 0;
+}
+
+/* Are the numbers, in [-1, 1], those of bytes?  Then they are written to bytes. */
+static int are_bytes(const latent_tensor *x, float *bytes)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        float v = x->data[i] * 127.5f + 127.5f;
+        bytes[i] = nearbyintf(v);
+        if (!(fabsf(v - bytes[i]) < 1e-3f) || bytes[i] < 0 || bytes[i] > 255)
+            return 0;
+    }
+    return 1;
+}
+
+static int middle_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                          latent_error *e)
+{
+    int size = *(const int *)n->params;
+    latent_shape x = in[0]->shape;
+    size_t c = (size_t)x.c, row = (size_t)size * c;
+    float *bytes;
+    middle_job j;
+    if (x.h == size && x.w == size) {
+        memcpy(out->data, in[0]->data, out->count * sizeof(float));
+        return 0;
+    }
+    if (middle_begin(&j, x, size, e))
+        return -1;
+    if (!(bytes = malloc(in[0]->count * sizeof(*bytes)))) {
+        middle_end(&j);
+        return latent_fail(e, "no memory to make a picture of %d x %d smaller", x.w, x.h);
+    }
+    if (are_bytes(in[0], bytes)) {
+        latent_taps_bytes(&j.down, &j.across, x.c, bytes, j.between, j.resized);
+        for (size_t i = 0; i < (size_t)j.down.out * (size_t)j.across.out * c; i++)
+            j.resized[i] = j.resized[i] / 127.5f - 1;
+    } else
+        latent_taps_run(&j.down, &j.across, x.c, in[0]->data, (size_t)x.w * c, j.between,
+                        j.resized);
+    for (size_t i = 0; i < (size_t)size; i++)
+        memcpy(out->data + i * row, j.resized + ((j.top + i) * (size_t)j.across.out + j.left) * c,
+               row * sizeof(float));
+    free(bytes);
+    middle_end(&j);
+    return 0;
+}
+
+static int middle_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                           const latent_tensor *grad_out, latent_tensor *const *grad_in,
+                           latent_error *e)
+{
+    int size = *(const int *)n->params;
+    latent_shape x = in[0]->shape;
+    size_t c = (size_t)x.c, row = (size_t)size * c;
+    middle_job j;
+    if (!grad_in[0])
+        return 0;
+    if (x.h == size && x.w == size) {
+        for (size_t i = 0; i < out->count; i++)
+            grad_in[0]->data[i] += grad_out->data[i];
+        return 0;
+    }
+    if (middle_begin(&j, x, size, e))
+        return -1;
+    memset(j.resized, 0, (size_t)j.down.out * (size_t)j.across.out * c * sizeof(float));
+    for (size_t i = 0; i < (size_t)size; i++)
+        memcpy(j.resized + ((j.top + i) * (size_t)j.across.out + j.left) * c,
+               grad_out->data + i * row, row * sizeof(float));
+    latent_taps_back(&j.down, &j.across, x.c, j.resized, j.between, grad_in[0]->data,
+                     (size_t)x.w * c);
+    middle_end(&j);
+    return 0;
+}
+
+static const latent_op op_middle = {
+    .name = "middle",
+    .n_computed = -1,
+    .shape = middle_shape,
+    .forward = middle_forward,
+    .backward = middle_backward,
+};
+
+latent_node *latent_op_middle(latent_node *x, int size, latent_error *e)
+{
+    return latent_node_make(&op_middle, &x, 1, &size, sizeof(size), "middle", e);
+}
+
+/* ---- cutouts */
+
+#define MAX_CUTOUTS 256
+
+typedef struct {
+    int n, size;
+    float power;
+    uint32_t seed;
+} cutout_params;
+
+typedef struct {
+    int side, top, left;
+} square;
+
+typedef struct {
+    const square *squares;
+    latent_shape x;
+    int size;
+    float *px, *py;
+    float *between; /* of every thread, forward */
+    size_t between_size;
+    atomic_int failed;
+} cutout_job;
+
+static int cutouts_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    const cutout_params *p = n->params;
+    latent_shape x = n->in[0]->shape;
+    if (x.n != 1)
+        return latent_fail(e, "one picture at a time, not %d", x.n);
+    if (p->n < 0 || p->n > MAX_CUTOUTS)
+        return latent_fail(e, "%d cutouts; 0 to %d are possible", p->n, MAX_CUTOUTS);
+    *s = (latent_shape){p->n ? p->n : 1, p->size, p->size, x.c};
+    return 0;
+}
+
+static void draw_squares(const cutout_params *p, latent_shape x, square *squares)
+{
+    int largest = x.h < x.w ? x.h : x.w;
+    int smallest = p->size < (largest + 1) / 2 ? p->size : (largest + 1) / 2;
+    latent_random r;
+    squares[0] = (square){largest, (x.h - largest) / 2, (x.w - largest) / 2};
+    latent_random_seed(&r, p->seed);
+    for (int i = 0; i < p->n; i++) {
+        double u = pow(latent_random_uniform(&r), p->power);
+        int side = smallest + (int)(u * (largest - smallest));
+        squares[i].side = side;
+        squares[i].top = (int)(latent_random_uniform(&r) * (x.h - side + 1));
+        squares[i].left = (int)(latent_random_uniform(&r) * (x.w - side + 1));
+    }
+}
+
+static size_t square_place(const cutout_job *j, const square *s)
+{
+    return ((size_t)s->top * (size_t)j->x.w + (size_t)s->left) * (size_t)j->x.c;
+}
+
+static void cutout_piece(void *context, int i, int slot)
+{
+    cutout_job *j = context;
+    const square *s = &j->squares[i];
+    latent_taps taps;
+    if (latent_taps_mean(&taps, s->side, j->size, NULL)) {
+        atomic_store(&j->failed, 1);
+        return;
+    }
+    latent_taps_run(&taps, &taps, j->x.c, j->px + square_place(j, s),
+                    (size_t)j->x.w * (size_t)j->x.c, j->between + (size_t)slot * j->between_size,
+                    j->py + (size_t)i * (size_t)j->size * (size_t)j->size * (size_t)j->x.c);
+    latent_taps_free(&taps);
+}
+
+/* The squares lie over each other, so the way back is one thread's. */
+static void cutouts_back(cutout_job *j, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const square *s = &j->squares[i];
+        latent_taps taps;
+        if (latent_taps_mean(&taps, s->side, j->size, NULL)) {
+            atomic_store(&j->failed, 1);
+            return;
+        }
+        latent_taps_back(&taps, &taps, j->x.c,
+                         j->py + (size_t)i * (size_t)j->size * (size_t)j->size * (size_t)j->x.c,
+                         j->between, j->px + square_place(j, s), (size_t)j->x.w * (size_t)j->x.c);
+        latent_taps_free(&taps);
+    }
+}
+
+static int cutouts_run(const latent_node *n, float *px, float *py, int back, latent_error *e)
+{
+    const cutout_params *p = n->params;
+    square squares[MAX_CUTOUTS];
+    cutout_job j = {.squares = squares, .x = n->in[0]->shape, .size = p->size, .px = px, .py = py};
+    int largest = j.x.h < j.x.w ? j.x.h : j.x.w;
+    draw_squares(p, j.x, squares);
+    j.between_size = (size_t)largest * (size_t)p->size * (size_t)j.x.c;
+    if (!(j.between =
+              malloc((back ? 1 : LATENT_MAX_THREADS) * j.between_size * sizeof(*j.between))))
+        return latent_fail(e, "no memory for cutouts");
+    if (back)
+        cutouts_back(&j, n->shape.n);
+    else
+        latent_parallel(n->shape.n, cutout_piece, &j);
+    free(j.between);
+    return atomic_load(&j.failed) ? latent_fail(e, "no memory for cutouts") : 0;
+}
+
+static int cutouts_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                           latent_error *e)
+{
+    return cutouts_run(n, in[0]->data, out->data, 0, e);
+}
+
+static int cutouts_backward(const latent_node *n, latent_tensor *const *in,
+                            const latent_tensor *out, const latent_tensor *grad_out,
+                            latent_tensor *const *grad_in, latent_error *e)
+{
+    (void)in;
+    (void)out;
+    return grad_in[0] ? cutouts_run(n, grad_in[0]->data, grad_out->data, 1, e) : 0;
+}
+
+static const latent_op op_cutouts = {
+    .name = "cutouts",
+    .n_computed = -1,
+    .shape = cutouts_shape,
+    .forward = cutouts_forward,
+    .backward = cutouts_backward,
+};
+
+latent_node *latent_op_cutouts(latent_node *x, int n, int size, float power, uint32_t seed,
+                               latent_error *e)
+{
+    cutout_params p = {n, size, power, n ? seed : 0};
+    return latent_node_make(&op_cutouts, &x, 1, &p, sizeof(p), "cutouts", e);
+}

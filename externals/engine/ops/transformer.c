@@ -1,0 +1,554 @@
+/* transformer: what a transformer's tower is made of (Vaswani et al. 2017; Dosovitskiy et al. 2021
+   for pictures): layer norm, attention, the activation, patches, places, words. */
+#include "../kernels/exponential.h"
+#include "../kernels/gemm.h"
+#include "../parallel.h"
+#include "encoder.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EPSILON 1e-5f
+#define PIECE 16384 /* numbers of an elementwise operation that one thread takes at a time */
+
+/* ---- layer norm */
+
+static int norm_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    *s = n->in[0]->shape;
+    if (n->in[1]->shape.c != s->c || n->in[2]->shape.c != s->c)
+        return latent_fail(e, "a layer norm of %d numbers for tokens of %d", n->in[1]->shape.c,
+                           s->c);
+    return 0;
+}
+
+/* The mean of a token and the reciprocal of its deviation. */
+static void moments(const float *x, int c, double *mean, double *scale)
+{
+    double sum = 0, squares = 0;
+    for (int i = 0; i < c; i++)
+        sum += x[i];
+    *mean = sum / c;
+    for (int i = 0; i < c; i++)
+        squares += (x[i] - *mean) * (x[i] - *mean);
+    *scale = 1 / sqrt(squares / c + EPSILON);
+}
+
+static int norm_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                        latent_error *e)
+{
+    int c = out->shape.c;
+    const float *gain = in[1]->data, *bias = in[2]->data;
+    (void)n;
+    (void)e;
+    for (size_t r = 0; r < out->count; r += (size_t)c) {
+        const float *x = in[0]->data + r;
+        float *y = out->data + r, m, s;
+        double mean, scale;
+        moments(x, c, &mean, &scale);
+        m = (float)mean;
+        s = (float)scale;
+        for (int i = 0; i < c; i++)
+            y[i] = (x[i] - m) * s * gain[i] + bias[i];
+    }
+    return 0;
+}
+
+static int norm_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                         const latent_tensor *grad_out, latent_tensor *const *grad_in,
+                         latent_error *e)
+{
+    int c = out->shape.c;
+    const float *gain = in[1]->data;
+    (void)n;
+    (void)e;
+    for (size_t r = 0; r < out->count; r += (size_t)c) {
+        const float *x = in[0]->data + r, *g = grad_out->data + r;
+        double mean, scale, sum = 0, along = 0; /* of gain * g, and of it times the normal x */
+        float m, s, a, b;
+        moments(x, c, &mean, &scale);
+        m = (float)mean;
+        s = (float)scale;
+        for (int i = 0; i < c; i++) {
+            double step = (double)gain[i] * g[i];
+            sum += step;
+            along += step * ((x[i] - mean) * scale);
+        }
+        a = (float)(sum / c);
+        b = (float)(along / c);
+        for (int i = 0; grad_in[0] && i < c; i++)
+            grad_in[0]->data[r + (size_t)i] += s * (gain[i] * g[i] - a - (x[i] - m) * s * b);
+        for (int i = 0; grad_in[1] && i < c; i++)
+            grad_in[1]->data[i] += g[i] * ((x[i] - m) * s);
+        for (int i = 0; grad_in[2] && i < c; i++)
+            grad_in[2]->data[i] += g[i];
+    }
+    return 0;
+}
+
+static const latent_op op_norm = {
+    .name = "layer norm",
+    .n_computed = -1,
+    .shape = norm_shape,
+    .forward = norm_forward,
+    .backward = norm_backward,
+};
+
+latent_node *latent_op_layer_norm(latent_node *x, latent_node *gain, latent_node *bias,
+                                  const char *stage, latent_error *e)
+{
+    latent_node *in[3] = {x, gain, bias};
+    return latent_node_make(&op_norm, in, 3, NULL, 0, stage, e);
+}
+
+/* ---- attention: one head of one picture is one thread's piece */
+
+typedef struct {
+    int heads, causal;
+} attention_params;
+
+typedef struct {
+    int heads, causal, t, c, d; /* tokens, width, width of a head */
+    const float *qkv, *grad_out;
+    float *out, *grad_in; /* one of them */
+    float *scratch;       /* of every thread: [t][t], twice on the way back */
+    size_t scratch_size;
+} attention_job;
+
+static int attention_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    const attention_params *p = n->params;
+    *s = n->in[0]->shape;
+    if (s->h != 1 || s->c % 3 || p->heads < 1 || s->c / 3 % p->heads)
+        return latent_fail(e, "tokens of %d numbers can't be attended to by %d heads", s->c,
+                           p->heads);
+    s->c /= 3;
+    return 0;
+}
+
+static double attention_cost(const latent_node *n)
+{
+    return 2 * (double)latent_shape_count(n->shape) * n->shape.w;
+}
+
+/* weights[t][t] = softmax(Q K' / sqrt(d)), row by row. */
+static void attend(const attention_job *j, const float *q, const float *k, float *weights)
+{
+    float scale = 1 / sqrtf((float)j->d);
+    int t = j->t;
+    latent_gemm_alone(0, 1, t, t, j->d, q, 3 * j->c, k, 3 * j->c, 0, weights, t);
+    for (int i = 0; i < t; i++) {
+        float *row = weights + (size_t)i * (size_t)t, most = row[0], sum = 0;
+        int seen = j->causal ? i + 1 : t;
+        for (int o = 1; o < seen; o++)
+            most = row[o] > most ? row[o] : most;
+        for (int o = 0; o < seen; o++)
+            row[o] = latent_exp(scale * (row[o] - most));
+        for (int o = 0; o < seen; o++)
+            sum += row[o];
+        for (int o = 0; o < seen; o++)
+            row[o] /= sum;
+        for (int o = seen; o < t; o++)
+            row[o] = 0;
+    }
+}
+
+/* Where a head of a picture begins among numbers of so many a token. */
+static size_t head_place(const attention_job *j, int i, size_t width)
+{
+    return (size_t)(i / j->heads) * (size_t)j->t * width + (size_t)(i % j->heads) * (size_t)j->d;
+}
+
+static void attention_piece(void *context, int i, int slot)
+{
+    const attention_job *j = context;
+    size_t wide = 3 * (size_t)j->c;
+    const float *q = j->qkv + head_place(j, i, wide), *k = q + j->c, *v = k + j->c;
+    float *weights = j->scratch + (size_t)slot * j->scratch_size;
+    attend(j, q, k, weights);
+    latent_gemm_alone(0, 0, j->t, j->d, j->t, weights, j->t, v, (int)wide, 0,
+                      j->out + head_place(j, i, (size_t)j->c), j->c);
+}
+
+static void attention_piece_back(void *context, int i, int slot)
+{
+    const attention_job *j = context;
+    size_t wide = 3 * (size_t)j->c;
+    const float *q = j->qkv + head_place(j, i, wide), *k = q + j->c, *v = k + j->c;
+    const float *g = j->grad_out + head_place(j, i, (size_t)j->c);
+    float *gq = j->grad_in + head_place(j, i, wide), *gk = gq + j->c, *gv = gk + j->c;
+    float *weights = j->scratch + (size_t)slot * j->scratch_size;
+    float *step = weights + (size_t)j->t * (size_t)j->t, scale = 1 / sqrtf((float)j->d);
+    int t = j->t, w = (int)wide;
+    attend(j, q, k, weights);
+    latent_gemm_alone(1, 0, t, j->d, t, weights, t, g, j->c, 1, gv, w);
+    latent_gemm_alone(0, 1, t, t, j->d, g, j->c, v, w, 0, step, t);
+    for (int r = 0; r < t; r++) { /* the softmax's own way back */
+        const float *row = weights + (size_t)r * (size_t)t;
+        float *s = step + (size_t)r * (size_t)t, along = 0;
+        for (int o = 0; o < t; o++)
+            along += row[o] * s[o];
+        for (int o = 0; o < t; o++)
+            s[o] = scale * row[o] * (s[o] - along);
+    }
+    latent_gemm_alone(0, 0, t, j->d, t, step, t, k, w, 1, gq, w);
+    latent_gemm_alone(1, 0, t, j->d, t, step, t, q, w, 1, gk, w);
+}
+
+static int attention_run(const latent_node *n, attention_job j,
+                         void (*piece)(void *context, int i, int slot), latent_error *e)
+{
+    const attention_params *p = n->params;
+    latent_shape s = n->shape;
+    j.heads = p->heads;
+    j.causal = p->causal;
+    j.t = s.w;
+    j.c = s.c;
+    j.d = s.c / p->heads;
+    j.scratch_size = (j.grad_out ? 2 : 1) * (size_t)s.w * (size_t)s.w;
+    if (!(j.scratch = malloc(LATENT_MAX_THREADS * j.scratch_size * sizeof(*j.scratch))))
+        return latent_fail(e, "no memory for the attention of %d tokens", s.w);
+    latent_parallel(s.n * p->heads, piece, &j);
+    free(j.scratch);
+    return 0;
+}
+
+static int attention_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                             latent_error *e)
+{
+    return attention_run(n, (attention_job){.qkv = in[0]->data, .out = out->data}, attention_piece,
+                         e);
+}
+
+static int attention_backward(const latent_node *n, latent_tensor *const *in,
+                              const latent_tensor *out, const latent_tensor *grad_out,
+                              latent_tensor *const *grad_in, latent_error *e)
+{
+    (void)out;
+    if (!grad_in[0])
+        return 0;
+    return attention_run(n,
+                         (attention_job){.qkv = in[0]->data,
+                                         .grad_out = grad_out->data,
+                                         .grad_in = grad_in[0]->data},
+                         attention_piece_back, e);
+}
+
+static const latent_op op_attention = {
+    .name = "attention",
+    .n_computed = -1,
+    .shape = attention_shape,
+    .cost = attention_cost,
+    .forward = attention_forward,
+    .backward = attention_backward,
+};
+
+latent_node *latent_op_attention(latent_node *qkv, int heads, int causal, const char *stage,
+                                 latent_error *e)
+{
+    attention_params p = {heads, causal};
+    return latent_node_make(&op_attention, &qkv, 1, &p, sizeof(p), stage, e);
+}
+
+/* ---- gelu */
+
+typedef struct {
+    int quick;
+    size_t count;
+    const float *x, *g; /* g: on the way back */
+    float *y;
+} gelu_job;
+
+static int same_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    (void)e;
+    *s = n->in[0]->shape;
+    return 0;
+}
+
+static void gelu_piece(void *context, int piece, int slot)
+{
+    const gelu_job *j = context;
+    size_t i = (size_t)piece * PIECE, end = i + PIECE < j->count ? i + PIECE : j->count;
+    (void)slot;
+    if (j->quick && !j->g)
+        for (; i < end; i++)
+            j->y[i] = j->x[i] / (1 + latent_exp(-1.702f * j->x[i]));
+    else if (j->quick)
+        for (; i < end; i++) {
+            float s = 1 / (1 + latent_exp(-1.702f * j->x[i]));
+            j->y[i] += j->g[i] * (s + 1.702f * j->x[i] * s * (1 - s));
+        }
+    else
+        for (; i < end; i++) {
+            float x = j->x[i], phi = 0.5f * (1 + erff(0.70710678f * x));
+            if (j->g)
+                j->y[i] += j->g[i] * (phi + x * 0.39894228f * latent_exp(-0.5f * x * x));
+            else
+                j->y[i] = x * phi;
+        }
+}
+
+static int gelu_run(const latent_node *n, const float *x, const float *g, float *y)
+{
+    gelu_job j = {*(const int *)n->params, latent_shape_count(n->shape), x, g, y};
+    latent_parallel((int)((j.count + PIECE - 1) / PIECE), gelu_piece, &j);
+    return 0;
+}
+
+static int gelu_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                        latent_error *e)
+{
+    (void)e;
+    return gelu_run(n, in[0]->data, NULL, out->data);
+}
+
+static int gelu_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                         const latent_tensor *grad_out, latent_tensor *const *grad_in,
+                         latent_error *e)
+{
+    (void)out;
+    (void)e;
+    return grad_in[0] ? gelu_run(n, in[0]->data, grad_out->data, grad_in[0]->data) : 0;
+}
+
+static const latent_op op_gelu = {
+    .name = "gelu",
+    .n_computed = -1,
+    .shape = same_shape,
+    .forward = gelu_forward,
+    .backward = gelu_backward,
+};
+
+latent_node *latent_op_gelu(latent_node *x, int quick, const char *stage, latent_error *e)
+{
+    return latent_node_make(&op_gelu, &x, 1, &quick, sizeof(quick), stage, e);
+}
+
+/* ---- patches */
+
+static int patches_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    latent_shape x = n->in[0]->shape;
+    int size = *(const int *)n->params;
+    if (size < 1 || x.h % size || x.w % size)
+        return latent_fail(e, "a picture of %d x %d can't be cut into squares of %d", x.w, x.h,
+                           size);
+    *s = (latent_shape){x.n, 1, x.h / size * (x.w / size), size * size * x.c};
+    return 0;
+}
+
+/* Copies the patches of x to y, or (back) adds the numbers of y to x. */
+static void move_patches(latent_shape x, int size, float *px, float *py, int back)
+{
+    size_t line = (size_t)size * (size_t)x.c;
+    for (int n = 0; n < x.n; n++)
+        for (int i = 0; i < x.h / size; i++)
+            for (int j = 0; j < x.w / size; j++)
+                for (int r = 0; r < size; r++, py += line) {
+                    float *from =
+                        px + (((size_t)n * (size_t)x.h + (size_t)(i * size + r)) * (size_t)x.w +
+                              (size_t)(j * size)) *
+                                 (size_t)x.c;
+                    for (size_t k = 0; back && k < line; k++)
+                        from[k] += py[k];
+                    if (!back)
+                        memcpy(py, from, line * sizeof(*py));
+                }
+}
+
+static int patches_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                           latent_error *e)
+{
+    (void)e;
+    move_patches(in[0]->shape, *(const int *)n->params, in[0]->data, out->data, 0);
+    return 0;
+}
+
+static int patches_backward(const latent_node *n, latent_tensor *const *in,
+                            const latent_tensor *out, const latent_tensor *grad_out,
+                            latent_tensor *const *grad_in, latent_error *e)
+{
+    (void)out;
+    (void)e;
+    if (grad_in[0])
+        move_patches(in[0]->shape, *(const int *)n->params, grad_in[0]->data, grad_out->data, 1);
+    return 0;
+}
+
+static const latent_op op_patches = {
+    .name = "patches",
+    .n_computed = -1,
+    .shape = patches_shape,
+    .forward = patches_forward,
+    .backward = patches_backward,
+};
+
+latent_node *latent_op_patches(latent_node *x, int size, latent_error *e)
+{
+    return latent_node_make(&op_patches, &x, 1, &size, sizeof(size), "patches", e);
+}
+
+/* ---- places */
+
+static int place_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    *s = n->in[0]->shape;
+    s->w += n->in[1] != NULL;
+    if (s->h != 1 || (n->in[1] && n->in[1]->shape.c != s->c) || n->in[2]->shape.c != s->c ||
+        n->in[2]->shape.w < s->w)
+        return latent_fail(e, "there are places for %d tokens of %d numbers; %d of %d came",
+                           n->in[2]->shape.w, n->in[2]->shape.c, s->w, s->c);
+    return 0;
+}
+
+static int place_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                         latent_error *e)
+{
+    size_t row = (size_t)out->shape.w * (size_t)out->shape.c;
+    size_t lead = in[1] ? (size_t)out->shape.c : 0;
+    (void)n;
+    (void)e;
+    for (size_t k = 0; k < (size_t)out->shape.n; k++) {
+        float *y = out->data + k * row;
+        const float *x = in[0]->data + k * (row - lead);
+        for (size_t i = 0; i < row; i++)
+            y[i] = (i < lead ? in[1]->data[i] : x[i - lead]) + in[2]->data[i];
+    }
+    return 0;
+}
+
+static int place_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                          const latent_tensor *grad_out, latent_tensor *const *grad_in,
+                          latent_error *e)
+{
+    size_t row = (size_t)out->shape.w * (size_t)out->shape.c;
+    size_t lead = in[1] ? (size_t)out->shape.c : 0;
+    (void)n;
+    (void)e;
+    for (size_t k = 0; k < (size_t)out->shape.n; k++) {
+        const float *g = grad_out->data + k * row;
+        for (size_t i = lead; grad_in[0] && i < row; i++)
+            grad_in[0]->data[k * (row - lead) + i - lead] += g[i];
+        for (size_t i = 0; grad_in[1] && i < lead; i++)
+            grad_in[1]->data[i] += g[i];
+        for (size_t i = 0; grad_in[2] && i < row; i++)
+            grad_in[2]->data[i] += g[i];
+    }
+    return 0;
+}
+
+static const latent_op op_place = {
+    .name = "place",
+    .n_computed = -1,
+    .shape = place_shape,
+    .forward = place_forward,
+    .backward = place_backward,
+};
+
+latent_node *latent_op_place(latent_node *x, latent_node *first, latent_node *place,
+                             latent_error *e)
+{
+    latent_node *in[3] = {x, first, place};
+    return latent_node_make(&op_place, in, 3, NULL, 0, "place", e);
+}
+
+/* ---- words and tokens: rows of a table */
+
+static int words_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    const int *word = n->params;
+    int count = (int)(n->params_bytes / sizeof(*word));
+    *s = n->in[0]->shape;
+    for (int i = 0; i < count; i++)
+        if (word[i] < 0 || word[i] >= s->w)
+            return latent_fail(e, "word number %d in a vocabulary of %d", word[i], s->w);
+    s->w = count;
+    return 0;
+}
+
+static int words_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                         latent_error *e)
+{
+    const int *word = n->params;
+    size_t c = (size_t)out->shape.c;
+    (void)e;
+    for (size_t i = 0; i < (size_t)out->shape.w; i++)
+        memcpy(out->data + i * c, in[0]->data + (size_t)word[i] * c, c * sizeof(float));
+    return 0;
+}
+
+static int words_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                          const latent_tensor *grad_out, latent_tensor *const *grad_in,
+                          latent_error *e)
+{
+    const int *word = n->params;
+    size_t c = (size_t)out->shape.c;
+    (void)in;
+    (void)e;
+    for (size_t i = 0; grad_in[0] && i < out->count; i++)
+        grad_in[0]->data[(size_t)word[i / c] * c + i % c] += grad_out->data[i];
+    return 0;
+}
+
+static const latent_op op_words = {
+    .name = "words",
+    .n_computed = -1,
+    .shape = words_shape,
+    .forward = words_forward,
+    .backward = words_backward,
+};
+
+latent_node *latent_op_words(latent_node *table, const int *words, int n, latent_error *e)
+{
+    if (n < 1) {
+        latent_fail(e, "no words came");
+        return NULL;
+    }
+    return latent_node_make(&op_words, &table, 1, words, (size_t)n * sizeof(*words), "words", e);
+}
+
+static int token_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    latent_shape x = n->in[0]->shape;
+    int row = *(const int *)n->params;
+    if (x.h != 1 || row < 0 || row >= x.w)
+        return latent_fail(e, "token number %d of %d", row, x.w);
+    *s = (latent_shape){x.n, 1, 1, x.c};
+    return 0;
+}
+
+static int token_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                         latent_error *e)
+{
+    size_t row = (size_t) * (const int *)n->params, c = (size_t)out->shape.c;
+    (void)e;
+    for (size_t k = 0; k < (size_t)out->shape.n; k++)
+        memcpy(out->data + k * c, in[0]->data + (k * (size_t)in[0]->shape.w + row) * c,
+               c * sizeof(float));
+    return 0;
+}
+
+static int token_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                          const latent_tensor *grad_out, latent_tensor *const *grad_in,
+                          latent_error *e)
+{
+    size_t row = (size_t) * (const int *)n->params, c = (size_t)out->shape.c;
+    (void)e;
+    for (size_t i = 0; grad_in[0] && i < out->count; i++)
+        grad_in[0]->data[(i / c * (size_t)in[0]->shape.w + row) * c + i % c] += grad_out->data[i];
+    return 0;
+}
+
+static const latent_op op_token = {
+    .name = "token",
+    .n_computed = -1,
+    .shape = token_shape,
+    .forward = token_forward,
+    .backward = token_backward,
+};
+
+latent_node *latent_op_token(latent_node *x, int row, latent_error *e)
+{
+    return latent_node_make(&op_token, &x, 1, &row, sizeof(row), "token", e);
+}
