@@ -30,7 +30,8 @@ while getopts vx: option; do
   case $option in
     v) slow=20 OPENBLAS_CORETYPE=Haswell
        wrap=(valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite
-             --errors-for-leak-kinds=definite --fair-sched=yes) ;;
+             --errors-for-leak-kinds=definite --fair-sched=yes
+             --suppressions="$here/valgrind.supp") ;;
     x) leave_out+=("$OPTARG") ;;
     *) exit 2 ;;
   esac
