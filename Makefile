@@ -32,7 +32,8 @@ top = build$(if $(variant),/variant$(variant))
 BUILD = $(top)/$(name)
 obj = $(top)/obj
 
-CFLAGS ?= -O3 -g
+# Sanitized kernels take minutes to compile with -O3.
+CFLAGS ?= $(if $(SANITIZE),-O1,-O3) -g
 # Of a box Pd must see the setup function; whatever else is to be seen says so itself.
 visibility = $(if $(filter externals/$(name).% tests/helpers/%,$<),default,hidden)
 cflags = -std=c11 -fPIC -fvisibility=$(visibility) -pthread -ffp-contract=off -Wall -Wextra -Werror \

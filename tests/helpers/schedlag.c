@@ -11,10 +11,12 @@
      6  worst computing time of Pd's thread in one tick, in ms, and
      7  how many went beyond the budget: unlike holds these don't rise when a busy machine, or one
         that is itself simulated, wakes Pd up late; but Pd's own looking around while it waits
-   counts 8  worst of what was both, the smaller of hold and computing time in one tick, and 9  how
-   many went beyond the budget: what is most surely a method's own work Start Pd with -sleepgrain
-   0.1, or Pd's own sleep (5 ms in some versions) is seen as a hold. For the project's own test
-   patches; never installed. */
+        counts
+     8  worst of what was both, the smaller of hold and computing time in one tick, in ms, and
+     9  how many went beyond the budget: what is most surely a method's own work
+
+   Start Pd with -sleepgrain 0.1, or Pd's own sleep (5 ms in some versions) is seen as a hold.
+   For the project's own test patches; never installed. */
 #include <fcntl.h>
 #include <m_pd.h>
 #include <stdio.h>
