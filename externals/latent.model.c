@@ -9,7 +9,7 @@
    right outlet     progress <0 to 1> while a file is read
                     info z_dim <n>, info w_dim <n>, info num_ws <n>, info resolution <n>,
                     info channels <n>, info classes <n>, info layers <names>, info file <name>,
-                    info kind <name>
+                    info kind <name>; of a CLIP: kind, file, embedding, context, resolution
                     written <file>
 
    -name n: other boxes name the model by that word, [latent.map fish].  All of them get the new
@@ -89,6 +89,7 @@ static void latent_modelbox_read(t_latent_modelbox *x, t_symbol *file)
     x->x_next = latent_modelref_new_at(&x->x_obj, x->x_canvas, file, latent_modelbox_ready);
     if (!x->x_next)
         return;
+    latent_modelref_kind(x->x_next, LATENT_ANY_KIND);
     latent_modelref_watch(x->x_next, latent_modelbox_failed, latent_modelbox_progress);
     latent_modelref_reread(x->x_next);
     if (!x->x_next || latent_modelref_reading(x->x_next) > 0)
@@ -177,6 +178,13 @@ static void latent_modelbox_info(t_latent_modelbox *x)
     }
     latent_info_word(o, "kind", m->arch->name);
     latent_info_word(o, "file", m->label);
+    if (m->embedding) {
+        latent_info_number(o, "embedding", m->embedding);
+        latent_info_number(o, "context", m->context);
+        latent_info_number(o, "resolution", m->resolution);
+        latent_model_release(m);
+        return;
+    }
     latent_info_number(o, "z_dim", m->z_dim);
     latent_info_number(o, "w_dim", m->w_dim);
     latent_info_number(o, "num_ws", m->num_ws);
@@ -201,6 +209,7 @@ static void *latent_modelbox_new(t_symbol *s, int argc, t_atom *argv)
     x->x_soon = clock_new(x, (t_method)latent_modelbox_arrived);
     x->x_ref =
         latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv), latent_modelbox_ready);
+    latent_modelref_kind(x->x_ref, LATENT_ANY_KIND);
     if (x->x_ref)
         latent_modelref_watch(x->x_ref, NULL, latent_modelbox_progress);
     if (latent_modelref_get(x->x_ref, 0)) {

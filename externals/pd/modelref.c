@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BUILTIN "default.safetensors"
 
@@ -33,6 +32,7 @@ struct _latent_modelref {
     t_object *owner;
     t_slot *slot;
     int builtin, told, waited;
+    latent_model_kind kind;
     void (*ready)(void *x);
     void (*failed)(void *x);
     void (*progress)(void *x, int permille);
@@ -119,15 +119,8 @@ static int load_work(latent_job *job)
 {
     t_load *l = (t_load *)job;
     latent_progress progress = {&job->permille, &job->cancel};
-    for (char *path = l->paths; *path; path += strlen(path) + 1)
-        if (!access(path, F_OK)) {
-            l->model = latent_model_load(path, progress, &job->error);
-            return l->model ? 0 : -1;
-        }
-    return latent_fail(&job->error,
-                       "no such file; it was looked for beside the patch and in Pd's "
-                       "path (first as %s)",
-                       l->paths);
+    l->model = latent_model_load_first(l->paths, progress, &job->error);
+    return l->model ? 0 : -1;
 }
 
 static void load_discard(latent_job *job)
@@ -308,6 +301,7 @@ t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbo
     r->owner = x;
     r->slot = s;
     r->builtin = builtin;
+    r->kind = LATENT_GENERATOR;
     if (s->paths && (s->state == UNKNOWN || s->state == FAILED)) {
         s->busy++; /* offline it is loaded here and now, and has no users yet */
         slot_load(s);
@@ -319,6 +313,12 @@ t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbo
     r->next = s->users;
     s->users = r;
     return r;
+}
+
+void latent_modelref_kind(t_latent_modelref *r, latent_model_kind kind)
+{
+    if (r)
+        r->kind = kind;
 }
 
 void latent_modelref_watch(t_latent_modelref *r, void (*failed)(void *x),
@@ -345,12 +345,18 @@ void latent_modelref_free(t_latent_modelref *r)
 latent_model *latent_modelref_get(t_latent_modelref *r, int complain)
 {
     t_slot *s;
+    latent_error e;
     if (!r)
         return NULL;
     s = r->slot;
     if (s->state == LOADING && latent_offline()) { /* offline nothing waits */
         latent_mail_cancel(s->mail);
         slot_load(s);
+    }
+    if (s->model && latent_model_is(s->model, r->kind, &e)) {
+        if (complain)
+            latent_complain(r->owner, "%s", e.text);
+        return NULL;
     }
     if (s->model || !complain)
         return s->model;

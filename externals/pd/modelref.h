@@ -20,13 +20,17 @@ t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready
 t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbol *word,
                                           void (*ready)(void *x));
 void latent_modelref_free(t_latent_modelref *r);
+/* Which models the box takes: generators, until it is told. */
+void latent_modelref_kind(t_latent_modelref *r, latent_model_kind kind);
 /* More news, for [latent.model]: a load that failed (what is wrong has been said, as the box's own
    error), and how far one is, in thousandths. */
 void latent_modelref_watch(t_latent_modelref *r, void (*failed)(void *x),
                            void (*progress)(void *x, int permille));
 
 /* The model, held by the reference (retain it to keep it longer), or NULL.  complain: say why there
-   is none (still loading: said once, in the Pd window; failed or unknown: pd_error). */
+   is none (still loading: said once, in the Pd window; failed, unknown or of another kind:
+   pd_error).
+ */
 latent_model *latent_modelref_get(t_latent_modelref *r, int complain);
 /* 1 while a file is being read: a box may keep its newest input and serve it when ready comes. */
 int latent_modelref_loading(const t_latent_modelref *r);

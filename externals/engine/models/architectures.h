@@ -4,5 +4,6 @@
 #include "model.h"
 
 extern const latent_arch latent_arch_stylegan2;
+extern const latent_arch latent_arch_clip;
 
 #endif

@@ -1,5 +1,6 @@
 /* model: see model.h */
 #include "model.h"
+#include "../ops/encoder.h"
 #include "architectures.h"
 #include <math.h>
 #include <pthread.h>
@@ -7,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Every architecture that can be read, in the order in which they are tried. */
 static const latent_arch *const architectures[] = {
     &latent_arch_stylegan2,
+    &latent_arch_clip,
 };
 
 latent_model *latent_model_from_weights(latent_weights *w, const char *label, latent_progress p,
@@ -37,7 +40,8 @@ latent_model *latent_model_from_weights(latent_weights *w, const char *label, la
     }
     latent_fail(e,
                 "a %s file with %zu tensors, but no network that is known: a StyleGAN2 generator "
-                "(synthesis.b4.const and so on) was expected",
+                "(synthesis.b4.const and so on) or a CLIP (visual.conv1.weight or "
+                "vision_model.embeddings...) was expected",
                 latent_weights_format(w), latent_weights_count(w));
     return NULL;
 }
@@ -69,7 +73,26 @@ static latent_model *find_cached(const uint64_t file[4])
     return m;
 }
 
-latent_model *latent_model_load(const char *path, latent_progress p, latent_error *e)
+/* Looks for what belongs to the model in the folder of a path; what beside() gives. */
+static int find_beside(latent_model *m, const char *path, int home)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[4096];
+    int n = snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 2,
+                     slash ? path : "./");
+    return n < (int)sizeof(folder) ? m->arch->beside(m, folder, home) : 0;
+}
+
+/* The same in the folder of path, then in those of paths: is everything there? */
+static int complete(latent_model *m, const char *path, const char *paths)
+{
+    int found = m->arch->beside ? find_beside(m, path, 1) : 1;
+    for (; !found && *paths; paths += strlen(paths) + 1)
+        found = find_beside(m, paths, 0);
+    return found == 1;
+}
+
+static latent_model *load(const char *path, const char *paths, latent_progress p, latent_error *e)
 {
     const char *slash = strrchr(path, '/');
     latent_weights *w;
@@ -84,7 +107,7 @@ latent_model *latent_model_load(const char *path, latent_progress p, latent_erro
         return m;
     m = latent_model_from_weights(w, slash ? slash + 1 : path, p, e);
     latent_weights_close(w);
-    if (!m || !known)
+    if (!m || !complete(m, path, paths) || !known) /* when all is there the file is read anew */
         return m;
     pthread_mutex_lock(&lock);
     if (!(other = find_cached(file))) { /* nobody loaded it meanwhile */
@@ -97,6 +120,22 @@ latent_model *latent_model_load(const char *path, latent_progress p, latent_erro
         return m;
     latent_model_release(m);
     return other;
+}
+
+latent_model *latent_model_load(const char *path, latent_progress p, latent_error *e)
+{
+    return load(path, "", p, e);
+}
+
+latent_model *latent_model_load_first(const char *paths, latent_progress p, latent_error *e)
+{
+    for (const char *path = paths; *path; path += strlen(path) + 1)
+        if (!access(path, F_OK))
+            return load(path, paths, p, e);
+    latent_fail(e,
+                "no such file; it was looked for beside the patch and in Pd's path (first as %s)",
+                paths);
+    return NULL;
 }
 
 latent_model *latent_model_retain(latent_model *m)
@@ -137,13 +176,59 @@ void latent_model_release(latent_model *m)
 
 int latent_model_write(const latent_model *m, const char *path, latent_error *e)
 {
+    if (!m->arch->write)
+        return latent_fail(e, "%s is a %s, which is not written again; copy its file instead",
+                           m->label, m->arch->name);
     return m->arch->write(m, path, e);
+}
+
+int latent_model_is(const latent_model *m, latent_model_kind kind, latent_error *e)
+{
+    if (kind == LATENT_ENCODER && !m->arch->picture)
+        return latent_fail(e,
+                           "%s is a generator (%s), which draws pictures; this box takes a CLIP, "
+                           "which compares pictures and words",
+                           m->label, m->arch->name);
+    if (kind == LATENT_GENERATOR && !m->arch->input)
+        return latent_fail(e,
+                           "%s is a %s, which compares pictures and words; this box takes a "
+                           "generator, and [latent.clip] and [latent.guide] take this",
+                           m->label, m->arch->name);
+    return 0;
+}
+
+latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, latent_error *e)
+{
+    latent_node *shown, *embedding;
+    int size = m->resolution;
+    if (latent_model_is(m, LATENT_ENCODER, e))
+        return NULL;
+    if (picture->shape.c != 3) {
+        latent_fail(e,
+                    "a picture with %d channels came; a CLIP looks at three, red, green and blue",
+                    picture->shape.c);
+        return NULL;
+    }
+    if (picture->shape.h == size && picture->shape.w == size)
+        return m->arch->picture(m, picture, e);
+    if (!(shown = latent_op_middle(picture, size, e)))
+        return NULL;
+    embedding = m->arch->picture(m, shown, e);
+    latent_node_release(shown);
+    return embedding;
+}
+
+latent_node *latent_model_embed_text(latent_model *m, const char *text, latent_error *e)
+{
+    return latent_model_is(m, LATENT_ENCODER, e) ? NULL : m->arch->text(m, text, e);
 }
 
 int latent_model_layer(const latent_model *m, const char *name, latent_error *e)
 {
     char names[256] = "";
     size_t used = 0;
+    if (latent_model_is(m, LATENT_GENERATOR, e))
+        return -1;
     for (int i = 0; i < m->n_layers; i++)
         if (!strcmp(m->layers[i], name))
             return i;
@@ -154,6 +239,8 @@ int latent_model_layer(const latent_model *m, const char *name, latent_error *e)
 
 int latent_model_rows(const latent_model *m, int n, latent_error *e)
 {
+    if (latent_model_is(m, LATENT_GENERATOR, e))
+        return -1;
     if (n == m->w_dim)
         return 1;
     if (n == m->num_ws * m->w_dim)
@@ -167,13 +254,15 @@ int latent_model_rows(const latent_model *m, int n, latent_error *e)
 int latent_model_map(const latent_model *m, const float *z, const float *classes, float *w,
                      latent_error *e)
 {
-    return m->arch->map(m, z, classes, w, e);
+    return latent_model_is(m, LATENT_GENERATOR, e) ? -1 : m->arch->map(m, z, classes, w, e);
 }
 
 int latent_model_truncate(const latent_model *m, const float *w, float psi, int cutoff, float *ws,
                           latent_error *e)
 {
     int rows = cutoff < 0 ? 1 : m->num_ws;
+    if (latent_model_is(m, LATENT_GENERATOR, e))
+        return -1;
     if (psi != 1 && !m->w_avg)
         return latent_fail(e, "%s knows no mean of w, so psi must be 1", m->label);
     for (int r = 0; r < rows; r++)
@@ -188,12 +277,14 @@ int latent_model_truncate(const latent_model *m, const float *w, float psi, int 
 
 latent_node *latent_model_input(latent_model *m, const float *w, int rows, latent_error *e)
 {
-    return m->arch->input(m, w, rows, e);
+    return latent_model_is(m, LATENT_GENERATOR, e) ? NULL : m->arch->input(m, w, rows, e);
 }
 
 latent_node *latent_model_forward(latent_model *m, int layer, latent_node *features,
                                   const float *own, int rows, latent_noise noise, latent_error *e)
 {
+    if (latent_model_is(m, LATENT_GENERATOR, e))
+        return NULL;
     return m->arch->layer(m, layer, features, own, rows, noise, e);
 }
 

@@ -1,6 +1,7 @@
-/* model: a loaded network, whatever its architecture.  A new architecture is one file beside this
-   one and one line in the table of model.c.  Models are immutable and shared; promises made with
-   one keep it alive. */
+/* model: a loaded network, whatever its architecture: a generator, which draws pictures of latents,
+   or an encoder, which makes embeddings of pictures and texts.  A new architecture is one file
+   beside this one and one line in the table of model.c.  Models are immutable and shared; promises
+   made with one keep it alive. */
 #ifndef LATENT_MODEL_H
 #define LATENT_MODEL_H
 #include "../graph.h"
@@ -35,7 +36,12 @@ typedef struct latent_arch {
     int (*build)(latent_model *m, latent_weights *w, const char *prefix, latent_progress p,
                  latent_error *e);
     void (*free)(latent_model *m); /* frees m->net, which may be half built */
-    /* Writes it as safetensors. */
+    /* Reads what belongs to the model and lies beside it, in that folder; home: the model itself
+       lies there too.  Called before anybody else has the model, for one folder after another while
+       it returns 0 (nothing there): 1 when it was found, -1 when what was found can't be used.
+       Or NULL. */
+    int (*beside)(latent_model *m, const char *folder, int home);
+    /* Writes it as safetensors; NULL where that is not known. */
     int (*write)(const latent_model *m, const char *path, latent_error *e);
     /* generators: */
     int (*map)(const latent_model *m, const float *z, const float *classes, float *w,
@@ -43,6 +49,9 @@ typedef struct latent_arch {
     latent_node *(*input)(latent_model *m, const float *w, int rows, latent_error *e);
     latent_node *(*layer)(latent_model *m, int layer, latent_node *features, const float *own,
                           int rows, latent_noise noise, latent_error *e);
+    /* encoders: of pictures [n][resolution][resolution][3], and of a text */
+    latent_node *(*picture)(latent_model *m, latent_node *pictures, latent_error *e);
+    latent_node *(*text)(latent_model *m, const char *text, latent_error *e);
 } latent_arch;
 
 struct latent_model {
@@ -54,8 +63,10 @@ struct latent_model {
     char label[64]; /* for messages: the file's name without its folder */
     int z_dim, w_dim, num_ws;
     int classes;    /* 0: not conditional */
-    int resolution; /* of the whole picture */
+    int resolution; /* of the whole picture; encoders: of the pictures they look at */
     int channels;   /* of the picture */
+    int embedding;  /* encoders: numbers in an embedding; generators: 0 */
+    int context;    /* encoders: the most tokens of a text */
     int n_layers;
     char layers[LATENT_MAX_LAYERS][12]; /* their names, coarse to fine: "4", "8" ... */
     float *w_avg;                       /* [w_dim], or NULL */
@@ -66,11 +77,25 @@ struct latent_model {
 /* Reads a model of any known kind, or gives the one that lives already when the file is the same.
    NULL and a sentence.  Takes long: not on Pd's thread. */
 latent_model *latent_model_load(const char *path, latent_progress p, latent_error *e);
+/* The same of the first of several paths that exists (one after another in memory, each ended by 0,
+   the last by two).  What belongs to a model, the vocabulary of an encoder, is looked for beside
+   it, then in the folders of the other paths. */
+latent_model *latent_model_load_first(const char *paths, latent_progress p, latent_error *e);
 latent_model *latent_model_from_weights(latent_weights *w, const char *label, latent_progress p,
                                         latent_error *e);
 latent_model *latent_model_retain(latent_model *m);
 void latent_model_release(latent_model *m); /* m may be NULL; any thread */
 int latent_model_write(const latent_model *m, const char *path, latent_error *e);
+
+/* Is it of that kind?  0, or -1 and a sentence that says what it is and which boxes take it. */
+typedef enum { LATENT_ANY_KIND, LATENT_GENERATOR, LATENT_ENCODER } latent_model_kind;
+int latent_model_is(const latent_model *m, latent_model_kind kind, latent_error *e);
+
+/* Encoders.  The embedding of a picture of any size in [-1, 1], prepared as the network expects it
+   (or of several of just its size), and of a text in UTF-8: [n][1][1][embedding], not normalised.
+   NULL and a sentence (too long, no vocabulary). */
+latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, latent_error *e);
+latent_node *latent_model_embed_text(latent_model *m, const char *text, latent_error *e);
 
 /* The number of a layer by its name, or -1 and a sentence that lists the names. */
 int latent_model_layer(const latent_model *m, const char *name, latent_error *e);

@@ -199,7 +199,9 @@ static int read_file(const char *folder, const char *name, char **text, size_t *
 {
     char path[4096];
     gzFile f;
-    int n = snprintf(path, sizeof(path), "%s%s%s", folder, *folder ? "/" : "", name), got = 0;
+    int n = snprintf(path, sizeof(path), "%s%s%s", folder,
+                     *folder && folder[strlen(folder) - 1] != '/' ? "/" : "", name),
+        got = 0;
     *text = NULL;
     *size = 0;
     if (n < 0 || n >= (int)sizeof(path) || !(f = gzopen(path, "rb")))

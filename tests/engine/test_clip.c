@@ -1,0 +1,545 @@
+/* test_clip: CLIP's embeddings, losses and gradients against the reference implementation, in every
+   form of file (needs the oracle folder, and the vocabulary beside it); a network of other sizes
+   against itself; what is refused. */
+#include "../helpers/npz.h"
+#include "engine/evaluate.h"
+#include "engine/gradient.h"
+#include "engine/models/model.h"
+#include "engine/ops/encoder.h"
+#include "engine/ops/ops.h"
+#include "engine/random.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const latent_progress quietly = {NULL, NULL};
+static const char *const texts[3] = {"a diagram", "an armed cyberpunk fish", "fish!"};
+
+static const char *oracle(void)
+{
+    const char *dir = getenv("LATENT_ORACLE");
+    return dir ? dir : "../shared/oracle";
+}
+
+static npz_array array(const char *key)
+{
+    char path[1000], error[300];
+    npz_array a;
+    snprintf(path, sizeof(path), "%s/clip-vit-tiny.npz", oracle());
+    if (npz_read(&a, path, key, error, sizeof(error)))
+        fail_msg("%s", error);
+    return a;
+}
+
+static double distance(const float *is, const float *should, size_t n)
+{
+    double d = 0, s = 0;
+    for (size_t i = 0; i < n; i++) {
+        d += ((double)is[i] - should[i]) * ((double)is[i] - should[i]);
+        s += (double)should[i] * should[i];
+    }
+    return sqrt(d / (s > 0 ? s : 1));
+}
+
+static latent_tensor *value_of(latent_node *n)
+{
+    latent_error e = {""};
+    latent_tensor *t;
+    if (latent_evaluate(n, NULL, &t, &e))
+        fail_msg("%s", e.text);
+    return t;
+}
+
+/* The pictures [n][3][h][w] in [0, 1] as they travel here. */
+static latent_node *pictures(const npz_array *a)
+{
+    latent_error e;
+    latent_shape s = {(int)a->shape[0], (int)a->shape[2], (int)a->shape[3], (int)a->shape[1]};
+    latent_tensor *t = latent_tensor_new(s, &e);
+    latent_node *n;
+    size_t plane = (size_t)s.h * (size_t)s.w;
+    for (size_t i = 0; i < t->count; i++) {
+        size_t k = i % 3, p = i / 3 % plane, b = i / 3 / plane;
+        t->data[i] = 2 * a->data[(b * 3 + k) * plane + p] - 1;
+    }
+    n = latent_op_picture(t, &e);
+    latent_tensor_release(t);
+    return n;
+}
+
+/* The model and, after it, where the vocabulary may lie. */
+static latent_model *load(const char *name)
+{
+    char paths[2100];
+    latent_error e = {""};
+    latent_model *m;
+    int n = snprintf(paths, sizeof(paths), "%s/%s", oracle(), name);
+    if (access(paths, R_OK)) {
+        printf("SKIP %s is not there\n", paths);
+        skip();
+    }
+    n += 1 + snprintf(paths + n + 1, sizeof(paths) - (size_t)n - 1, "%s/../data/clip/x", oracle());
+    paths[n + 1] = 0;
+    if (!(m = latent_model_load_first(paths, quietly, &e)))
+        fail_msg("%s", e.text);
+    return m;
+}
+
+static latent_node *text_of(latent_model *m, const char *text)
+{
+    latent_error e = {""};
+    latent_node *n = latent_model_embed_text(m, text, &e);
+    if (!n)
+        fail_msg("%s", e.text);
+    return n;
+}
+
+typedef struct {
+    latent_node *leaf;
+    float *grad;
+} wish;
+
+static int is_wanted(const latent_node *leaf, void *context)
+{
+    return leaf == ((wish *)context)->leaf;
+}
+
+static void take(const latent_node *leaf, const latent_tensor *grad, void *context)
+{
+    (void)leaf;
+    memcpy(((wish *)context)->grad, grad->data, grad->count * sizeof(float));
+}
+
+/* spherical_loss is summed over the pictures, ours is their mean; d/d image01 = 2 d/d x. */
+static void check_gradient(latent_node *x, latent_node *features, latent_node *target)
+{
+    npz_array loss = array("spherical_loss"), should = array("grad_image01");
+    latent_error e = {""};
+    latent_node *l = latent_op_distance(features, target, LATENT_SPHERICAL, &e);
+    size_t n = should.count, plane = n / 3 / (size_t)x->shape.n;
+    float *grad = test_malloc(n * sizeof(float)), *turned = test_malloc(n * sizeof(float)), value;
+    wish w = {x, grad};
+    latent_gradient_of of = {is_wanted, take, &w};
+    double d;
+    if (latent_gradient(l, &of, NULL, &value, &e))
+        fail_msg("%s", e.text);
+    assert_true(fabs(value * x->shape.n - loss.data[0]) < 1e-4 * loss.data[0]);
+    for (size_t i = 0; i < n; i++) {
+        size_t k = i % 3, p = i / 3 % plane, b = i / 3 / plane;
+        turned[(b * 3 + k) * plane + p] = 2 * (float)x->shape.n * grad[i];
+    }
+    d = distance(turned, should.data, n);
+    printf("  loss %.2g, grad_image01 %.2g\n",
+           fabs(value * x->shape.n - loss.data[0]) / loss.data[0], d);
+    assert_true(d < 1e-4);
+    latent_node_release(l);
+    test_free(grad);
+    test_free(turned);
+    npz_free(&loss);
+    npz_free(&should);
+}
+
+static void check_cosines(const latent_tensor *a, const float *b, size_t n_texts)
+{
+    npz_array should = array("cosine");
+    size_t d = (size_t)a->shape.c;
+    for (size_t i = 0; i < (size_t)a->shape.n; i++)
+        for (size_t k = 0; k < n_texts; k++) {
+            double ab = 0, aa = 0, bb = 0;
+            for (size_t j = 0; j < d; j++) {
+                double x = a->data[i * d + j], y = b[k * d + j];
+                ab += x * y;
+                aa += x * x;
+                bb += y * y;
+            }
+            assert_true(fabs(ab / sqrt(aa * bb) - should.data[i * n_texts + k]) < 1e-5);
+        }
+    npz_free(&should);
+}
+
+static void check_file(const char *name)
+{
+    latent_model *m = load(name);
+    npz_array image = array("image01"), should = array("image_features");
+    npz_array text_should = array("text_features");
+    latent_error e = {""};
+    latent_node *x = pictures(&image), *features = latent_model_embed_picture(m, x, &e);
+    latent_node *text[3];
+    float all[3 * 1024];
+    latent_tensor *t;
+    double d;
+    if (!features)
+        fail_msg("%s", e.text);
+    assert_int_equal(m->resolution, 32);
+    assert_int_equal(m->context, 77);
+    assert_int_equal(m->embedding, 32);
+    t = value_of(features);
+    assert_int_equal(t->count, should.count);
+    d = distance(t->data, should.data, t->count);
+    printf("%s: image_features %.2g\n", name, d);
+    assert_true(d < 1e-5);
+    for (int k = 0; k < 3; k++) {
+        latent_tensor *v;
+        text[k] = text_of(m, texts[k]);
+        v = value_of(text[k]);
+        memcpy(all + k * m->embedding, v->data, v->count * sizeof(float));
+        latent_tensor_release(v);
+    }
+    d = distance(all, text_should.data, text_should.count);
+    printf("  text_features %.2g\n", d);
+    assert_true(d < 1e-5);
+    check_cosines(t, all, 3);
+    check_gradient(x, features, text[1]);
+    latent_tensor_release(t);
+    for (int k = 0; k < 3; k++)
+        latent_node_release(text[k]);
+    latent_node_release(features);
+    latent_node_release(x);
+    npz_free(&image);
+    npz_free(&should);
+    npz_free(&text_should);
+    latent_model_release(m);
+}
+
+static void state_dict(void **state)
+{
+    (void)state;
+    check_file("clip-vit-tiny.pt");
+}
+
+static void torchscript(void **state)
+{
+    (void)state;
+    check_file("clip-vit-tiny-jit.pt");
+}
+
+static void hugging_face(void **state)
+{
+    (void)state;
+    check_file("clip-vit-tiny-hf.safetensors");
+}
+
+static void words_without_a_vocabulary(void **state)
+{
+    char path[1000];
+    latent_error e = {""};
+    latent_model *m;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/clip-vit-tiny.pt", oracle());
+    if (access(path, R_OK)) {
+        printf("SKIP %s is not there\n", path);
+        skip();
+    }
+    if (!(m = latent_model_load(path, quietly, &e)))
+        fail_msg("%s", e.text);
+    assert_null(latent_model_embed_text(m, "fish", &e));
+    assert_non_null(strstr(e.text, "no vocabulary beside clip-vit-tiny.pt"));
+    latent_model_release(m);
+}
+
+/* ---- a CLIP with random weights, of sizes that no released one has */
+
+enum {
+    WIDTH = 192,
+    HEADS = 3,
+    TEXT = 128,
+    LAYERS = 2,
+    PATCH = 4,
+    GRID = 5,
+    OUT = 40,
+    CONTEXT = 12
+};
+enum { VOCABULARY = 514 + 3, TENSORS = 80 };
+
+static struct {
+    latent_tensor_out t[TENSORS];
+    char name[TENSORS][80];
+    size_t n;
+    latent_random dice;
+} made;
+
+static void add(double scale, const char *name, int rank, int64_t a, int64_t b, int64_t c)
+{
+    latent_tensor_out *t = &made.t[made.n];
+    int64_t count = a * (rank > 1 ? b : 1) * (rank > 3 ? c * c : 1);
+    float *data = malloc((size_t)count * sizeof(float));
+    for (int64_t i = 0; i < count; i++)
+        data[i] = (float)(scale * latent_random_gauss(&made.dice) + (scale < 0 ? 1 : 0));
+    snprintf(made.name[made.n], sizeof(made.name[0]), "%s", name);
+    *t = (latent_tensor_out){made.name[made.n], LATENT_F32, rank, {a, b, c, c}, data};
+    made.n++;
+}
+
+static void add_layer(const char *prefix, const char *where, int out, int in)
+{
+    char name[80];
+    snprintf(name, sizeof(name), "%s%s.weight", prefix, where);
+    if (in)
+        add(1 / sqrt(in), name, 2, out, in, 0);
+    else
+        add(-0.1, name, 1, out, 0, 0);
+    snprintf(name, sizeof(name), "%s%s.bias", prefix, where);
+    add(0.1, name, 1, out, 0, 0);
+}
+
+static void add_tower(const char *prefix, int width)
+{
+    char where[60], name[80];
+    for (int i = 0; i < LAYERS; i++) {
+        snprintf(where, sizeof(where), "%stransformer.resblocks.%d.", prefix, i);
+        add_layer(where, "ln_1", width, 0);
+        snprintf(name, sizeof(name), "%sattn.in_proj_weight", where);
+        add(1 / sqrt(width), name, 2, 3 * width, width, 0);
+        snprintf(name, sizeof(name), "%sattn.in_proj_bias", where);
+        add(0.1, name, 1, 3 * width, 0, 0);
+        add_layer(where, "attn.out_proj", width, width);
+        add_layer(where, "ln_2", width, 0);
+        add_layer(where, "mlp.c_fc", 2 * width, width);
+        add_layer(where, "mlp.c_proj", width, 2 * width);
+    }
+}
+
+static void make(void)
+{
+    made.n = 0;
+    latent_random_seed(&made.dice, 3);
+    add(1, "visual.class_embedding", 1, WIDTH, 0, 0);
+    add(0.1, "visual.conv1.weight", 4, WIDTH, 3, PATCH);
+    add(1, "visual.positional_embedding", 2, GRID * GRID + 1, WIDTH, 0);
+    add_layer("", "visual.ln_pre", WIDTH, 0);
+    add_tower("visual.", WIDTH);
+    add_layer("", "visual.ln_post", WIDTH, 0);
+    add(0.1, "visual.proj", 2, WIDTH, OUT, 0);
+    add(1, "token_embedding.weight", 2, VOCABULARY, TEXT, 0);
+    add(1, "positional_embedding", 2, CONTEXT, TEXT, 0);
+    add_tower("", TEXT);
+    add_layer("", "ln_final", TEXT, 0);
+    add(0.1, "text_projection", 2, TEXT, OUT, 0);
+}
+
+static void forget(void)
+{
+    for (size_t i = 0; i < made.n; i++)
+        free((void *)(size_t)made.t[i].data);
+    made.n = 0;
+}
+
+static char folder[64];
+
+static int begin(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof(folder), "%s/latent-clip-XXXXXX", P_tmpdir);
+    make();
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    static const char *const names[] = {"clip.safetensors", "merges.txt"};
+    char path[128];
+    (void)state;
+    forget();
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    return rmdir(folder);
+}
+
+static void put_vocabulary(const char *text)
+{
+    char path[128];
+    FILE *f;
+    snprintf(path, sizeof(path), "%s/merges.txt", folder);
+    assert_non_null(f = fopen(path, "w"));
+    fputs(text, f);
+    fclose(f);
+}
+
+/* Written as a file and read again; NULL and a sentence when it is refused. */
+static latent_model *made_model(latent_error *e)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/clip.safetensors", folder);
+    if (latent_safetensors_write(path, made.t, made.n, NULL, 0, e))
+        fail_msg("%s", e->text);
+    return latent_model_load(path, quietly, e);
+}
+
+static latent_node *random_picture(int h, int w, const float *way, double far)
+{
+    latent_error e;
+    latent_random dice;
+    latent_tensor *t = latent_tensor_new((latent_shape){1, h, w, 3}, &e);
+    latent_node *n;
+    latent_random_seed(&dice, 8);
+    for (size_t i = 0; i < t->count; i++)
+        t->data[i] = (float)(0.5 * latent_random_gauss(&dice) + (way ? far * way[i] : 0));
+    n = latent_op_picture(t, &e);
+    latent_tensor_release(t);
+    return n;
+}
+
+/* The loss of cutouts against a text and against a picture, together. */
+static latent_node *guidance(latent_model *m, latent_node *x)
+{
+    latent_error e = {""};
+    latent_node *cut = latent_op_cutouts(x, 3, m->resolution, 0.5f, 4, &e), *seen, *words, *other;
+    latent_node *still = random_picture(31, 22, NULL, 0), *loss[2], *sum;
+    if (!cut || !(seen = latent_model_embed_picture(m, cut, &e)))
+        fail_msg("%s", e.text);
+    words = text_of(m, "fi fish");
+    other = latent_model_embed_picture(m, still, &e);
+    loss[0] = latent_op_distance(seen, words, LATENT_SPHERICAL, &e);
+    loss[1] = latent_op_distance(seen, other, LATENT_COSINE, &e);
+    sum = latent_op_sum(loss, (float[]){1, -0.5f}, 2, &e);
+    if (!sum)
+        fail_msg("%s", e.text);
+    latent_node_release(cut);
+    latent_node_release(seen);
+    latent_node_release(words);
+    latent_node_release(other);
+    latent_node_release(still);
+    latent_node_release(loss[0]);
+    latent_node_release(loss[1]);
+    return sum;
+}
+
+static double loss_at(latent_model *m, const float *way, double far)
+{
+    latent_node *x = random_picture(40, 52, way, far), *l = guidance(m, x);
+    latent_tensor *t = value_of(l);
+    double v = t->data[0];
+    latent_tensor_release(t);
+    latent_node_release(l);
+    latent_node_release(x);
+    return v;
+}
+
+/* From a picture through cutouts and tower to the loss: the slope by central differences. */
+static void other_sizes(void **state)
+{
+    enum { COUNT = 40 * 52 * 3 };
+    static float grad[COUNT], way[COUNT];
+    latent_error e = {""};
+    latent_model *m;
+    latent_node *x, *l;
+    float value;
+    (void)state;
+    put_vocabulary("#version\nf i\ns h</w>\nfi sh</w>\n");
+    if (!(m = made_model(&e)))
+        fail_msg("%s", e.text);
+    assert_int_equal(m->resolution, PATCH * GRID);
+    assert_int_equal(m->embedding, OUT);
+    x = random_picture(40, 52, NULL, 0);
+    l = guidance(m, x);
+    wish w = {x, grad};
+    latent_gradient_of of = {is_wanted, take, &w};
+    if (latent_gradient(l, &of, NULL, &value, &e))
+        fail_msg("%s", e.text);
+    for (int k = 0; k < 4; k++) {
+        double slope = 0, h = 1e-2, length = 0, differences;
+        for (int i = 0; i < COUNT; i++) {
+            way[i] = (float)latent_random_gauss(&made.dice) + (k ? 0 : 30 * grad[i]);
+            slope += (double)way[i] * grad[i];
+            length += (double)grad[i] * grad[i];
+        }
+        differences = (loss_at(m, way, h) - loss_at(m, way, -h)) / (2 * h);
+        if (!(fabs(differences - slope) < 0.02 * fmax(fabs(slope), sqrt(length))))
+            fail_msg("way %d: slope %g, differences %g", k, slope, differences);
+    }
+    assert_null(latent_model_embed_text(m, "f f f f f f f f f f f", &e));
+    assert_non_null(strstr(e.text, "too long"));
+    latent_node_release(x);
+    latent_node_release(l);
+    latent_model_release(m);
+}
+
+static void wrong_kinds(void **state)
+{
+    float numbers[64] = {0};
+    latent_error e = {""};
+    latent_model *m = made_model(&e);
+    latent_node *grey;
+    (void)state;
+    assert_non_null(m);
+    assert_int_equal(latent_model_is(m, LATENT_ENCODER, &e), 0);
+    assert_int_equal(latent_model_is(m, LATENT_ANY_KIND, &e), 0);
+    assert_int_equal(latent_model_is(m, LATENT_GENERATOR, &e), -1);
+    assert_non_null(strstr(e.text, "clip.safetensors is a clip"));
+    assert_null(latent_model_input(m, numbers, 1, &e));
+    assert_int_equal(latent_model_map(m, numbers, NULL, numbers, &e), -1);
+    assert_int_equal(latent_model_rows(m, 0, &e), -1);
+    assert_int_equal(latent_model_layer(m, "8", &e), -1);
+    assert_int_equal(latent_model_write(m, "nowhere", &e), -1);
+    grey = latent_op_planes(numbers, 1, 8, 8, NULL, &e);
+    assert_null(latent_model_embed_picture(m, grey, &e));
+    assert_non_null(strstr(e.text, "1 channels"));
+    assert_null(latent_model_embed_text(m, "fish", &e));
+    assert_non_null(strstr(e.text, "no vocabulary"));
+    latent_node_release(grey);
+    latent_model_release(m);
+}
+
+/* Each tensor is left out, and each is given a side that does not fit: a sentence, never a crash.
+ */
+static void damaged_networks(void **state)
+{
+    latent_error e = {""};
+    latent_model *m;
+    (void)state;
+    put_vocabulary("no pair of symbols at all\nx\n");
+    m = made_model(&e);
+    assert_non_null(m);
+    assert_null(latent_model_embed_text(m, "fish", &e));
+    assert_non_null(strstr(e.text, "merges.txt is damaged"));
+    latent_model_release(m);
+    for (size_t i = 0; i < made.n; i++) {
+        latent_tensor_out all = made.t[made.n - 1], one = made.t[i];
+        int64_t side = one.dim[0];
+        made.t[i] = all;
+        made.n--;
+        e.text[0] = 0;
+        m = made_model(&e);
+        /* fewer blocks are another network */
+        if (m && !strstr(one.name, "ln_1.weight"))
+            fail_msg("read without %s", one.name);
+        if (!m && !e.text[0])
+            fail_msg("no sentence without %s", one.name);
+        latent_model_release(m);
+        made.n++;
+        made.t[i] = one;
+        made.t[i].dim[0] = side - 1;
+        m = made_model(&e);
+        if (m && !strstr(one.name, "oken_embedding") && !strstr(one.name, "positional_embedding"))
+            fail_msg("read with a wrong %s", one.name);
+        latent_model_release(m);
+        made.t[i] = one;
+    }
+    add(1, "visual.layer1.0.conv1.weight", 4, 8, 8, 3);
+    assert_null(made_model(&e));
+    assert_non_null(strstr(e.text, "ResNet"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(state_dict),
+        cmocka_unit_test(torchscript),
+        cmocka_unit_test(hugging_face),
+        cmocka_unit_test(words_without_a_vocabulary),
+        cmocka_unit_test_setup_teardown(other_sizes, begin, end),
+        cmocka_unit_test_setup_teardown(wrong_kinds, begin, end),
+        cmocka_unit_test_setup_teardown(damaged_networks, begin, end),
+    };
+    return cmocka_run_group_tests_name("clip", tests, NULL, NULL);
+}
