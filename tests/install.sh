@@ -43,22 +43,28 @@ cat >"$work/first.pd" <<'P'
 #N canvas 0 0 450 300 12;
 #X obj 10 10 loadbang;
 #X obj 10 30 t b b;
-#X msg 60 60 bang;
-#X obj 60 90 latent.noise 8;
-#X obj 60 120 t b l;
-#X obj 110 150 list length;
-#X msg 60 150 8;
-#X obj 60 180 check noise;
-#X obj 10 210 check.done 1;
+#X msg 60 60 1;
+#X obj 60 90 latent.noise;
+#X obj 60 120 latent.map;
+#X obj 60 150 latent.generator;
+#X obj 60 180 latent.tolist;
+#X obj 60 210 t l b;
+#X obj 60 240 list length;
+#X msg 160 240 12288;
+#X obj 60 270 check picture;
+#X obj 10 300 check.done 1;
 #X connect 0 0 1 0;
-#X connect 1 0 9 0;
+#X connect 1 0 11 0;
 #X connect 1 1 2 0;
 #X connect 2 0 3 0;
 #X connect 3 0 4 0;
-#X connect 4 1 5 0;
-#X connect 5 0 8 1;
-#X connect 4 0 7 0;
+#X connect 4 0 5 0;
+#X connect 5 0 6 0;
+#X connect 6 0 7 0;
+#X connect 7 1 9 0;
+#X connect 9 0 10 1;
 #X connect 7 0 8 0;
+#X connect 8 0 10 0;
 P
 
 test_that 'a second make has nothing to do' nothing_to_do

@@ -30,9 +30,9 @@ timeout 240 "$PD" -noprefs -nogui -batch -noaudio -nomidi -stderr -path "$librar
   -send "; demo-folder symbol $(printf %s "$PWD/$out" | sed 's/[ ,;$\\]/\\&/g')" \
   examples/performance/demo-render.pd
 rc=$?
-if [ -z "$(ls "$out")" ]; then
+if [ -z "$(find "$out" -name "*.png")" ]; then
   echo "demo: no picture was drawn (Pd ended with $rc)" >&2
   exit 1
 fi
-echo "demo: $(ls "$out" | wc -l) pictures are in $PWD/$out"
+echo "demo: $(find "$out" -name "*.png" | wc -l) pictures are in $PWD/$out"
 exit $rc
