@@ -39,6 +39,7 @@ typedef struct {
     const float **x_at; /* [x_room], where the keys' numbers are */
     double x_position;
     int x_placed; /* there was a position */
+    int x_said;   /* what is wrong with the keys */
     t_latent_list x_out;
 } t_interp;
 
@@ -86,30 +87,45 @@ static int interp_key(t_interp *x, int key, const char *name, int argc, const t_
             return -1;
     if (latent_list_set(&x->x_obj, &x->x_keys[key], argc, argv))
         return -1;
+    x->x_said = 0;
     if (key >= x->x_n)
         x->x_n = key + 1;
     return 0;
+}
+
+/* Positions come many times a second: what is wrong with the keys is said once, until a key or a
+   bang comes. */
+static int interp_said(t_interp *x)
+{
+    int said = x->x_said;
+    x->x_said = 1;
+    return said;
 }
 
 static void interp_send(t_interp *x)
 {
     latent_path path = {(latent_path_mode)x->x_mode, (latent_ease)x->x_ease, x->x_loop};
     if (!x->x_n) {
-        latent_complain(&x->x_obj, "there are no keys; send a list to the left inlet and one to "
-                                   "the right, or add lists");
+        if (!interp_said(x))
+            latent_complain(&x->x_obj,
+                            "there are no keys; send a list to the left inlet and one to "
+                            "the right, or add lists");
         return;
     }
     for (int i = 0; i < x->x_n; i++) {
         if (!x->x_keys[i].n) {
-            latent_complain(&x->x_obj, "key %d has not been given; send its list to the left inlet",
-                            i);
+            if (!interp_said(x))
+                latent_complain(&x->x_obj,
+                                "key %d has not been given; send its list to the left inlet", i);
             return;
         }
         if (x->x_keys[i].n != x->x_keys[0].n) {
-            latent_complain(&x->x_obj,
-                            "all keys must be equally long, but key 0 has %d numbers and key %d "
-                            "has %d; send one of them again, or clear",
-                            x->x_keys[0].n, i, x->x_keys[i].n);
+            if (!interp_said(x))
+                latent_complain(
+                    &x->x_obj,
+                    "all keys must be equally long, but key 0 has %d numbers and key %d "
+                    "has %d; send one of them again, or clear",
+                    x->x_keys[0].n, i, x->x_keys[i].n);
             return;
         }
         x->x_at[i] = x->x_keys[i].v;
@@ -122,6 +138,7 @@ static void interp_send(t_interp *x)
 
 static void interp_bang(t_interp *x)
 {
+    x->x_said = 0;
     interp_send(x);
 }
 

@@ -30,6 +30,7 @@ typedef struct {
     t_symbol *x_name;          /* or NULL */
     t_latent_modelref *x_ref;  /* what is in use */
     t_latent_modelref *x_next; /* what is being read, or NULL */
+    int x_progress;            /* what was told of the file that is read, in thousandths */
     t_clock *x_soon;           /* to say that a model was there at once */
     t_latent_mail *x_writer;
     t_outlet *x_out, *x_info;
@@ -48,9 +49,48 @@ static const t_latent_param latent_model_params[] = {
 
 /* ---- reading */
 
+static void latent_modelbox_progress(void *z, int permille)
+{
+    t_latent_modelbox *x = z;
+    t_atom a;
+    x->x_progress = permille;
+    SETFLOAT(&a, permille / (t_float)1000);
+    outlet_anything(x->x_info, gensym("progress"), 1, &a);
+}
+
+/* Boxes that play one kind of network can't go on with another. */
+static int latent_modelbox_takes(t_latent_modelbox *x)
+{
+    latent_model *before = latent_modelref_get(x->x_ref, 0);
+    latent_model *next = latent_modelref_get(x->x_next, 0);
+    if (!before || !next || latent_modelref_builtin(x->x_ref) ||
+        !latent_model_is(before, LATENT_GENERATOR, NULL) ==
+            !latent_model_is(next, LATENT_GENERATOR, NULL))
+        return 1;
+    latent_complain(&x->x_obj,
+                    "can't load %s: it is a %s, and the boxes here play a %s; read it by a "
+                    "[latent.model] of its own",
+                    next->label, next->arch->name, before->arch->name);
+    return 0;
+}
+
+static void latent_modelbox_failed(void *z)
+{
+    t_latent_modelbox *x = z;
+    latent_modelref_free(x->x_next);
+    x->x_next = NULL;
+    x->x_progress = 0;
+    if (x->x_name && !latent_modelref_get(x->x_ref, 0))
+        latent_model_name(x->x_name, NULL);
+}
+
 static void latent_modelbox_arrived(t_latent_modelbox *x)
 {
     latent_model *m;
+    if (x->x_next && !latent_modelref_reading(x->x_next) && !latent_modelbox_takes(x)) {
+        latent_modelbox_failed(x);
+        return;
+    }
     if (x->x_next && !latent_modelref_reading(x->x_next)) {
         t_latent_modelref *before = x->x_ref;
         x->x_ref = x->x_next;
@@ -61,26 +101,15 @@ static void latent_modelbox_arrived(t_latent_modelbox *x)
         return;
     if (x->x_name)
         latent_model_name(x->x_name, m);
+    if (x->x_progress)
+        latent_modelbox_progress(x, 1000);
+    x->x_progress = 0;
     outlet_bang(x->x_out);
 }
 
 static void latent_modelbox_ready(void *z)
 {
     latent_modelbox_arrived(z);
-}
-
-static void latent_modelbox_failed(void *z)
-{
-    t_latent_modelbox *x = z;
-    latent_modelref_free(x->x_next);
-    x->x_next = NULL;
-}
-
-static void latent_modelbox_progress(void *z, int permille)
-{
-    t_atom a;
-    SETFLOAT(&a, permille / (t_float)1000);
-    outlet_anything(((t_latent_modelbox *)z)->x_info, gensym("progress"), 1, &a);
 }
 
 static void latent_modelbox_read(t_latent_modelbox *x, t_symbol *file)
@@ -211,12 +240,13 @@ static void *latent_modelbox_new(t_symbol *s, int argc, t_atom *argv)
         latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv), latent_modelbox_ready);
     latent_modelref_kind(x->x_ref, LATENT_ANY_KIND);
     if (x->x_ref)
-        latent_modelref_watch(x->x_ref, NULL, latent_modelbox_progress);
+        latent_modelref_watch(x->x_ref, latent_modelbox_failed, latent_modelbox_progress);
     if (latent_modelref_get(x->x_ref, 0)) {
         if (x->x_name)
             latent_model_name(x->x_name, latent_modelref_get(x->x_ref, 0));
         clock_delay(x->x_soon, 0);
-    }
+    } else if (x->x_name && latent_modelref_loading(x->x_ref))
+        latent_model_expect(x->x_name);
     return x;
 }
 

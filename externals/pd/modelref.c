@@ -349,7 +349,7 @@ latent_model *latent_modelref_get(t_latent_modelref *r, int complain)
     if (!r)
         return NULL;
     s = r->slot;
-    if (s->state == LOADING && latent_offline()) { /* offline nothing waits */
+    if (s->state == LOADING && s->paths && latent_offline()) { /* offline nothing waits */
         latent_mail_cancel(s->mail);
         slot_load(s);
     }
@@ -402,12 +402,24 @@ int latent_modelref_is_word(const t_atom *a)
     return a->a_type == A_SYMBOL && a->a_w.w_symbol->s_name[0] != '-';
 }
 
+void latent_model_expect(t_symbol *name)
+{
+    t_slot *s = find_slot(name, NULL, 0);
+    if (!s && !(s = make_slot(name, NULL, 0)))
+        return;
+    s->named = 1;
+    if (!s->model)
+        s->state = LOADING;
+}
+
 void latent_model_name(t_symbol *name, latent_model *m)
 {
     t_slot *s = find_slot(name, NULL, 0);
     if (!s && (!m || !(s = make_slot(name, NULL, 0))))
         return;
     s->named = m != NULL;
+    if (!s->model)
+        s->state = UNKNOWN;
     if (m) {
         latent_model_retain(m);
         latent_model_release(s->model);

@@ -48,6 +48,8 @@ int latent_modelref_is_word(const t_atom *a);
 /* For [latent.model]: give a loaded model a name (takes no holder away).  Every box using that name
    is told.  NULL takes the name back; boxes that use it keep what they have. */
 void latent_model_name(t_symbol *name, latent_model *m);
+/* A model of that name is being loaded: boxes that use it wait instead of complaining. */
+void latent_model_expect(t_symbol *name);
 
 /* Where file lies (canvas: canvas_getcurrent() of the new method, kept), looking beside the patch
    and in Pd's path without touching the disk here: the candidates, each a full path, malloc'd one
