@@ -71,7 +71,8 @@ play() { # patch notes log scratch
   read -ra more <<<"$(value args "$2")"
   LATENT_SCRATCH=$4 JACK_DEFAULT_SERVER=latent-test \
     timeout -k 5 $((${limit:-30} * slow)) "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
-    "${args[@]}" -path "$BUILD" -path "$HELPERS" -path "$LATENT_ORACLE" "${more[@]}" "$1" \
+    "${args[@]}" -path "$BUILD" -path "$HELPERS" -path "$LATENT_ORACLE" \
+    -path "$LATENT_ORACLE/../data/clip" "${more[@]}" "$1" \
     >"$3" 2>&1 </dev/null
   local rc=$?
   [ -z "$jack" ] || kill "$jack"

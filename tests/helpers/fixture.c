@@ -1,8 +1,8 @@
-/* [fixture <file.npz> <key> <index>]: a bang sends an array that another program computed, as a
-   list. Without an index all of it, flattened (the last axis fastest); with one that slice of the
-   first axis; a float sends the slice of that index.  Files are looked for in the folder that the
-   environment calls LATENT_ORACLE, then beside the patch.
-   For the project's own test patches; never installed. */
+/* [fixture <file.npz> <key> <index> <scale> <shift>]: a bang sends an array that another program
+   computed, as a list. Without an index all of it, flattened (the last axis fastest); with one that
+   slice of the first axis; a float sends the slice of that index.  Every number is sent times scale
+   (1) plus shift (0).  Files are looked for in the folder that the environment calls LATENT_ORACLE,
+   then beside the patch. For the project's own test patches; never installed. */
 #include "npz.h"
 #include <m_pd.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@ typedef struct {
     t_canvas *x_canvas;
     t_symbol *x_file, *x_key;
     int x_index; /* -1: everything */
+    t_float x_scale, x_shift;
 } t_fixture;
 
 static int read_array(t_fixture *x, npz_array *a)
@@ -50,7 +51,7 @@ static void send_slice(t_fixture *x, int index)
     }
     t_atom *list = getbytes((n + 1) * sizeof(t_atom));
     for (size_t i = 0; i < n; i++)
-        SETFLOAT(list + i, a.data[first + i]);
+        SETFLOAT(list + i, a.data[first + i] * x->x_scale + x->x_shift);
     npz_free(&a);
     outlet_list(x->x_obj.ob_outlet, &s_list, (int)n, list);
     freebytes(list, (n + 1) * sizeof(t_atom));
@@ -74,6 +75,8 @@ static void *fixture_new(t_symbol *s, int argc, t_atom *argv)
     x->x_file = atom_getsymbolarg(0, argc, argv);
     x->x_key = atom_getsymbolarg(1, argc, argv);
     x->x_index = argc > 2 ? (int)atom_getfloatarg(2, argc, argv) : -1;
+    x->x_scale = argc > 3 ? atom_getfloatarg(3, argc, argv) : 1;
+    x->x_shift = atom_getfloatarg(4, argc, argv);
     outlet_new(&x->x_obj, &s_list);
     return x;
 }

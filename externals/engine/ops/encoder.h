@@ -1,6 +1,7 @@
 /* encoder: the operations of networks that look and read (CLIP), and of what is made of their
-   embeddings.  A row of tokens is a picture of one row: [n][1][tokens][width].  All can be
-   differentiated with respect to every input; each function makes a node as those of ops.h do. */
+   embeddings.  A row of tokens is a picture of one row: [n][1][tokens][width].  All but the
+   last can be differentiated with respect to every input; each function makes a node as those of
+   ops.h do. */
 #ifndef LATENT_ENCODER_H
 #define LATENT_ENCODER_H
 #include "../graph.h"
@@ -65,6 +66,8 @@ latent_node *latent_op_distance(latent_node *a, latent_node *b, latent_distance 
                                 latent_error *e);
 /* sum(weight[i] * x[i] / |x[i]|), n at most 16, [1][1][1][d] each. */
 latent_node *latent_op_blend(latent_node *const *x, const float *weight, int n, latent_error *e);
+/* x itself; gradients end here. */
+latent_node *latent_op_given(latent_node *x, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

@@ -1,0 +1,105 @@
+/* guide: see guide.h */
+#include "guide.h"
+#include "ops/encoder.h"
+#include "ops/ops.h"
+
+void latent_guide_forget(latent_guide_kept *kept)
+{
+    while (kept->n)
+        latent_node_release(kept->node[--kept->n]);
+}
+
+/* Takes an embedding over, as given, into what is kept. */
+static latent_node *keep(latent_guide_kept *kept, latent_node *embedding, latent_error *e)
+{
+    latent_node *given = embedding ? latent_op_given(embedding, e) : NULL;
+    latent_node_release(embedding);
+    if (given)
+        kept->node[kept->n++] = given;
+    return given;
+}
+
+static latent_node *embed_goal(latent_model *m, const latent_goal *g, latent_error *e)
+{
+    if (g->text)
+        return latent_model_embed_text(m, g->text, e);
+    if (g->image)
+        return latent_model_embed_picture(m, g->image, e);
+    if (g->embedding->shape.c != m->embedding) {
+        latent_fail(e, "a target of %d numbers came; the embeddings of %s have %d",
+                    g->embedding->shape.c, m->label, m->embedding);
+        return NULL;
+    }
+    return latent_node_retain(g->embedding);
+}
+
+/* What the cutouts look like to the network, [cutouts][1][1][embedding]. */
+static latent_node *look(latent_model *m, latent_node *picture, const latent_guide_settings *s,
+                         latent_error *e)
+{
+    latent_node *cut, *seen = NULL;
+    if ((cut = latent_op_cutouts(picture, s->cutouts, m->resolution, s->power, s->seed, e)))
+        seen = latent_model_embed_picture(m, cut, e);
+    latent_node_release(cut);
+    return seen;
+}
+
+/* The distance of what is seen from one goal; start and from are embeddings, or NULL. */
+static latent_node *measure(latent_node *seen, latent_node *goal, latent_node *start,
+                            latent_node *from, int loss, latent_error *e)
+{
+    latent_node *moved, *distance;
+    if (loss == LATENT_GUIDE_COSINE)
+        return latent_op_distance(seen, goal, LATENT_COSINE, e);
+    if (loss == LATENT_GUIDE_SPHERICAL)
+        return latent_op_distance(seen, goal, LATENT_SPHERICAL, e);
+    moved = latent_op_blend((latent_node *[]){start, goal, from}, (float[]){1, 1, -1}, 3, e);
+    distance = moved ? latent_op_distance(seen, moved, LATENT_SPHERICAL, e) : NULL;
+    latent_node_release(moved);
+    return distance;
+}
+
+/* The embeddings of the beginning, for a directional loss. */
+static int embed_start(latent_model *m, const latent_guide_settings *s, latent_node **start,
+                       latent_node **from, latent_guide_kept *kept, latent_error *e)
+{
+    if (!s->from || !s->start)
+        return latent_fail(e, "a directional loss needs to know what the picture shows now: send "
+                              "from and words, as in \"from a fish\"");
+    *start = keep(kept, latent_model_embed_picture(m, s->start, e), e);
+    *from = *start ? keep(kept, latent_model_embed_text(m, s->from, e), e) : NULL;
+    return *from ? 0 : -1;
+}
+
+latent_node *latent_guide(latent_model *m, latent_node *picture, const latent_goal *goals, int n,
+                          const latent_guide_settings *s, latent_guide_kept *kept, latent_error *e)
+{
+    latent_node *seen, *start = NULL, *from = NULL, *distance[LATENT_MAX_GOALS], *sum = NULL;
+    float weight[LATENT_MAX_GOALS];
+    int done = 0;
+    if (latent_model_is(m, LATENT_ENCODER, e))
+        return NULL;
+    if (n < 1 || n > LATENT_MAX_GOALS) {
+        latent_fail(e,
+                    n < 1 ? "there is nothing to go towards yet: send prompt and words, as in "
+                            "\"prompt an armed fish\""
+                          : "%d targets at once; %d are possible",
+                    n, LATENT_MAX_GOALS);
+        return NULL;
+    }
+    if ((s->loss == LATENT_GUIDE_DIRECTIONAL && embed_start(m, s, &start, &from, kept, e)) ||
+        !(seen = look(m, picture, s, e)))
+        return NULL;
+    for (; done < n; done++) {
+        latent_node *goal = keep(kept, embed_goal(m, &goals[done], e), e);
+        weight[done] = goals[done].weight;
+        if (!goal || !(distance[done] = measure(seen, goal, start, from, s->loss, e)))
+            break;
+    }
+    if (done == n)
+        sum = latent_op_sum(distance, weight, n, e);
+    while (done)
+        latent_node_release(distance[--done]);
+    latent_node_release(seen);
+    return sum;
+}

@@ -1,0 +1,50 @@
+/* guide: how far a picture is from what it shall be, by the measure of an encoder (CLIP): the loss
+   that [latent.guide] goes down.  After the CLIP guidance of Crowson and others; "directional" is
+   meant as in StyleGAN-NADA (Gal et al. 2021): a step from one text to another. */
+#ifndef LATENT_GUIDE_H
+#define LATENT_GUIDE_H
+#include "models/model.h"
+
+#pragma GCC visibility push(default)
+
+#define LATENT_MAX_GOALS 16
+
+/* One of the three is set. */
+typedef struct {
+    float weight; /* negative: away from it */
+    const char *text;
+    latent_node *image;     /* a picture of any size */
+    latent_node *embedding; /* [1][1][1][embedding] */
+} latent_goal;
+
+typedef enum {
+    LATENT_GUIDE_SPHERICAL,
+    LATENT_GUIDE_COSINE,
+    LATENT_GUIDE_DIRECTIONAL
+} latent_guide_loss;
+
+typedef struct {
+    int loss;    /* a latent_guide_loss */
+    int cutouts; /* 0: the whole picture */
+    float power; /* of the cutouts' sizes */
+    uint32_t seed;
+    /* directional: the goal is the embedding of start, moved from this text towards the goal's */
+    const char *from;
+    latent_node *start;
+} latent_guide_settings;
+
+/* The embeddings that a loss is measured against.  Whoever keeps them until the next loss of the
+   same goals was made spares their computation. */
+typedef struct {
+    latent_node *node[LATENT_MAX_GOALS + 2];
+    int n;
+} latent_guide_kept;
+void latent_guide_forget(latent_guide_kept *kept);
+
+/* sum(weight * distance of the picture's cutouts from the goal), a node of one number; kept (empty
+   before) is filled.  NULL and a sentence; kept is to be forgotten in any case. */
+latent_node *latent_guide(latent_model *m, latent_node *picture, const latent_goal *goals, int n,
+                          const latent_guide_settings *s, latent_guide_kept *kept, latent_error *e);
+
+#pragma GCC visibility pop
+#endif

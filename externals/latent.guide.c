@@ -1,0 +1,398 @@
+/* [latent.guide model]: which way to go so that a picture looks more like what words say: a
+   gradient by way of a CLIP.
+
+   left            image: the picture that is to change.  bang: the same again, by other cutouts
+   right           image: a picture to look like; list: an embedding, as target
+   prompt <words>  what it shall show, instead of all texts before; without words: no text
+   add w <words>   one more text with a weight; a negative one pushes away
+   target <list>   an embedding to go towards (from [latent.clip]), one at a time; empty: none
+   clear           no texts, embeddings and pictures any more
+   loss spherical, loss cosine, loss directional     how the distance is measured (spherical)
+   from <words>    for directional: what the picture shows now; the picture that comes next is the
+                   start, and the goal is its embedding moved by what the prompt says more than from
+   cutouts n       so many squares of the picture are looked at (8); 0: the whole picture, once
+   power f         of their sizes: below 1 most are large, above 1 most are small (0.5)
+   seed n          of their places; every picture gets the next ones
+   info            the settings, to the right outlet
+   left outlet     list: the gradient, num_ws rows of w_dim numbers, for [latent.step]
+   right outlet    loss <f>, before the list; dropped <n>, when pictures came too fast
+
+   Settings are flags too.  The newest picture wins; offline none is dropped.  There is no built-in
+   CLIP; the argument is a file or a name given by [latent.model], and its vocabulary lies beside
+   the file or in Pd's path.  The same error is said once, until something is changed. */
+#include "engine/gradient.h"
+#include "engine/guide.h"
+#include "engine/ops/ops.h"
+#include "pd/box.h"
+#include "pd/encoder.h"
+#include "pd/mail.h"
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static t_class *latent_guide_class;
+
+typedef struct {
+    t_object x_obj;
+    t_latent_modelref *x_model; /* NULL when none was named */
+    int x_loss, x_cutouts, x_seed;
+    double x_power;
+    unsigned x_steps; /* since the seed was set */
+    latent_goal x_goals[LATENT_MAX_GOALS];
+    int x_n;
+    char *x_from;
+    latent_node *x_start; /* the first picture after from, or NULL */
+    latent_node *x_image;
+    latent_guide_kept x_kept;
+    int x_waits; /* a picture came while the model was loading */
+    int x_dropped, x_told;
+    char x_said[400]; /* the last error */
+    t_latent_mail *x_mail;
+    struct _latent_inlet *x_right;
+    t_outlet *x_out, *x_info;
+} t_latent_guide;
+
+/* All that a gradient needs; goals and settings point to copies. */
+typedef struct {
+    latent_job job;
+    latent_model *model;
+    latent_node *image;
+    latent_goal goals[LATENT_MAX_GOALS];
+    int n_goals;
+    latent_guide_settings settings;
+    latent_guide_kept kept;
+    float value;
+    int n;
+    t_atom *atoms;
+} t_guidance;
+
+/* ---- goals */
+
+static void goal_free(latent_goal *g)
+{
+    free((char *)g->text);
+    latent_node_release(g->image);
+    latent_node_release(g->embedding);
+}
+
+static int goal_copy(latent_goal *to, const latent_goal *g)
+{
+    *to = (latent_goal){g->weight, NULL, NULL, NULL};
+    if (g->text && !(to->text = strdup(g->text)))
+        return -1;
+    to->image = latent_node_retain(g->image);
+    to->embedding = latent_node_retain(g->embedding);
+    return 0;
+}
+
+/* ---- on the evaluator */
+
+static int guidance_work(latent_job *job)
+{
+    t_guidance *w = (t_guidance *)job;
+    latent_error *e = &job->error;
+    int rows, w_dim, failed;
+    float *grad;
+    latent_node *loss =
+        latent_guide(w->model, w->image, w->goals, w->n_goals, &w->settings, &w->kept, e);
+    if (!loss)
+        return -1;
+    failed = latent_gradient_styles(loss, &job->cancel, &w->value, &grad, &rows, &w_dim, e);
+    latent_node_release(loss);
+    if (failed)
+        return -1;
+    w->n = rows * w_dim;
+    if ((w->atoms = malloc((size_t)w->n * sizeof(*w->atoms))))
+        for (int i = 0; i < w->n; i++)
+            SETFLOAT(w->atoms + i, grad[i]);
+    free(grad);
+    return w->atoms ? 0 : latent_fail(e, "no memory for a gradient of %d numbers", w->n);
+}
+
+static void guidance_discard(latent_job *job)
+{
+    t_guidance *w = (t_guidance *)job;
+    latent_model_release(w->model);
+    latent_node_release(w->image);
+    for (int i = 0; i < w->n_goals; i++)
+        goal_free(&w->goals[i]);
+    free((char *)w->settings.from);
+    latent_node_release(w->settings.start);
+    latent_guide_forget(&w->kept);
+    free(w->atoms);
+    free(w);
+}
+
+static t_guidance *guidance_new(const t_latent_guide *x, latent_model *m)
+{
+    t_guidance *w = calloc(1, sizeof(*w));
+    if (!w)
+        return NULL;
+    w->job.work = guidance_work;
+    w->job.discard = guidance_discard;
+    w->model = latent_model_retain(m);
+    w->image = latent_node_retain(x->x_image);
+    w->settings = (latent_guide_settings){.loss = x->x_loss,
+                                          .cutouts = x->x_cutouts,
+                                          .power = (float)x->x_power,
+                                          .seed = (uint32_t)x->x_seed + x->x_steps,
+                                          .from = x->x_from ? strdup(x->x_from) : NULL,
+                                          .start = latent_node_retain(x->x_start)};
+    while (w->n_goals < x->x_n) {
+        int i = w->n_goals++;
+        if (goal_copy(&w->goals[i], &x->x_goals[i])) {
+            guidance_discard(&w->job);
+            return NULL;
+        }
+    }
+    return w;
+}
+
+/* ---- in Pd */
+
+static void latent_guide_say(t_latent_guide *x, const char *sentence)
+{
+    if (strcmp(x->x_said, sentence))
+        latent_complain(&x->x_obj, "%s", sentence);
+    snprintf(x->x_said, sizeof(x->x_said), "%s", sentence);
+}
+
+/* What was wrong may be right now. */
+static void latent_guide_changed(void *z)
+{
+    ((t_latent_guide *)z)->x_said[0] = 0;
+}
+
+static void latent_guide_reseeded(void *z)
+{
+    ((t_latent_guide *)z)->x_steps = 0;
+    latent_guide_changed(z);
+}
+
+static const t_latent_param latent_guide_params[] = {
+    {"loss", LATENT_CHOICE, offsetof(t_latent_guide, x_loss), 0, 0, "spherical cosine directional",
+     latent_guide_changed},
+    {"cutouts", LATENT_WHOLE, offsetof(t_latent_guide, x_cutouts), 0, 256, NULL,
+     latent_guide_changed},
+    {"power", LATENT_REAL, offsetof(t_latent_guide, x_power), 0.01, 100, NULL,
+     latent_guide_changed},
+    {"seed", LATENT_WHOLE, offsetof(t_latent_guide, x_seed), 0, 0, NULL, latent_guide_reseeded},
+    {NULL, 0, 0, 0, 0, NULL, NULL}};
+
+static void latent_guide_done(void *z, latent_job *job)
+{
+    t_latent_guide *x = z;
+    t_guidance *w = (t_guidance *)job;
+    t_outlet *out = x->x_out;
+    t_atom a;
+    if (job->failed) {
+        latent_guide_say(x, job->error.text);
+        return;
+    }
+    x->x_said[0] = 0;
+    latent_guide_forget(&x->x_kept);
+    x->x_kept = w->kept;
+    w->kept.n = 0;
+    if (x->x_dropped != x->x_told) {
+        x->x_told = x->x_dropped;
+        SETFLOAT(&a, x->x_dropped);
+        outlet_anything(x->x_info, gensym("dropped"), 1, &a);
+    }
+    SETFLOAT(&a, w->value);
+    outlet_anything(x->x_info, gensym("loss"), 1, &a);
+    outlet_list(out, &s_list, w->n, w->atoms);
+}
+
+static void latent_guide_bang(t_latent_guide *x)
+{
+    latent_model *m;
+    t_guidance *w;
+    int replaced;
+    x->x_waits = 0;
+    if (!x->x_image)
+        return;
+    m = x->x_said[0] ? latent_modelref_get(x->x_model, 0)
+                     : latent_encoder_get(&x->x_obj, x->x_model);
+    if (!m) {
+        x->x_waits = latent_modelref_loading(x->x_model);
+        strcpy(x->x_said, "no model"); /* is said once */
+        return;
+    }
+    if (x->x_from && !x->x_start)
+        x->x_start = latent_node_retain(x->x_image);
+    w = guidance_new(x, m);
+    x->x_steps++;
+    if (!w || (replaced = latent_mail_send(x->x_mail, &w->job)) < 0)
+        latent_guide_say(x, "no memory, or no thread, to compute with");
+    else
+        x->x_dropped += replaced;
+}
+
+static void latent_guide_image(t_latent_guide *x, t_symbol *s, int argc, t_atom *argv)
+{
+    latent_node *n = latent_promise_get(&x->x_obj, s, argc, argv);
+    if (!n)
+        return;
+    latent_node_release(x->x_image);
+    x->x_image = n;
+    latent_guide_bang(x);
+}
+
+static void latent_guide_ready(void *z)
+{
+    t_latent_guide *x = z;
+    latent_guide_changed(x);
+    if (x->x_waits)
+        latent_guide_bang(x);
+}
+
+/* ---- what to go towards */
+
+typedef enum { TEXTS, IMAGES, EMBEDDINGS, EVERYTHING } t_sort;
+
+static void latent_guide_drop(t_latent_guide *x, t_sort sort)
+{
+    int kept = 0;
+    for (int i = 0; i < x->x_n; i++) {
+        latent_goal *g = &x->x_goals[i];
+        if (sort == EVERYTHING || (sort == TEXTS && g->text) || (sort == IMAGES && g->image) ||
+            (sort == EMBEDDINGS && g->embedding))
+            goal_free(g);
+        else
+            x->x_goals[kept++] = *g;
+    }
+    x->x_n = kept;
+    latent_guide_changed(x);
+}
+
+/* Takes what is in the goal over. */
+static void latent_guide_add_goal(t_latent_guide *x, latent_goal g)
+{
+    latent_guide_changed(x);
+    if (x->x_n < LATENT_MAX_GOALS) {
+        x->x_goals[x->x_n++] = g;
+        return;
+    }
+    goal_free(&g);
+    latent_complain(&x->x_obj, "there are %d targets already; clear takes them away", x->x_n);
+}
+
+static void latent_guide_prompt(t_latent_guide *x, t_symbol *s, int argc, t_atom *argv)
+{
+    char *text = argc ? latent_words_join(argc, argv) : NULL;
+    (void)s;
+    latent_guide_drop(x, TEXTS);
+    if (text)
+        latent_guide_add_goal(x, (latent_goal){.weight = 1, .text = text});
+}
+
+static void latent_guide_add(t_latent_guide *x, t_symbol *s, int argc, t_atom *argv)
+{
+    char *text;
+    (void)s;
+    if (argc < 2 || argv->a_type != A_FLOAT)
+        latent_complain(&x->x_obj, "add wants a weight and words, as in \"add -0.5 a cartoon\"");
+    else if ((text = latent_words_join(argc - 1, argv + 1)))
+        latent_guide_add_goal(x, (latent_goal){.weight = (float)atom_getfloat(argv), .text = text});
+}
+
+static void latent_guide_target(t_latent_guide *x, t_symbol *s, int argc, t_atom *argv)
+{
+    t_latent_list list = {0, 0, NULL};
+    latent_error e;
+    latent_node *n;
+    (void)s;
+    if (argc && latent_list_set(&x->x_obj, &list, argc, argv))
+        return;
+    latent_guide_drop(x, EMBEDDINGS);
+    if (argc && !(n = latent_op_planes(list.v, argc, 1, 1, NULL, &e)))
+        latent_complain(&x->x_obj, "%s", e.text);
+    else if (argc)
+        latent_guide_add_goal(x, (latent_goal){.weight = 1, .embedding = n});
+    latent_list_free(&list);
+}
+
+static void latent_guide_right(void *z, t_symbol *s, int argc, t_atom *argv)
+{
+    t_latent_guide *x = z;
+    latent_node *n;
+    if (s == &s_list || s == &s_float)
+        latent_guide_target(x, s, argc, argv);
+    else if (s != gensym("image"))
+        latent_complain(&x->x_obj,
+                        "the right inlet takes an image, a picture to look like, or a list, an "
+                        "embedding; %s came",
+                        s->s_name);
+    else if ((n = latent_promise_get(&x->x_obj, s, argc, argv))) {
+        latent_guide_drop(x, IMAGES);
+        latent_guide_add_goal(x, (latent_goal){.weight = 1, .image = n});
+    }
+}
+
+static void latent_guide_clear(t_latent_guide *x)
+{
+    latent_guide_drop(x, EVERYTHING);
+}
+
+static void latent_guide_from(t_latent_guide *x, t_symbol *s, int argc, t_atom *argv)
+{
+    (void)s;
+    free(x->x_from);
+    x->x_from = argc ? latent_words_join(argc, argv) : NULL;
+    latent_node_release(x->x_start);
+    x->x_start = NULL;
+    latent_guide_changed(x);
+}
+
+static void latent_guide_info(t_latent_guide *x)
+{
+    latent_params_info(&x->x_obj, latent_guide_params, x->x_info);
+}
+
+static void *latent_guide_new(t_symbol *s, int argc, t_atom *argv)
+{
+    t_latent_guide *x = (t_latent_guide *)pd_new(latent_guide_class);
+    (void)s;
+    x->x_loss = LATENT_GUIDE_SPHERICAL;
+    x->x_cutouts = 8;
+    x->x_power = 0.5;
+    argc = latent_params_flags(&x->x_obj, latent_guide_params, argc, argv);
+    latent_params_rest(&x->x_obj, argc && argv->a_type == A_SYMBOL, argc, argv);
+    x->x_right = latent_inlet_new(&x->x_obj, latent_guide_right);
+    x->x_out = outlet_new(&x->x_obj, &s_list);
+    x->x_info = outlet_new(&x->x_obj, 0);
+    x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_guide_done);
+    x->x_model = latent_encoder_new(&x->x_obj, argc, argv, latent_guide_ready);
+    return x;
+}
+
+static void latent_guide_free(t_latent_guide *x)
+{
+    latent_mail_free(x->x_mail);
+    latent_modelref_free(x->x_model);
+    latent_inlet_free(x->x_right);
+    latent_guide_drop(x, EVERYTHING);
+    free(x->x_from);
+    latent_node_release(x->x_start);
+    latent_node_release(x->x_image);
+    latent_guide_forget(&x->x_kept);
+}
+
+void setup_latent0x2eguide(void)
+{
+    latent_guide_class =
+        class_new(gensym("latent.guide"), (t_newmethod)latent_guide_new,
+                  (t_method)latent_guide_free, sizeof(t_latent_guide), CLASS_DEFAULT, A_GIMME, 0);
+    class_addbang(latent_guide_class, latent_guide_bang);
+    class_addmethod(latent_guide_class, (t_method)latent_guide_image, gensym("image"), A_GIMME, 0);
+    class_addmethod(latent_guide_class, (t_method)latent_guide_prompt, gensym("prompt"), A_GIMME,
+                    0);
+    class_addmethod(latent_guide_class, (t_method)latent_guide_add, gensym("add"), A_GIMME, 0);
+    class_addmethod(latent_guide_class, (t_method)latent_guide_target, gensym("target"), A_GIMME,
+                    0);
+    class_addmethod(latent_guide_class, (t_method)latent_guide_from, gensym("from"), A_GIMME, 0);
+    class_addmethod(latent_guide_class, (t_method)latent_guide_clear, gensym("clear"), 0);
+    class_addmethod(latent_guide_class, (t_method)latent_guide_info, gensym("info"), 0);
+    latent_params_setup(latent_guide_class, latent_guide_params);
+}

@@ -1,0 +1,52 @@
+/* encoder: see encoder.h */
+#include "encoder.h"
+#include "box.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+t_latent_modelref *latent_encoder_new(t_object *x, int argc, const t_atom *argv,
+                                      void (*ready)(void *x))
+{
+    t_latent_modelref *r = NULL;
+    if (argc && latent_modelref_is_word(argv)) {
+        r = latent_modelref_new(x, argv->a_w.w_symbol, ready);
+        latent_modelref_kind(r, LATENT_ENCODER);
+    }
+    return r;
+}
+
+latent_model *latent_encoder_get(t_object *x, t_latent_modelref *r)
+{
+    if (r)
+        return latent_modelref_get(r, 1);
+    latent_complain(
+        x,
+        "no CLIP was named, and none is built in; get OpenAI's ViT-B-32.pt and its "
+        "bpe_simple_vocab_16e6.txt.gz (github.com/openai/CLIP), or model.safetensors and "
+        "tokenizer.json of openai/clip-vit-base-patch32 (huggingface.co), put both beside the "
+        "patch, and name the first: [%s ViT-B-32.pt]",
+        class_getname(pd_class(&x->ob_pd)));
+    return NULL;
+}
+
+char *latent_words_join(int argc, const t_atom *argv)
+{
+    size_t length = 1, n = 0;
+    char *text, number[40];
+    for (int i = 0; i < argc; i++)
+        length += argv[i].a_type == A_SYMBOL ? strlen(argv[i].a_w.w_symbol->s_name) + 1
+                                             : sizeof(number) + 1;
+    if (!(text = malloc(length)))
+        return NULL;
+    *text = 0;
+    for (int i = 0; i < argc; i++) {
+        const char *word = number;
+        if (argv[i].a_type == A_SYMBOL)
+            word = argv[i].a_w.w_symbol->s_name;
+        else
+            snprintf(number, sizeof(number), "%.9g", (double)atom_getfloat(argv + i));
+        n += (size_t)snprintf(text + n, length - n, "%s%s", i ? " " : "", word);
+    }
+    return text;
+}
