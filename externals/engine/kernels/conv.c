@@ -6,11 +6,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#define CHUNK_BYTES ((size_t)12 << 20) /* scratch of a chunk: what stays in a third-level cache */
+#define CHUNK_BYTES ((size_t)8 << 20)  /* scratch of a chunk: what stays in a third-level cache */
+#define SET_ITEMS 12                   /* items of a product, so that many threads find some */
+#define STREAM_BYTES ((size_t)8 << 20) /* a result that no cache keeps until the next reads it */
 #define LINE 16                        /* floats in a line of the cache */
 #define HUGE_PAGE ((size_t)2 << 20)
 #define FEW 4
@@ -138,52 +141,61 @@ double latent_conv_cost(latent_conv_spec spec, int h, int w)
 
 /* ---- the plan ---- */
 
-static size_t at_least_one_line_more(size_t floats)
+static int pieces(int n, int size)
 {
-    return (floats / LINE | 1) * LINE + (floats / LINE % 2 ? 2 * LINE : 0);
+    return (n + size - 1) / size;
 }
 
-static int up_to(int n, int step)
+static size_t lines(size_t floats)
 {
-    return (n + step - 1) / step;
+    return (floats + LINE - 1) / LINE * LINE;
 }
 
-/* The sizes of the planes for chunks of so many rows of tiles.  The distances between planes are
-   odd numbers of cache lines, so that the planes do not share a few lines of the cache. */
+/* The distances between planes are odd numbers of cache lines, so that the planes do not share a
+   few lines of the cache. */
+static size_t odd_lines(size_t floats)
+{
+    return (lines(floats) / LINE | 1) * LINE;
+}
+
+/* The sizes of the planes for chunks of so many rows of tiles. */
 static void lay_out(latent_conv_plan *p, int chunk_rows)
 {
     size_t rows = (size_t)chunk_rows, tiles = rows * (size_t)p->tile_columns, w = (size_t)p->w;
-    size_t depth = (size_t)p->code->depth, pixels = rows * (size_t)p->n * w;
-    size_t N = (size_t)p->points, odd = ODD_CARRY * w + pixels + w;
-    int two = p->spec.up == 2;
+    size_t pixels = rows * (size_t)p->n * w, N = (size_t)p->points;
+    p->chunk_rows = chunk_rows;
+    p->v_row = p->blocks > 1 ? (size_t)p->code->depth : lines((size_t)p->spec.in);
     memset(p->v_plane, 0, sizeof(p->v_plane));
     memset(p->m_plane, 0, sizeof(p->m_plane));
-    p->chunk_rows = chunk_rows;
+    p->m_plane[0] = pixels | 1;
     if (N) {
-        p->v_plane[0] = at_least_one_line_more(tiles * depth);
+        p->v_plane[0] = odd_lines(tiles * p->v_row);
         p->m_plane[0] = tiles | 1;
-    } else
-        p->m_plane[0] = pixels | 1;
-    if (N && two) {
-        p->v_plane[1] = at_least_one_line_more(rows * w * depth);
-        p->v_plane[2] = at_least_one_line_more(tiles * (size_t)p->n * depth);
+    }
+    if (N && p->spec.up == 2) {
+        p->v_plane[1] = odd_lines(rows * w * p->v_row);
+        p->v_plane[2] = odd_lines(tiles * (size_t)p->n * p->v_row);
         p->m_plane[1] = (rows * w) | 1;
         p->m_plane[2] = (tiles * (size_t)p->n) | 1;
     }
     p->v_block = N * N * p->v_plane[0] + N * (p->v_plane[1] + p->v_plane[2]);
-    p->m_panel = (N ? N * N : (size_t)(p->side * p->side)) * p->m_plane[0] +
-                 N * (p->m_plane[1] + p->m_plane[2]);
-    p->m_odd = p->m_panel + ODD_CARRY * w;
+    p->m_odd = (N ? N * N : (size_t)(p->side * p->side)) * p->m_plane[0] +
+               N * (p->m_plane[1] + p->m_plane[2]);
+    p->m_panel = p->m_odd;
     p->t_panel = 0;
-    if (two) {
-        size_t even_rows = rows * (size_t)p->n + 1 + EVEN_CARRY, odd_rows = even_rows + 1;
-        p->m_panel += odd;
-        if (p->spec.kernel == 3) {
-            p->t_start[0] = 0;
-            p->t_start[1] = even_rows * (w + 1);
-            p->t_start[2] = p->t_start[1] + even_rows * w;
-            p->t_panel = (p->t_start[2] + odd_rows * (w + 1)) | 1;
-        }
+    p->carry_panel = 0;
+    if (p->spec.up == 2) {
+        p->m_panel += pixels;
+        p->carry_panel = 2 * w;
+    }
+    if (p->spec.up == 2 && p->spec.kernel == 3) {
+        size_t even = rows * (size_t)p->n + !N; /* rows */
+        p->t_start[1] = even * (w + 1);
+        p->t_start[2] = p->t_start[1] + even * w;
+        p->t_start[3] = p->t_start[2] + even * (w + 1);
+        p->t_start[4] = p->t_start[3] + rows * (w + 1);
+        p->t_panel = p->t_start[4] + rows * w;
+        p->carry_panel = 8 * w + 4;
     }
 }
 
@@ -192,104 +204,174 @@ static size_t v_count(const latent_conv_plan *p)
     return (size_t)p->blocks * p->v_block;
 }
 
-static size_t m_count(const latent_conv_plan *p)
+static size_t set_count(const latent_conv_plan *p, size_t rows)
 {
-    return (size_t)p->panels * p->m_panel * (size_t)p->code->width;
+    size_t buffers = p->sets > 1 || p->chunk_rows < p->tile_rows ? 2 : 1;
+    size_t panels = (size_t)(p->set_groups * p->code->group);
+    return buffers * panels * rows * (size_t)p->code->width;
 }
 
-static size_t t_count(const latent_conv_plan *p)
+/* Tiles in a chunk: enough that transforming the weights again for each chunk costs little, and few
+   enough for the third-level cache. */
+static int rows_of_chunk(const latent_conv_plan *p)
 {
-    return (size_t)p->panels * p->t_panel * (size_t)p->code->width;
+    size_t bytes = (v_count(p) + (size_t)p->panels * (size_t)p->code->width *
+                                     (p->m_panel + p->t_panel) / (size_t)p->sets) *
+                   sizeof(float);
+    size_t room = CHUNK_BYTES * (size_t)(p->spec.in > 256 ? 2 : 1);
+    int chunks = (int)((bytes + room - 1) / room);
+    return pieces(p->tile_rows, chunks < p->tile_rows ? chunks : p->tile_rows);
 }
 
 static void make_plan(latent_conv_plan *p, int points)
 {
-    int width = p->code->width, two = p->spec.up == 2, kernel = p->spec.kernel, items;
+    int width = p->code->width, two = p->spec.up == 2, kernel = p->spec.kernel;
     p->points = kernel == 3 ? points : 0;
     p->n = !p->points ? 1 : two ? points - 1 : points - 2;
     p->side = !p->points ? kernel : two ? points + 1 : points;
-    p->panels = up_to(p->spec.out, width);
-    p->groups = up_to(p->panels, p->code->group);
-    p->blocks = up_to(p->spec.in, p->code->depth);
-    p->tile_rows = p->points ? up_to(p->h + two, p->n) : p->h;
-    p->tile_columns = p->points ? up_to(p->w + two, p->n) : p->w;
+    p->panels = pieces(p->spec.out, width);
+    p->groups = pieces(p->panels, p->code->group);
+    p->blocks = pieces(p->spec.in, p->code->depth);
+    p->tile_rows = p->points ? pieces(p->h, p->n) : p->h;
+    p->tile_columns = p->points ? pieces(p->w, p->n) : p->w;
+    p->set_groups = pieces(SET_ITEMS, p->side);
+    if (p->set_groups > p->groups)
+        p->set_groups = p->groups;
+    p->sets = pieces(p->groups, p->set_groups);
     lay_out(p, p->tile_rows);
     if (p->points || kernel == 1) {
-        size_t bytes = (v_count(p) + m_count(p) + t_count(p)) * sizeof(float);
-        int chunks = (int)((bytes + CHUNK_BYTES - 1) / CHUNK_BYTES);
-        int rows = up_to(p->tile_rows, chunks < p->tile_rows ? chunks : p->tile_rows);
-        lay_out(p, !p->points && two && rows < ODD_CARRY ? ODD_CARRY : rows);
+        int rows = rows_of_chunk(p);
+        lay_out(p, !p->points && two && rows < 2 ? 2 : rows);
     }
-    p->segment = up_to(2048, p->spec.in > p->spec.out ? p->spec.in : p->spec.out);
-    items = p->groups * p->side;
+    p->segment = pieces(1024, p->spec.in);
     p->cuts = 1;
-    while (items * p->cuts < 16 && p->chunk_rows * p->tile_columns / (p->cuts + 1) >= 128)
+    while (p->set_groups * p->side * p->cuts < SET_ITEMS &&
+           p->chunk_rows * p->tile_columns / (p->cuts + 1) >= 128)
         p->cuts++;
 }
 
-/* Where Winograd's points pay; measured with tests/bench/bench_conv.c. */
+/* Where which method pays; measured with tests/bench/bench_conv.c. */
 static int choose_points(latent_conv_spec spec, int h, int w)
 {
     if (spec.kernel == 1 || h * w <= 16)
         return 0;
     if (spec.up == 2)
-        return 6;
+        return 5;
     return h * w < 48 * 48 ? 6 : 8;
 }
 
 /* ---- the work ---- */
 
+/* One step of one part.  The phases stand in the order in which the pool hands out their items, so
+   that what a phase needs has always been handed out before it, and waiting for it ends.  Between
+   a product and the output that needs it lies the next product's work, so that threads seldom
+   wait. */
+typedef struct {
+    int step, part, first, items; /* first: the number of its first item */
+    int needs[3];                 /* phases that must be done, or -1 */
+    atomic_int done;              /* items */
+} phase;
+
 typedef struct {
     const latent_conv_plan *p;
-    int chunks, per_chunk; /* items of a chunk but the last */
-    atomic_int done;       /* items */
-    atomic_int failed;     /* no memory */
+    phase *phases;
+    int count, items;
+    atomic_int failed; /* no memory */
 } job;
 
-static latent_conv_chunk chunk_of(const latent_conv_plan *p, int i)
+/* Parts are numbered chunk after chunk, set after set. */
+static latent_conv_part find_part(const latent_conv_plan *p, int i)
 {
-    latent_conv_chunk c;
-    c.first = i * p->chunk_rows;
+    latent_conv_part c;
+    c.first = i / p->sets * p->chunk_rows;
     c.rows = p->tile_rows - c.first < p->chunk_rows ? p->tile_rows - c.first : p->chunk_rows;
     c.last = c.first + c.rows == p->tile_rows;
-    c.y0 = c.first * p->n < p->h ? c.first * p->n : p->h;
+    c.y0 = c.first * p->n;
     c.y1 = (c.first + c.rows) * p->n < p->h ? (c.first + c.rows) * p->n : p->h;
+    c.set = i % p->sets;
+    c.buffer = i % 2;
     return c;
 }
 
-static int items_of(const latent_conv_plan *p, const latent_conv_chunk *c, int step)
+static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int step)
 {
-    int two = p->spec.up == 2;
+    int two = p->spec.up == 2, first = c->set * p->set_groups;
+    int groups = p->groups - first < p->set_groups ? p->groups - first : p->set_groups;
+    int panels = p->panels - first * p->code->group;
+    if (panels > groups * p->code->group)
+        panels = groups * p->code->group;
     switch (step) {
     case STEP_INPUT:
-        return p->points ? c->rows * up_to(p->tile_columns, p->segment) : 0;
+        return p->points ? c->rows * pieces(p->tile_columns, p->segment) : 0;
     case STEP_PRODUCT:
-        return p->groups * p->side * p->cuts;
+        return groups * p->side * p->cuts;
     case STEP_OUTPUT:
-        if (p->points)
-            return c->rows * up_to(p->tile_columns, p->segment);
-        return !two ? c->y1 - c->y0 : p->spec.kernel == 3 ? p->h + 1 : 0;
-    case STEP_BLUR:
-        return two ? (c->last ? p->h + 1 : c->y1) - c->y0 : 0; /* from row y0 - 1 on */
+        if (!two)
+            return c->rows * panels *
+                   (p->points ? pieces(p->tile_columns, LATENT_CONV_SEGMENT) : 1);
+        return p->spec.kernel == 1 ? 0 : panels * (p->points ? c->rows : p->h + 1);
+    case STEP_BLUR: /* from row y0 - 1 on */
+        return two ? panels * ((c->last ? p->h + 1 : c->y1) - c->y0) : 0;
     default:
-        return two && !c->last ? p->panels : 0;
+        return two && !c->last ? panels : 0;
     }
 }
 
-static int items_in_chunk(const latent_conv_plan *p, const latent_conv_chunk *c)
+/* The phase's number, or, when it has no work, what it would have waited for. */
+static int add_phase(job *j, int step, int part, int need0, int need1, int need2)
 {
-    int n = 0;
-    for (int step = 0; step < STEPS; step++)
-        n += items_of(p, c, step);
-    return n;
+    latent_conv_part c = find_part(j->p, part);
+    int items = count_items(j->p, &c, step);
+    phase *f = &j->phases[j->count];
+    if (!items)
+        return need0;
+    f->step = step;
+    f->part = part;
+    f->first = j->items;
+    f->items = items;
+    f->needs[0] = need0;
+    f->needs[1] = need1;
+    f->needs[2] = need2;
+    atomic_init(&f->done, 0);
+    j->items += items;
+    return j->count++;
 }
 
-/* All items come in the order of chunks and steps, and the pool hands them out in that order; so
-   the items before a step have all been taken when one of the step is, and waiting for them ends.
- */
-static void wait_for(job *j, int items)
+static int list_phases(job *j)
 {
-    for (int turns = 0; atomic_load_explicit(&j->done, memory_order_acquire) < items; turns++)
+    const latent_conv_plan *p = j->p;
+    int parts = pieces(p->tile_rows, p->chunk_rows) * p->sets;
+    int *product, *finish, input;
+    j->phases = malloc(((size_t)parts * STEPS) * sizeof(*j->phases));
+    product = malloc(2 * (size_t)parts * sizeof(*product));
+    if (!j->phases || !product) {
+        free(product);
+        return -1;
+    }
+    finish = product + parts; /* the last step of each part */
+    input = add_phase(j, STEP_INPUT, 0, -1, -1, -1);
+    for (int i = 0; i <= parts; i++) {
+        int before = i - 1;
+        if (i < parts)
+            product[i] = add_phase(j, STEP_PRODUCT, i, input, i > 1 ? finish[i - 2] : -1, -1);
+        if (before >= 0) {
+            int carried = before >= p->sets ? finish[before - p->sets] : -1;
+            int f = add_phase(j, STEP_OUTPUT, before, product[before], -1, -1);
+            f = add_phase(j, STEP_BLUR, before, f, carried, -1);
+            finish[before] = add_phase(j, STEP_CARRY, before, f, -1, -1);
+        }
+        if (i + 1 < parts && (i + 1) % p->sets == 0)
+            input =
+                add_phase(j, STEP_INPUT, i + 1, product[i], p->sets > 1 ? product[i - 1] : -1, -1);
+    }
+    free(product);
+    return 0;
+}
+
+static void wait_for(const job *j, int need)
+{
+    const phase *f = &j->phases[need];
+    for (int turns = 0; atomic_load_explicit(&f->done, memory_order_acquire) < f->items; turns++)
         if (turns > 200)
             sched_yield();
 }
@@ -308,20 +390,27 @@ static void run_item(void *context, int i, int slot)
 {
     job *j = context;
     const latent_conv_plan *p = j->p;
-    int chunk = i / j->per_chunk < j->chunks - 1 ? i / j->per_chunk : j->chunks - 1;
-    int before = chunk * j->per_chunk, step, items;
-    latent_conv_chunk c = chunk_of(p, chunk);
-    float *u =
-        room_for(slot, (size_t)(p->side * (p->code->depth * p->code->width + 16) * p->code->group) *
-                           sizeof(float));
-    for (step = 0; i >= before + (items = items_of(p, &c, step)); step++)
-        before += items;
-    wait_for(j, before);
-    if (u)
-        p->code->item(p, &c, step, i - before, u);
+    int low = 0, high = j->count - 1;
+    latent_conv_part c;
+    phase *f;
+    float *room = room_for(slot, (size_t)p->code->room * sizeof(float));
+    while (low < high) { /* the last phase that begins at or before i */
+        int middle = (low + high + 1) / 2;
+        if (j->phases[middle].first <= i)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    f = &j->phases[low];
+    c = find_part(p, f->part);
+    for (int n = 0; n < 3; n++)
+        if (f->needs[n] >= 0)
+            wait_for(j, f->needs[n]);
+    if (room)
+        p->code->item(p, &c, f->step, i - f->first, room);
     else
         atomic_store(&j->failed, 1);
-    atomic_fetch_add_explicit(&j->done, 1, memory_order_release);
+    atomic_fetch_add_explicit(&f->done, 1, memory_order_release);
 }
 
 static int take_scratch(size_t bytes)
@@ -368,25 +457,22 @@ static void few_outputs(const latent_conv *c, const latent_conv_plan *p, float *
 
 static int forward(const latent_conv *c, latent_conv_plan *p, const float *in_scale)
 {
-    int few = c->spec.kernel == 1 && c->spec.up == 1 && c->spec.out <= FEW;
-    size_t outs = (size_t)p->panels * (size_t)p->code->width, in = (size_t)c->spec.in;
-    size_t zeros = (size_t)(p->w + 1) * (size_t)p->code->width, depth = (size_t)p->code->depth;
-    size_t v = v_count(p), m = few ? in * FEW : m_count(p), t = t_count(p);
+    int few = c->spec.kernel == 1 && c->spec.up == 1 && c->spec.out <= FEW, failed;
+    size_t width = (size_t)p->code->width, outs = lines((size_t)p->panels * width);
+    size_t in = lines((size_t)c->spec.in), row = (size_t)(p->w + 1) * width;
+    size_t zeros = row > in ? row : in, v = lines(v_count(p));
+    size_t m = lines(few ? in * FEW : set_count(p, p->m_panel));
+    size_t t = lines(set_count(p, p->t_panel));
+    size_t carry = lines((size_t)p->panels * p->carry_panel * width);
     float *scale, *shift, *style, *none;
-    job j;
-    if (zeros < depth)
-        zeros = depth;
-    in = (in + LINE - 1) / LINE * LINE;
-    outs = (outs + LINE - 1) / LINE * LINE;
-    v = (v + LINE - 1) / LINE * LINE;
-    m = (m + LINE - 1) / LINE * LINE;
-    t = (t + LINE - 1) / LINE * LINE;
-    if (take_scratch((v + m + t + 2 * outs + in + zeros) * sizeof(float)))
+    job j = {p, NULL, 0, 0, 0};
+    if (take_scratch((v + m + t + carry + 2 * outs + in + zeros) * sizeof(float)))
         return -1;
     p->v = scratch;
     p->m = p->v + v;
     p->t = p->m + m;
-    scale = p->t + t;
+    p->carry = p->t + t;
+    scale = p->carry + carry;
     shift = scale + outs;
     style = shift + outs;
     none = style + in;
@@ -406,16 +492,11 @@ static int forward(const latent_conv *c, latent_conv_plan *p, const float *in_sc
         few_outputs(c, p, p->m);
         return 0;
     }
-    j.p = p;
-    j.chunks = up_to(p->tile_rows, p->chunk_rows);
-    atomic_init(&j.done, 0);
-    atomic_init(&j.failed, 0);
-    {
-        latent_conv_chunk first = chunk_of(p, 0), last = chunk_of(p, j.chunks - 1);
-        j.per_chunk = items_in_chunk(p, &first);
-        latent_parallel((j.chunks - 1) * j.per_chunk + items_in_chunk(p, &last), run_item, &j);
-    }
-    return atomic_load(&j.failed) ? -1 : 0;
+    failed = list_phases(&j);
+    if (!failed)
+        latent_parallel(j.items, run_item, &j);
+    free(j.phases);
+    return failed || atomic_load(&j.failed) ? -1 : 0;
 }
 
 int latent_conv_forward_by(const latent_conv *c, int points, int h, int w, const float *x,
@@ -433,6 +514,10 @@ int latent_conv_forward_by(const latent_conv *c, int points, int h, int w, const
     p.x = x;
     p.end = end;
     p.y = y;
+    p.stream =
+        (size_t)(c->spec.up * c->spec.up * h) * (size_t)w * (size_t)c->spec.out * sizeof(float) >=
+            STREAM_BYTES &&
+        c->spec.out % c->code->width == 0 && (uintptr_t)y % 64 == 0;
     make_plan(&p, points);
     pthread_mutex_lock(&scratch_lock);
     failed = forward(c, &p, in_scale);

@@ -13,20 +13,14 @@
 #define MATRIX                                                                                     \
     (DEPTH * WIDTH + 16) /* floats from one transformed matrix to the next: not 4096 bytes */
 #define SIDE 8           /* the most points */
-#define MAX_TILE 7
 
-/* ---- Winograd's transforms in one direction ---- */
+/* ---- values at points, in one direction ---- */
 
-/* v = B d: the polynomial M(x) / (x - point) for each point, where M is zero at all of them; d and
-   v hold N vectors. */
+/* Winograd with the points 0, 1, -1, 2, -2 (1/2, -1/2) and infinity.  v = B d: the coefficients of
+   M(x) / (x - point) times d for each point, where M is zero at all of them. */
 INLINE void input_points(const int N, const vec *d, vec *v)
 {
-    if (N == 4) {
-        v[0] = d[0] - d[2];
-        v[1] = d[2] + d[1];
-        v[2] = d[2] - d[1];
-        v[3] = d[3] - d[1];
-    } else if (N == 6) {
+    if (N == 6) {
         vec a = madd(all(-4), d[2], d[4]), b = madd(all(-4), d[1], d[3]);
         vec c = d[4] - d[2], e = d[3] - d[1];
         v[0] = madd(all(4), d[0], madd(all(-5), d[2], d[4]));
@@ -53,44 +47,27 @@ INLINE void input_points(const int N, const vec *d, vec *v)
     }
 }
 
-/* y = A m: the values at N points to n outputs, output k being the sum of point^k m. */
-INLINE void output_points(const int N, const int n, const vec *m, vec *y)
+/* y = A m: the values at N points to N - 2 outputs, output k being the sum of point^k m. */
+INLINE void output_points(const int N, const vec *m, vec *y)
 {
-    if (N == 4) {
-        y[0] = m[0] + m[1] + m[2];
-        y[1] = m[1] - m[2];
-        if (n == 2)
-            y[1] += m[3];
-        else
-            y[2] = m[1] + m[2] + m[3];
-    } else if (N == 6) {
-        vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
+    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
+    if (N == 6) {
         y[0] = m[0] + a + c;
         y[1] = madd(all(2), e, b);
         y[2] = madd(all(4), c, a);
-        y[3] = madd(all(8), e, b);
-        if (n == 4)
-            y[3] += m[5];
-        else
-            y[4] = madd(all(16), c, a) + m[5];
+        y[3] = madd(all(8), e, b) + m[5];
     } else {
-        vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
         vec f = m[5] + m[6], g = m[5] - m[6];
         y[0] = m[0] + a + c + f;
         y[1] = madd(all(2), e, madd(all(0.5f), g, b));
         y[2] = madd(all(4), c, madd(all(0.25f), f, a));
         y[3] = madd(all(8), e, madd(all(0.125f), g, b));
         y[4] = madd(all(16), c, madd(all(0.0625f), f, a));
-        y[5] = madd(all(32), e, madd(all(0.03125f), g, b));
-        if (n == 6)
-            y[5] += m[7];
-        else
-            y[6] = madd(all(64), c, madd(all(0.015625f), f, a)) + m[7];
+        y[5] = madd(all(32), e, madd(all(0.03125f), g, b)) + m[7];
     }
 }
 
 /* G: the kernel's polynomial at each point, over M's derivative there. */
-static const float taps4[4][3] = {{1, 0, 0}, {0.5f, 0.5f, 0.5f}, {0.5f, -0.5f, 0.5f}, {0, 0, 1}};
 static const float taps6[6][3] = {{1.0f / 4, 0, 0},
                                   {-1.0f / 6, -1.0f / 6, -1.0f / 6},
                                   {-1.0f / 6, 1.0f / 6, -1.0f / 6},
@@ -106,10 +83,9 @@ static const float taps8[8][3] = {{1, 0, 0},
                                   {32.0f / 45, -16.0f / 45, 8.0f / 45},
                                   {0, 0, 1}};
 
-/* G across: three taps to N values. */
 INLINE void tap_points(const int N, const vec *g, vec *u)
 {
-    const float(*t)[3] = N == 4 ? taps4 : N == 6 ? taps6 : taps8;
+    const float(*t)[3] = N == 6 ? taps6 : taps8;
     u[0] = all(t[0][0]) * g[0];
     u[N - 1] = g[2];
 #pragma GCC unroll 4
@@ -120,121 +96,231 @@ INLINE void tap_points(const int N, const vec *g, vec *u)
     }
 }
 
-/* The same for two. */
-INLINE void two_tap_points(const int N, vec g0, vec g1, vec *u)
+/* Toom and Cook with the points 0, 1, -1, 2, -2: four pixels and two taps as polynomials. */
+#define TOOM 5
+INLINE void toom_input(const vec *d, vec *v)
 {
-    const float(*t)[3] = N == 4 ? taps4 : N == 6 ? taps6 : taps8;
-    u[0] = all(t[0][0]) * g0;
-    u[N - 1] = g1;
-#pragma GCC unroll 4
-    for (int i = 1; i < N - 1; i += 2) {
-        vec even = all(t[i][0]) * g0, odd = all(t[i][1]) * g1;
+    vec a = d[0] + d[2], b = d[1] + d[3];
+    vec c = madd(all(4), d[2], d[0]), e = madd(all(4), d[3], d[1]);
+    v[0] = d[0];
+    v[1] = a + b;
+    v[2] = a - b;
+    v[3] = madd(all(2), e, c);
+    v[4] = madd(all(-2), e, c);
+}
+
+/* The first tap's and the second tap's part of a value, with Lagrange's denominators. */
+static const float toom_taps[TOOM][2] = {{1.0f / 4, 0},
+                                         {-1.0f / 6, -1.0f / 6},
+                                         {-1.0f / 6, 1.0f / 6},
+                                         {1.0f / 24, 1.0f / 12},
+                                         {1.0f / 24, -1.0f / 12}};
+
+INLINE void toom_tap_points(vec g0, vec g1, vec *u)
+{
+    u[0] = all(toom_taps[0][0]) * g0;
+#pragma GCC unroll 2
+    for (int i = 1; i < TOOM; i += 2) {
+        vec even = all(toom_taps[i][0]) * g0, odd = all(toom_taps[i][1]) * g1;
         u[i] = even + odd;
         u[i + 1] = even - odd;
     }
 }
 
+/* The product's five coefficients from its values (over the denominators): the transpose of
+   input_points without infinity. */
+INLINE void toom_output(const vec *m, vec *y)
+{
+    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
+    y[0] = all(4) * m[0];
+    y[1] = madd(all(-4), b, all(-2) * e);
+    y[2] = madd(all(-5), m[0], madd(all(-4), a, -c));
+    y[3] = madd(all(2), e, b);
+    y[4] = m[0] + a + c;
+}
+
 /* ---- the input's step ---- */
 
-INLINE void input_tile(const latent_conv_plan *p, const latent_conv_chunk *c, int row, int column,
-                       const int N, const int up)
+/* Where a tile's pixels are, and where their values at the points go. */
+typedef struct {
+    const float *from[SIDE][SIDE]; /* up 1: from one pixel before the tile on */
+    size_t tile, down, across;     /* floats from v to the tile's rows of its planes */
+    int rows, columns;             /* pixels that there are, up 2 */
+} window;
+
+INLINE window find_window(const latent_conv_plan *p, const latent_conv_part *c, int row, int column,
+                          const int size, const int before)
 {
-    const int n = up == 2 ? N - 1 : N - 2, in = p->spec.in, w = p->w;
-    int top = (c->first + row) * n, left = column * n; /* the window begins one pixel before */
-    const float *from[SIDE][SIDE];
-    size_t tile = (size_t)row * (size_t)p->tile_columns + (size_t)column;
-    size_t down = (size_t)(N * N) * p->v_plane[0], across = down + (size_t)N * p->v_plane[1];
-    int rows = p->h - top < n ? p->h - top : n, columns = w - left < n ? w - left : n;
-    for (int i = 0; i < N; i++)
-        for (int j = 0; j < N; j++) {
-            int y = top + i - 1, x = left + j - 1;
-            int inside = y >= 0 && y < p->h && x >= 0 && x < w;
-            from[i][j] = inside ? p->x + ((size_t)y * (size_t)w + (size_t)x) * (size_t)in : NULL;
+    const size_t in = (size_t)p->spec.in, columns = (size_t)p->tile_columns;
+    const size_t N = (size_t)p->points;
+    int n = p->n, top = (c->first + row) * n, left = column * n;
+    window f;
+    for (int i = 0; i < size; i++)
+        for (int j = 0; j < size; j++) {
+            int y = top + i - before, x = left + j - before;
+            int inside = y >= 0 && y < p->h && x >= 0 && x < p->w;
+            f.from[i][j] = inside ? p->x + ((size_t)y * (size_t)p->w + (size_t)x) * in : p->zeros;
         }
-    for (int channel = 0; channel < in; channel += VL) {
-        int some = in - channel < VL ? in - channel : VL;
-        float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH);
-        vec turned[SIDE][SIDE], d[SIDE], r[SIDE];
-        for (int j = 0; j < N; j++) {
+    f.tile = ((size_t)row * columns + (size_t)column) * p->v_row;
+    f.down = N * N * p->v_plane[0] + ((size_t)row * (size_t)p->w + (size_t)left) * p->v_row;
+    f.across = N * N * p->v_plane[0] + N * p->v_plane[1] +
+               ((size_t)(row * n) * columns + (size_t)column) * p->v_row;
+    f.rows = p->h - top < n ? p->h - top : n;
+    f.columns = p->w - left < n ? p->w - left : n;
+    return f;
+}
+
+/* some: VL channels, or fewer. */
+INLINE void input_channels(const latent_conv_plan *p, const window *f, int channel, int some,
+                           const int N)
+{
+    const int n = N - 2;
+    float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH) + f->tile;
+    vec turned[SIDE][SIDE], d[SIDE], r[SIDE];
+    for (int j = 0; j < N; j++) {
 #pragma GCC unroll 8
-            for (int i = 0; i < N; i++) {
-                const float *f = from[i][j] ? from[i][j] + channel : p->zeros;
-                d[i] = some == VL ? load(f) : load_some(f, some);
-            }
-            input_points(N, d, r);
-#pragma GCC unroll 8
-            for (int i = 0; i < N; i++)
-                turned[i][j] = r[i];
-            if (up == 2 && j >= 1 && j <= columns) {
-                size_t pixel = (size_t)row * (size_t)w + (size_t)(left + j - 1);
-#pragma GCC unroll 8
-                for (int i = 0; i < N; i++)
-                    store(v + down + (size_t)i * p->v_plane[1] + pixel * DEPTH, r[i]);
-            }
-        }
         for (int i = 0; i < N; i++) {
-            float *to = v + (size_t)(i * N) * p->v_plane[0] + tile * DEPTH;
-#pragma GCC unroll 8
-            for (int j = 0; j < N; j++)
-                d[j] = turned[i][j];
-            input_points(N, d, r);
-#pragma GCC unroll 8
-            for (int j = 0; j < N; j++)
-                store(to + (size_t)j * p->v_plane[0], r[j]);
+            const float *from = f->from[i][j] + channel;
+            d[i] = some == VL ? load(from) : load_some(from, some);
+            if (j >= N - n && channel % 16 == 0) /* of the next tile */
+                __builtin_prefetch(from + n * p->spec.in);
         }
-        for (int i = 1; up == 2 && i <= rows; i++) {
-            size_t place = (size_t)(row * n + i - 1) * (size_t)p->tile_columns + (size_t)column;
+        input_points(N, d, r);
 #pragma GCC unroll 8
-            for (int j = 0; j < N; j++) {
-                const float *f = from[i][j] ? from[i][j] + channel : p->zeros;
-                d[j] = some == VL ? load(f) : load_some(f, some);
-            }
-            input_points(N, d, r);
+        for (int i = 0; i < N; i++)
+            turned[i][j] = r[i];
+    }
+    for (int i = 0; i < N; i++) {
+        float *to = v + (size_t)(i * N) * p->v_plane[0];
 #pragma GCC unroll 8
-            for (int j = 0; j < N; j++)
-                store(v + across + (size_t)j * p->v_plane[2] + place * DEPTH, r[j]);
+        for (int j = 0; j < N; j++)
+            d[j] = turned[i][j];
+        input_points(N, d, r);
+#pragma GCC unroll 8
+        for (int j = 0; j < N; j++) {
+            store(to + (size_t)j * p->v_plane[0], r[j]);
+            if (channel % 16 == 0)
+                __builtin_prefetch(to + (size_t)j * p->v_plane[0] + p->v_row);
         }
     }
+}
+
+INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int channel, int some)
+{
+    float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH);
+    vec turned[TOOM][4], d[4], r[TOOM];
+    for (int i = 0; i < 4; i++) {
+        float *to = v + f->across + (size_t)i * (size_t)p->tile_columns * p->v_row;
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) {
+            const float *from = f->from[i][j] + channel;
+            turned[i][j] = some == VL ? load(from) : load_some(from, some);
+            if (channel % 16 == 0)
+                __builtin_prefetch(from + 4 * p->spec.in);
+        }
+        if (i >= f->rows)
+            continue;
+        toom_input(turned[i], r);
+#pragma GCC unroll 5
+        for (int j = 0; j < TOOM; j++) {
+            store(to + (size_t)j * p->v_plane[2], r[j]);
+            if (channel % 16 == 0)
+                __builtin_prefetch(to + (size_t)j * p->v_plane[2] + p->v_row);
+        }
+    }
+    for (int j = 0; j < 4; j++) {
+        float *to = v + f->down + (size_t)j * p->v_row;
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            d[i] = turned[i][j];
+        toom_input(d, r);
+#pragma GCC unroll 5
+        for (int i = 0; i < TOOM; i++) {
+            turned[i][j] = r[i];
+            if (j < f->columns)
+                store(to + (size_t)i * p->v_plane[1], r[i]);
+            if (channel % 16 == 0)
+                __builtin_prefetch(to + (size_t)i * p->v_plane[1] + 4 * p->v_row);
+        }
+    }
+    for (int i = 0; i < TOOM; i++) {
+        float *to = v + f->tile + (size_t)(i * TOOM) * p->v_plane[0];
+        toom_input(turned[i], r);
+#pragma GCC unroll 5
+        for (int j = 0; j < TOOM; j++) {
+            store(to + (size_t)j * p->v_plane[0], r[j]);
+            if (channel % 16 == 0)
+                __builtin_prefetch(to + (size_t)j * p->v_plane[0] + p->v_row);
+        }
+    }
+}
+
+INLINE void input_tile(const latent_conv_plan *p, const latent_conv_part *c, int row, int column,
+                       const int N)
+{
+    window f = find_window(p, c, row, column, N == TOOM ? 4 : N, N != TOOM);
+    for (int channel = 0; channel < p->spec.in; channel += VL) {
+        int some = p->spec.in - channel;
+        if (N == TOOM && some >= VL)
+            toom_input_channels(p, &f, channel, VL);
+        else if (N == TOOM)
+            toom_input_channels(p, &f, channel, some);
+        else if (some >= VL)
+            input_channels(p, &f, channel, VL, N);
+        else
+            input_channels(p, &f, channel, some, N);
+    }
+}
+
+static void input_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
+{
+    int segments = (p->tile_columns + p->segment - 1) / p->segment;
+    int row = item / segments, from = item % segments * p->segment;
+    int to = from + p->segment < p->tile_columns ? from + p->segment : p->tile_columns;
+    for (int column = from; column < to; column++)
+        if (p->points == 6)
+            input_tile(p, c, row, column, 6);
+        else if (p->points == 8)
+            input_tile(p, c, row, column, 8);
+        else
+            input_tile(p, c, row, column, TOOM);
 }
 
 /* ---- the product's step ---- */
 
 /* Matrix row i of panel's weights for k inputs from on, times the style: u[j][DEPTH][WIDTH], MATRIX
- * floats apart. */
+   floats apart. */
 INLINE void transform_weights(const latent_conv_plan *p, int panel, int i, int from, int k,
-                              const int N, const int up, float *u)
+                              const int N, float *u)
 {
-    const float(*t)[3] = N == 4 ? taps4 : N == 6 ? taps6 : taps8;
+    const float *t = N == TOOM ? toom_taps[i < TOOM ? i : 0] : N == 6 ? taps6[i] : taps8[i];
     const float *w = p->packed + ((size_t)panel * (size_t)p->spec.in + (size_t)from) * 9 * WIDTH;
+    const size_t second = N == TOOM ? 6 : 3; /* the tap below, in the same phase */
     for (int c = 0; c < k; c++, w += 9 * WIDTH) {
         vec style = all(p->in_scale[from + c]);
+        vec t0 = style * all(t[0]), t1 = style * all(t[1]), t2 = all(0);
+        if (N != TOOM)
+            t2 = style * all(t[2]);
 #pragma GCC unroll 4
         for (int v = 0; v < PANEL; v++) {
-            vec g[3], r[SIDE];
+            const float *tap = w + v * VL;
             float *to = u + c * WIDTH + v * VL;
-            if (up == 1) {
-                vec a = style * all(t[i][0]), b = style * all(t[i][1]), e = style * all(t[i][2]);
+            vec g[3], r[SIDE];
 #pragma GCC unroll 3
-                for (int q = 0; q < 3; q++)
-                    g[q] = madd(a, load(w + q * WIDTH + v * VL),
-                                madd(b, load(w + (3 + q) * WIDTH + v * VL),
-                                     e * load(w + (6 + q) * WIDTH + v * VL)));
-                tap_points(N, g, r);
-            } else {
-                if (i < N) {
-                    vec a = style * all(t[i][0]), b = style * all(i == N - 1 ? 1 : t[i][1]);
-#pragma GCC unroll 3
-                    for (int q = 0; q < 3; q++)
-                        g[q] = madd(a, load(w + (6 + q) * WIDTH + v * VL),
-                                    b * load(w + q * WIDTH + v * VL));
-                } else {
-#pragma GCC unroll 3
-                    for (int q = 0; q < 3; q++)
-                        g[q] = style * load(w + (3 + q) * WIDTH + v * VL);
+            for (size_t q = 0; q < 3; q++) {
+                if (N == TOOM && i == TOOM) {
+                    g[q] = style * load(tap + (3 + q) * WIDTH);
+                    continue;
                 }
-                two_tap_points(N, g[2], g[0], r);
-                store(to + N * MATRIX, g[1]);
+                g[q] = madd(t1, load(tap + (second + q) * WIDTH), t0 * load(tap + q * WIDTH));
+                if (N != TOOM)
+                    g[q] = madd(t2, load(tap + (6 + q) * WIDTH), g[q]);
             }
+            if (N == TOOM) {
+                toom_tap_points(g[0], g[2], r);
+                store(to + TOOM * MATRIX, g[1]);
+            } else
+                tap_points(N, g, r);
 #pragma GCC unroll 8
             for (int j = 0; j < N; j++)
                 store(to + j * MATRIX, r[j]);
@@ -257,31 +343,19 @@ static void copy_weights(const latent_conv_plan *p, int panel, int i, int from, 
 
 static void weights_row(const latent_conv_plan *p, int panel, int i, int from, int k, float *u)
 {
-    if (p->spec.up == 1)
-        switch (p->points) {
-        case 4:
-            transform_weights(p, panel, i, from, k, 4, 1, u);
-            return;
-        case 6:
-            transform_weights(p, panel, i, from, k, 6, 1, u);
-            return;
-        case 8:
-            transform_weights(p, panel, i, from, k, 8, 1, u);
-            return;
-        }
-    else
-        switch (p->points) {
-        case 4:
-            transform_weights(p, panel, i, from, k, 4, 2, u);
-            return;
-        case 6:
-            transform_weights(p, panel, i, from, k, 6, 2, u);
-            return;
-        case 8:
-            transform_weights(p, panel, i, from, k, 8, 2, u);
-            return;
-        }
-    copy_weights(p, panel, i, from, k, u);
+    switch (p->points) {
+    case TOOM:
+        transform_weights(p, panel, i, from, k, TOOM, u);
+        break;
+    case 6:
+        transform_weights(p, panel, i, from, k, 6, u);
+        break;
+    case 8:
+        transform_weights(p, panel, i, from, k, 8, u);
+        break;
+    default:
+        copy_weights(p, panel, i, from, k, u);
+    }
 }
 
 /* m[R][WIDTH] (+)= a[R][k] b[k][WIDTH] */
@@ -314,11 +388,24 @@ INLINE void multiply_rows(const int R, const float *a, size_t stride, const floa
             store(m + r * WIDTH + v * VL, sum[r][v]);
 }
 
-static void multiply(int rows, const float *a, size_t stride, const float *b, int k, float *m,
-                     int add)
+/* Asks for rows of k floats before they are needed. */
+INLINE void fetch(const float *a, size_t stride, int rows, int k)
 {
-    for (; rows >= ROWS; rows -= ROWS, a += ROWS * stride, m += ROWS * WIDTH)
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < k; i += 16)
+            __builtin_prefetch(a + (size_t)r * stride + i, 0, 2);
+}
+
+/* next: rows that will be multiplied later, of which this call fetches its share, one of shares. */
+static void multiply(int rows, const float *a, size_t stride, const float *b, int k, float *m,
+                     int add, const float *next, int share, int shares)
+{
+    int from = share * ROWS / shares, count = (share + 1) * ROWS / shares - from;
+    for (; rows >= ROWS; rows -= ROWS, a += ROWS * stride, m += ROWS * WIDTH) {
+        fetch(next + (size_t)from * stride, stride, count, k);
         multiply_rows(ROWS, a, stride, b, k, m, add);
+        next += ROWS * stride;
+    }
     switch (rows) {
 #define CASE(R)                                                                                    \
     case R:                                                                                        \
@@ -347,42 +434,53 @@ typedef struct {
     int rows;
 } plane;
 
-static plane find_plane(const latent_conv_plan *p, const latent_conv_chunk *c, int i, int j)
+static plane find_plane(const latent_conv_plan *p, const latent_conv_part *c, int i, int j)
 {
-    size_t columns = (size_t)p->tile_columns;
-    int N = p->points, pixels = (c->y1 - c->y0) * p->w;
-    plane f = {NULL, DEPTH, p->v_block, 0, 0};
-    int pixel_rows = !N || (i == N && j == N);
-    if (pixel_rows) {
+    size_t N = (size_t)p->points, row = (size_t)i, column = (size_t)j;
+    plane f = {p->v, p->v_row, p->v_block, 0, 0};
+    if (!N || (N == TOOM && i == TOOM && j == TOOM)) { /* pixels as they are */
         f.a = p->x + (size_t)c->y0 * (size_t)p->w * (size_t)p->spec.in;
         f.stride = (size_t)p->spec.in;
         f.step = DEPTH;
-        f.rows = pixels;
-        f.m = N || (p->spec.up == 2 && i == p->side / 2 && j == p->side / 2)
+        f.rows = (c->y1 - c->y0) * p->w;
+        f.m = p->spec.up == 2 && i == j && i == (N ? TOOM : p->side / 2)
                   ? p->m_odd
-                  : (size_t)(i * p->side + j) * p->m_plane[0];
-    } else if (i < N && j < N) {
-        f.a = p->v + (size_t)(i * N + j) * p->v_plane[0];
-        f.m = (size_t)(i * N + j) * p->m_plane[0];
+                  : (row * (size_t)p->side + column) * p->m_plane[0];
+    } else if (p->spec.up == 1 || (i < TOOM && j < TOOM)) {
+        f.a += (row * N + column) * p->v_plane[0];
+        f.m = (row * N + column) * p->m_plane[0];
         f.rows = c->rows * p->tile_columns;
-    } else if (i < N) {
-        f.a = p->v + (size_t)(N * N) * p->v_plane[0] + (size_t)i * p->v_plane[1];
-        f.m = (size_t)(N * N) * p->m_plane[0] + (size_t)i * p->m_plane[1];
+    } else if (i < TOOM) {
+        f.a += N * N * p->v_plane[0] + row * p->v_plane[1];
+        f.m = N * N * p->m_plane[0] + row * p->m_plane[1];
         f.rows = c->rows * p->w;
     } else {
-        f.a = p->v + (size_t)(N * N) * p->v_plane[0] + (size_t)N * p->v_plane[1] +
-              (size_t)j * p->v_plane[2];
-        f.m =
-            (size_t)(N * N) * p->m_plane[0] + (size_t)N * p->m_plane[1] + (size_t)j * p->m_plane[2];
-        f.rows = (int)((size_t)(c->y1 - c->y0) * columns);
+        f.a += N * N * p->v_plane[0] + N * p->v_plane[1] + column * p->v_plane[2];
+        f.m = N * N * p->m_plane[0] + N * p->m_plane[1] + column * p->m_plane[2];
+        f.rows = (c->y1 - c->y0) * p->tile_columns;
     }
     return f;
 }
 
-static void product_item(const latent_conv_plan *p, const latent_conv_chunk *c, int item, float *u)
+/* A panel's rows of M, and of t. */
+static float *panel_m(const latent_conv_plan *p, const latent_conv_part *c, int panel)
+{
+    size_t panels = (size_t)(p->set_groups * GROUP);
+    size_t local = (size_t)c->buffer * panels + (size_t)panel % panels;
+    return p->m + local * p->m_panel * WIDTH;
+}
+
+static float *panel_t(const latent_conv_plan *p, const latent_conv_part *c, int panel)
+{
+    size_t panels = (size_t)(p->set_groups * GROUP);
+    size_t local = (size_t)c->buffer * panels + (size_t)panel % panels;
+    return p->t + local * p->t_panel * WIDTH;
+}
+
+static void product_item(const latent_conv_plan *p, const latent_conv_part *c, int item, float *u)
 {
     int cut = item % p->cuts, i = p->side - 1 - item / p->cuts % p->side;
-    int group = item / p->cuts / p->side, first = group * GROUP;
+    int first = (c->set * p->set_groups + item / p->cuts / p->side) * GROUP;
     int panels = p->panels - first < GROUP ? p->panels - first : GROUP;
     const size_t panel_size = (size_t)p->side * MATRIX;
     for (int block = 0; block < p->blocks; block++) {
@@ -398,243 +496,353 @@ static void product_item(const latent_conv_plan *p, const latent_conv_chunk *c, 
                 for (int q = 0; q < panels; q++)
                     multiply(end - row < STRIP ? end - row : STRIP, a + (size_t)row * f.stride,
                              f.stride, u + (size_t)q * panel_size + (size_t)j * MATRIX, k,
-                             p->m + ((size_t)(first + q) * p->m_panel + f.m + (size_t)row) * WIDTH,
-                             block > 0);
+                             panel_m(p, c, first + q) + (f.m + (size_t)row) * WIDTH, block > 0,
+                             a + (size_t)(row + STRIP) * f.stride, q, panels);
         }
     }
 }
 
 /* ---- the end ---- */
 
+/* What conv.h says is done to the numbers of one panel. */
 typedef struct {
-    vec scale, shift, up, down, limit;
-    const float *add;
+    vec scale[PANEL], shift[PANEL], up, down, limit;
+    const float *noise, *add;
     float strength;
-    const float *noise;
     float *y;
-    int some; /* outputs of this vector that there are */
+    size_t out;
+    int some; /* outputs of this panel that there are */
+    int stream;
 } ending;
 
-INLINE ending find_ending(const latent_conv_plan *p, int output)
+INLINE ending find_ending(const latent_conv_plan *p, int panel, float scale)
 {
     const latent_conv_end *e = p->end;
+    int output = panel * WIDTH;
     ending f;
-    f.scale = load(p->scale + output);
-    f.shift = load(p->shift + output);
+    for (int v = 0; v < PANEL; v++) {
+        f.scale[v] = load(p->scale + output + v * VL) * all(scale);
+        f.shift[v] = load(p->shift + output + v * VL);
+    }
     f.up = all(e->gain);
     f.down = all(e->gain * e->slope);
     f.limit = all(e->clamp > 0 ? e->clamp : __builtin_inff());
-    f.add = e->add ? e->add + output : NULL;
-    f.y = p->y + output;
     f.noise = e->noise;
     f.strength = e->strength;
-    f.some = p->spec.out - output < VL ? p->spec.out - output : VL;
+    f.add = e->add ? e->add + output : NULL;
+    f.y = p->y + output;
+    f.out = (size_t)p->spec.out;
+    f.some = p->spec.out - output < WIDTH ? p->spec.out - output : WIDTH;
+    f.stream = p->stream;
     return f;
 }
 
-INLINE void finish(const ending *f, vec v, size_t pixel, size_t out)
+/* r: a panel of one pixel. */
+INLINE void finish(const ending *f, vec *r, size_t pixel)
 {
-    vec shift = f->noise ? f->shift + all(f->strength * f->noise[pixel]) : f->shift;
-    v = madd(v, f->scale, shift);
-    v = madd(smaller(all(0), v), f->down, larger(all(0), v) * f->up);
-    v = smaller(f->limit, larger(-f->limit, v));
+    float *y = f->y + pixel * f->out;
+    vec noise = all(f->noise ? f->strength * f->noise[pixel] : 0);
+#pragma GCC unroll 4
+    for (int v = 0; v < PANEL; v++) {
+        vec x = madd(r[v], f->scale[v], f->shift[v] + noise);
+        x = madd(smaller(all(0), x), f->down, larger(all(0), x) * f->up);
+        r[v] = smaller(f->limit, larger(-f->limit, x));
+    }
+    if (f->some < WIDTH) {
+        for (int v = 0; v * VL < f->some; v++) {
+            int some = f->some - v * VL < VL ? f->some - v * VL : VL;
+            if (f->add)
+                r[v] += load_some(f->add + pixel * f->out + v * VL, some);
+            store_some(y + v * VL, r[v], some);
+        }
+        return;
+    }
     if (f->add)
-        v += f->some == VL ? load(f->add + pixel * out) : load_some(f->add + pixel * out, f->some);
-    if (f->some == VL)
-        store(f->y + pixel * out, v);
-    else
-        store_some(f->y + pixel * out, v, f->some);
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL; v++)
+            r[v] += load(f->add + pixel * f->out + v * VL);
+#pragma GCC unroll 4
+    for (int v = 0; v < PANEL; v++)
+        if (f->stream)
+            stream(y + v * VL, r[v]);
+        else
+            store(y + v * VL, r[v]);
 }
 
 /* ---- the output's step ---- */
 
-/* One tile of two-dimensional planes to y, or to the even pixels of t. */
-INLINE void output_tile(const latent_conv_plan *p, const latent_conv_chunk *c, int row, int column,
-                        int panel, const int N, const int up)
+/* One tile to y. */
+INLINE void output_tile(const latent_conv_plan *p, const latent_conv_part *c, int row, int column,
+                        int panel, const ending *e, const int N)
 {
-    const int n = up == 2 ? N - 1 : N - 2;
-    const size_t step = p->m_plane[0] * WIDTH, out = (size_t)p->spec.out;
-    const float *m = p->m + ((size_t)panel * p->m_panel + (size_t)row * (size_t)p->tile_columns +
-                             (size_t)column) *
-                                WIDTH;
-    int top = (c->first + row) * n, left = column * n, h = p->h + (up == 2), w = p->w + (up == 2);
-    int rows = h - top < n ? h - top : n, columns = w - left < n ? w - left : n;
-    for (int v = 0; v < WIDTH && panel * WIDTH + v < p->spec.out; v += VL) {
-        vec turned[MAX_TILE][SIDE], d[SIDE], r[SIDE];
-        ending e;
-        if (up == 1)
-            e = find_ending(p, panel * WIDTH + v);
+    const int n = N - 2;
+    const size_t step = p->m_plane[0] * WIDTH;
+    const float *m =
+        panel_m(p, c, panel) + ((size_t)row * (size_t)p->tile_columns + (size_t)column) * WIDTH;
+    int top = (c->first + row) * n, left = column * n;
+    int rows = p->h - top < n ? p->h - top : n, columns = p->w - left < n ? p->w - left : n;
+    vec turned[PANEL][SIDE][SIDE], d[SIDE], r[PANEL][SIDE];
+    for (int v = 0; v < PANEL; v++)
         for (int j = 0; j < N; j++) {
-            const float *from = m + (size_t)j * step + v;
+            const float *from = m + (size_t)j * step + v * VL;
 #pragma GCC unroll 8
-            for (int i = 0; i < N; i++)
+            for (int i = 0; i < N; i++) {
                 d[i] = load(from + (size_t)(i * N) * step);
-            output_points(N, n, d, r);
+                if (v * VL % 16 == 0) /* of the next tile */
+                    __builtin_prefetch(from + (size_t)(i * N) * step + WIDTH);
+            }
+            output_points(N, d, r[0]);
 #pragma GCC unroll 8
             for (int k = 0; k < n; k++)
-                turned[k][j] = r[k];
+                turned[v][k][j] = r[0][k];
         }
-        for (int k = 0; k < rows; k++) {
+    for (int k = 0; k < rows; k++) {
+        size_t pixel = (size_t)(top + k) * (size_t)p->w + (size_t)left;
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL; v++)
+            output_points(N, turned[v][k], r[v]);
 #pragma GCC unroll 8
-            for (int j = 0; j < N; j++)
-                d[j] = turned[k][j];
-            output_points(N, n, d, r);
-            if (up == 1) {
-                size_t pixel = (size_t)(top + k) * (size_t)p->w + (size_t)left;
-#pragma GCC unroll 8
-                for (int l = 0; l < n; l++)
-                    if (l < columns)
-                        finish(&e, r[l], pixel + (size_t)l, out);
-            } else {
-                float *to = p->t +
-                            ((size_t)panel * p->t_panel + p->t_start[0] +
-                             (size_t)(row * n + k + EVEN_CARRY) * (size_t)w + (size_t)left) *
-                                WIDTH +
-                            v;
-#pragma GCC unroll 8
-                for (int l = 0; l < n; l++)
-                    if (l < columns)
-                        store(to + l * WIDTH, r[l]);
+        for (int l = 0; l < n; l++)
+            if (l < columns) {
+                vec one[PANEL];
+#pragma GCC unroll 4
+                for (int v = 0; v < PANEL; v++)
+                    one[v] = r[v][l];
+                finish(e, one, pixel + (size_t)l);
             }
-        }
     }
 }
 
-/* The planes of one tap down or one across to the other pixels of t. */
-INLINE void output_edges(const latent_conv_plan *p, const latent_conv_chunk *c, int row, int column,
-                         int panel, const int N)
+/* A row of tiles of the transposed convolution to t.  What a tile adds to the next comes along
+   across; what it adds to the tile below goes to t's last two parts. */
+static void toom_output_row(const latent_conv_plan *p, const latent_conv_part *c, int row,
+                            int panel)
 {
-    const int n = N - 1;
-    const size_t w = (size_t)p->w, first = (size_t)panel * p->m_panel;
-    const size_t down = (size_t)(N * N) * p->m_plane[0], across = down + (size_t)N * p->m_plane[1];
-    int top = (c->first + row) * n, left = column * n;
-    for (int l = 0; l < n && left + l < p->w; l++) {
-        const float *m = p->m + (first + down + (size_t)row * w + (size_t)(left + l)) * WIDTH;
-        float *to = p->t + ((size_t)panel * p->t_panel + p->t_start[1] +
-                            (size_t)(row * n + EVEN_CARRY) * w + (size_t)(left + l)) *
-                               WIDTH;
-        for (int v = 0; v < WIDTH; v += VL) {
-            vec d[SIDE], r[SIDE];
-#pragma GCC unroll 8
-            for (int i = 0; i < N; i++)
-                d[i] = load(m + (size_t)i * p->m_plane[1] * WIDTH + v);
-            output_points(N, n, d, r);
-#pragma GCC unroll 8
-            for (int k = 0; k < n; k++)
-                if (top + k <= p->h)
-                    store(to + (size_t)k * w * WIDTH + v, r[k]);
-        }
+    const size_t N = TOOM, w = (size_t)p->w, columns = (size_t)p->tile_columns;
+    const size_t step = p->m_plane[0] * WIDTH, down_step = p->m_plane[1] * WIDTH;
+    const size_t across_step = p->m_plane[2] * WIDTH;
+    const float *m = panel_m(p, c, panel), *both = m + (size_t)row * columns * WIDTH;
+    const float *down = m + (N * N * p->m_plane[0] + (size_t)row * w) * WIDTH;
+    const float *across =
+        m + (N * N * p->m_plane[0] + N * p->m_plane[1] + (size_t)(row * p->n) * columns) * WIDTH;
+    float *t = panel_t(p, c, panel), *ee[TOOM], *eo[TOOM], *oe[4];
+    int pixel_rows = p->h - (c->first + row) * 4 < 4 ? p->h - (c->first + row) * 4 : 4;
+    vec beside[TOOM + 4][PANEL];
+    for (int k = 0; k < TOOM; k++) {
+        size_t line = (size_t)(row * 4 + k);
+        ee[k] =
+            t + (k < 4 ? p->t_start[0] + line * (w + 1) : p->t_start[3] + (size_t)row * (w + 1)) *
+                    WIDTH;
+        eo[k] = t + (k < 4 ? p->t_start[1] + line * w : p->t_start[4] + (size_t)row * w) * WIDTH;
+        if (k < 4)
+            oe[k] = t + (p->t_start[2] + line * (w + 1)) * WIDTH;
     }
-    for (int k = 0; k < n && top + k < p->h; k++) {
-        const float *m = p->m + (first + across + (size_t)(row * n + k) * (size_t)p->tile_columns +
-                                 (size_t)column) *
-                                    WIDTH;
-        float *to = p->t + ((size_t)panel * p->t_panel + p->t_start[2] +
-                            (size_t)(row * n + k + ODD_CARRY) * (w + 1) + (size_t)left) *
-                               WIDTH;
-        for (int v = 0; v < WIDTH; v += VL) {
-            vec d[SIDE], r[SIDE];
-#pragma GCC unroll 8
-            for (int j = 0; j < N; j++)
-                d[j] = load(m + (size_t)j * p->m_plane[2] * WIDTH + v);
-            output_points(N, n, d, r);
-#pragma GCC unroll 8
-            for (int l = 0; l < n; l++)
-                if (left + l <= p->w)
-                    store(to + l * WIDTH + v, r[l]);
+    memset(beside, 0, sizeof(beside));
+    for (size_t column = 0; column < columns; column++) {
+        int last = column + 1 == columns;
+        int even = p->w - (int)column * 4 < 4 ? p->w - (int)column * 4 : 4, odd = even;
+        for (int v = 0; v < PANEL; v++) {
+            size_t at = column * WIDTH + (size_t)(v * VL),
+                   to = column * 4 * WIDTH + (size_t)(v * VL);
+            vec turned[TOOM][TOOM], d[TOOM], r[TOOM];
+            for (size_t j = 0; j < TOOM; j++) {
+#pragma GCC unroll 5
+                for (size_t i = 0; i < TOOM; i++) {
+                    d[i] = load(both + (i * N + j) * step + at);
+                    if (v * VL % 16 == 0)
+                        __builtin_prefetch(both + (i * N + j) * step + at + WIDTH);
+                }
+                toom_output(d, r);
+#pragma GCC unroll 5
+                for (int k = 0; k < TOOM; k++)
+                    turned[k][j] = r[k];
+            }
+            for (int k = 0; k < TOOM; k++) {
+                toom_output(turned[k], r);
+                r[0] += beside[k][v];
+                beside[k][v] = r[4];
+                for (int l = 0; l < even; l++)
+                    store(ee[k] + to + l * WIDTH, r[l]);
+                if (last)
+                    store(ee[k] + to + even * WIDTH, r[even]);
+            }
+            for (int k = 0; k < pixel_rows; k++) {
+                const float *from = across + (size_t)k * columns * WIDTH + at;
+#pragma GCC unroll 5
+                for (size_t j = 0; j < TOOM; j++) {
+                    d[j] = load(from + j * across_step);
+                    if (v * VL % 16 == 0)
+                        __builtin_prefetch(from + j * across_step + WIDTH);
+                }
+                toom_output(d, r);
+                r[0] += beside[TOOM + k][v];
+                beside[TOOM + k][v] = r[4];
+                for (int l = 0; l < even; l++)
+                    store(oe[k] + to + l * WIDTH, r[l]);
+                if (last)
+                    store(oe[k] + to + even * WIDTH, r[even]);
+            }
+            for (int l = 0; l < odd; l++) {
+                const float *from = down + to + l * WIDTH;
+#pragma GCC unroll 5
+                for (size_t i = 0; i < TOOM; i++) {
+                    d[i] = load(from + i * down_step);
+                    if (v * VL % 16 == 0)
+                        __builtin_prefetch(from + i * down_step + 4 * WIDTH);
+                }
+                toom_output(d, r);
+#pragma GCC unroll 5
+                for (int k = 0; k < TOOM; k++)
+                    store(eo[k] + to + l * WIDTH, r[k]);
+            }
         }
     }
 }
 
 /* A pixel of plane (i, j), or zeros outside the picture. */
-INLINE vec tap_value(const latent_conv_plan *p, int panel, int v, int i, int j, int y, int x)
+INLINE vec tap_value(const latent_conv_plan *p, const float *m, int i, int j, int y, int x)
 {
     size_t plane = (size_t)(i * p->side + j) * p->m_plane[0];
     if (y < 0 || x < 0 || y >= p->h || x >= p->w)
         return all(0);
-    return load(
-        p->m + ((size_t)panel * p->m_panel + plane + (size_t)y * (size_t)p->w + (size_t)x) * WIDTH +
-        v);
+    return load(m + (plane + (size_t)y * (size_t)p->w + (size_t)x) * WIDTH);
 }
 
 /* Without points: a row of pixels. */
-static void gather_row(const latent_conv_plan *p, const latent_conv_chunk *c, int row)
+static void gather_row(const latent_conv_plan *p, const latent_conv_part *c, int row, int panel)
 {
-    int y = c->y0 + row, w = p->w, side = p->side;
-    for (int panel = 0; panel < p->panels; panel++)
-        for (int v = 0; v < WIDTH && panel * WIDTH + v < p->spec.out; v += VL) {
-            ending e = find_ending(p, panel * WIDTH + v);
-            const float *m =
-                p->m + ((size_t)panel * p->m_panel + (size_t)row * (size_t)w) * WIDTH + v;
-            for (int x = 0; x < w; x++) {
-                vec sum = all(0);
-                if (side == 1)
-                    sum = load(m + (size_t)x * WIDTH);
-                for (int i = 0; side == 3 && i < 3; i++)
+    int y = c->y0 + row, w = p->w;
+    ending e = find_ending(p, panel, 1);
+    const float *m = panel_m(p, c, panel), *pixels = m + (size_t)(row * w) * WIDTH;
+    for (int x = 0; x < w; x++) {
+        vec sum[PANEL];
+        for (int v = 0; v < PANEL; v++) {
+            if (p->side == 1)
+                sum[v] = load(pixels + x * WIDTH + v * VL);
+            else {
+                sum[v] = all(0);
+                for (int i = 0; i < 3; i++)
                     for (int j = 0; j < 3; j++)
-                        sum += tap_value(p, panel, v, i, j, y + i - 1, x + j - 1);
-                finish(&e, sum, (size_t)y * (size_t)w + (size_t)x, (size_t)p->spec.out);
+                        sum[v] += tap_value(p, m + v * VL, i, j, y + i - 1, x + j - 1);
             }
         }
+        finish(&e, sum, (size_t)y * (size_t)w + (size_t)x);
+    }
 }
 
 /* The same for the transposed convolution: row y of even pixels and, but for the last, of odd
    ones. */
-static void gather_phases(const latent_conv_plan *p, int y)
+static void gather_phases(const latent_conv_plan *p, const latent_conv_part *c, int y, int panel)
 {
     size_t w = (size_t)p->w;
-    for (int panel = 0; panel < p->panels; panel++)
-        for (int v = 0; v < WIDTH; v += VL) {
-            float *t = p->t + (size_t)panel * p->t_panel * WIDTH + v;
-            float *ee = t + (p->t_start[0] + (size_t)(y + EVEN_CARRY) * (w + 1)) * WIDTH;
-            float *eo = t + (p->t_start[1] + (size_t)(y + EVEN_CARRY) * w) * WIDTH;
-            float *oe = t + (p->t_start[2] + (size_t)(y + ODD_CARRY) * (w + 1)) * WIDTH;
-            for (int x = 0; x <= p->w; x++) {
-                store(ee + (size_t)x * WIDTH, (tap_value(p, panel, v, 0, 0, y, x) +
-                                               tap_value(p, panel, v, 0, 2, y, x - 1)) +
-                                                  (tap_value(p, panel, v, 2, 0, y - 1, x) +
-                                                   tap_value(p, panel, v, 2, 2, y - 1, x - 1)));
-                if (x < p->w)
-                    store(eo + (size_t)x * WIDTH, tap_value(p, panel, v, 0, 1, y, x) +
-                                                      tap_value(p, panel, v, 2, 1, y - 1, x));
-                if (y < p->h)
-                    store(oe + (size_t)x * WIDTH, tap_value(p, panel, v, 1, 0, y, x) +
-                                                      tap_value(p, panel, v, 1, 2, y, x - 1));
-            }
+    for (int v = 0; v < WIDTH; v += VL) {
+        const float *m = panel_m(p, c, panel) + v;
+        float *t = panel_t(p, c, panel) + v;
+        float *ee = t + (p->t_start[0] + (size_t)y * (w + 1)) * WIDTH;
+        float *eo = t + (p->t_start[1] + (size_t)y * w) * WIDTH;
+        float *oe = t + (p->t_start[2] + (size_t)y * (w + 1)) * WIDTH;
+        for (int x = 0; x <= p->w; x++) {
+            store(ee + x * WIDTH,
+                  (tap_value(p, m, 0, 0, y, x) + tap_value(p, m, 0, 2, y, x - 1)) +
+                      (tap_value(p, m, 2, 0, y - 1, x) + tap_value(p, m, 2, 2, y - 1, x - 1)));
+            if (x < p->w)
+                store(eo + x * WIDTH,
+                      tap_value(p, m, 0, 1, y, x) + tap_value(p, m, 2, 1, y - 1, x));
+            if (y < p->h)
+                store(oe + x * WIDTH,
+                      tap_value(p, m, 1, 0, y, x) + tap_value(p, m, 1, 2, y, x - 1));
         }
+    }
 }
 
-INLINE void output_tiles(const latent_conv_plan *p, const latent_conv_chunk *c, int row, int from,
-                         int to, const int N, const int up)
+/* item: up 1 with points a segment of tiles of one panel, otherwise a row of one panel. */
+static void output_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
 {
-    for (int panel = 0; panel < p->panels; panel++)
-        for (int column = from; column < to; column++) {
-            output_tile(p, c, row, column, panel, N, up);
-            if (up == 2)
-                output_edges(p, c, row, column, panel, N);
-        }
+    int panels = p->set_groups * GROUP, first = c->set * panels, panel, row, from, to, segments;
+    if (p->panels - first < panels)
+        panels = p->panels - first;
+    panel = first + item % panels;
+    item /= panels;
+    if (p->points == TOOM) {
+        toom_output_row(p, c, item, panel);
+        return;
+    }
+    if (!p->points) {
+        if (p->spec.up == 1)
+            gather_row(p, c, item, panel);
+        else
+            gather_phases(p, c, item, panel);
+        return;
+    }
+    segments = (p->tile_columns + LATENT_CONV_SEGMENT - 1) / LATENT_CONV_SEGMENT;
+    row = item / segments;
+    from = item % segments * LATENT_CONV_SEGMENT;
+    to =
+        p->tile_columns - from < LATENT_CONV_SEGMENT ? p->tile_columns : from + LATENT_CONV_SEGMENT;
+    {
+        ending e = find_ending(p, panel, 1);
+        for (int column = from; column < to; column++)
+            if (p->points == 6)
+                output_tile(p, c, row, column, panel, &e, 6);
+            else
+                output_tile(p, c, row, column, panel, &e, 8);
+    }
 }
 
 /* ---- the blur's step ---- */
 
-/* Row y of odd pixels of t, of those with an even (which 2) or odd (3) column; of even pixels for
-   which 0 and 1. */
-static const float *phase_row(const latent_conv_plan *p, const latent_conv_chunk *c, int panel,
-                              int which, int y)
+enum { EVEN_EVEN, EVEN_ODD, ODD_EVEN, ODD_ODD };
+
+/* Where the carry keeps a panel's rows: two of odd-odd and odd-even pixels, then one of even-even
+   and even-odd ones, then one of what is added below. */
+static float *carry_row(const latent_conv_plan *p, int panel, int which, int i)
 {
     size_t w = (size_t)p->w, row;
-    if (which < 2) {
-        row = (size_t)(y - c->y0 + EVEN_CARRY) * (w + (which == 0)) + p->t_start[which];
-        return p->t + ((size_t)panel * p->t_panel + row) * WIDTH;
+    switch (which) {
+    case ODD_ODD:
+        row = (size_t)i * w;
+        break;
+    case ODD_EVEN:
+        row = 2 * w + (size_t)i * (w + 1);
+        break;
+    case EVEN_EVEN:
+        row = 4 * w + 2 + (size_t)i * (w + 1);
+        break;
+    default:
+        row = 6 * w + 4 + (size_t)i * w;
     }
-    if (y < 0 || y >= p->h)
+    return p->carry + ((size_t)panel * p->carry_panel + row) * WIDTH;
+}
+
+/* Row y of the pixels of one phase. */
+static const float *phase_row(const latent_conv_plan *p, const latent_conv_part *c, int panel,
+                              int which, int y)
+{
+    size_t w = (size_t)p->w, row = (size_t)(y - c->y0);
+    int odd = which == ODD_EVEN || which == ODD_ODD;
+    if (odd && (y < 0 || y >= p->h))
         return p->zeros;
-    if (which == 2) {
-        row = (size_t)(y - c->y0 + ODD_CARRY) * (w + 1) + p->t_start[2];
-        return p->t + ((size_t)panel * p->t_panel + row) * WIDTH;
-    }
-    row = (size_t)((ptrdiff_t)p->m_odd + (ptrdiff_t)(y - c->y0) * (ptrdiff_t)w);
-    return p->m + ((size_t)panel * p->m_panel + row) * WIDTH;
+    if (y < c->y0)
+        return carry_row(p, panel, which, odd ? y - c->y0 + 2 : 0);
+    if (which == ODD_ODD)
+        return panel_m(p, c, panel) + (p->m_odd + row * w) * WIDTH;
+    if (p->points && y - c->y0 >= c->rows * p->n) /* below the last tile: only what it adds */
+        return p->zeros;
+    return panel_t(p, c, panel) +
+           (p->t_start[which] + row * (which == EVEN_ODD ? w : w + 1)) * WIDTH;
+}
+
+/* What the tile above adds to row y of even pixels, or NULL. */
+static const float *added_row(const latent_conv_plan *p, const latent_conv_part *c, int panel,
+                              int which, int y)
+{
+    size_t w = (size_t)p->w + (which == EVEN_EVEN);
+    if (!p->points || y == 0 || y % p->n || y < c->y0)
+        return NULL;
+    if (y == c->y0)
+        return carry_row(p, panel, which, 1);
+    return panel_t(p, c, panel) +
+           (p->t_start[3 + which] + (size_t)((y - c->y0) / p->n - 1) * w) * WIDTH;
 }
 
 /* 1 3 3 1 */
@@ -643,168 +851,169 @@ INLINE vec four(vec a, vec b, vec c, vec d)
     return madd(all(3), b + c, a + d);
 }
 
-/* Output rows 2y and 2y + 1. */
-static void blur_rows(const latent_conv_plan *p, const latent_conv_chunk *c, int y)
+/* Output rows 2y and 2y + 1 of one panel. */
+static void blur_rows(const latent_conv_plan *p, const latent_conv_part *c, int y, int panel)
 {
-    size_t out = (size_t)p->spec.out, row = (size_t)(2 * y) * (size_t)(2 * p->w);
-    size_t next = (size_t)(2 * p->w);
-    for (int panel = 0; panel < p->panels; panel++) {
-        const float *ee0 = phase_row(p, c, panel, 0, y), *ee1 = phase_row(p, c, panel, 0, y + 1);
-        const float *eo0 = phase_row(p, c, panel, 1, y), *eo1 = phase_row(p, c, panel, 1, y + 1);
-        const float *oe0 = phase_row(p, c, panel, 2, y - 1), *oe1 = phase_row(p, c, panel, 2, y);
-        const float *oe2 = phase_row(p, c, panel, 2, y + 1);
-        const float *oo0 = phase_row(p, c, panel, 3, y - 1), *oo1 = phase_row(p, c, panel, 3, y);
-        const float *oo2 = phase_row(p, c, panel, 3, y + 1);
-        for (int v = 0; v < WIDTH && panel * WIDTH + v < p->spec.out; v += VL) {
-            ending e = find_ending(p, panel * WIDTH + v);
-            /* columns 2x - 1, 2x, 2x + 1 and 2x + 2, blurred down to row 2y and to row 2y + 1 */
-            vec a0 = all(0), a1 = all(0), b0, b1, c0, c1, d0, d1;
-            e.scale *= all(0.0625f);
-            b0 = four(load(oe0 + v), load(ee0 + v), load(oe1 + v), load(ee1 + v));
-            b1 = four(load(ee0 + v), load(oe1 + v), load(ee1 + v), load(oe2 + v));
-            for (int x = 0; x < p->w; x++) {
-                size_t at = (size_t)x * WIDTH + (size_t)v, after = at + WIDTH;
-                size_t pixel = row + (size_t)(2 * x);
-                c0 = four(load(oo0 + at), load(eo0 + at), load(oo1 + at), load(eo1 + at));
-                c1 = four(load(eo0 + at), load(oo1 + at), load(eo1 + at), load(oo2 + at));
-                d0 = four(load(oe0 + after), load(ee0 + after), load(oe1 + after),
-                          load(ee1 + after));
-                d1 = four(load(ee0 + after), load(oe1 + after), load(ee1 + after),
-                          load(oe2 + after));
-                finish(&e, four(a0, b0, c0, d0), pixel, out);
-                finish(&e, four(a1, b1, c1, d1), pixel + next, out);
-                a0 = c0;
-                a1 = c1;
-                if (x + 1 < p->w) {
-                    vec f0 = four(load(oo0 + after), load(eo0 + after), load(oo1 + after),
-                                  load(eo1 + after));
-                    vec f1 = four(load(eo0 + after), load(oo1 + after), load(eo1 + after),
-                                  load(oo2 + after));
-                    finish(&e, four(b0, c0, d0, f0), pixel + 1, out);
-                    finish(&e, four(b1, c1, d1, f1), pixel + next + 1, out);
-                } else {
-                    finish(&e, four(b0, c0, d0, all(0)), pixel + 1, out);
-                    finish(&e, four(b1, c1, d1, all(0)), pixel + next + 1, out);
-                }
-                b0 = d0;
-                b1 = d1;
+    size_t row = (size_t)(2 * y) * (size_t)(2 * p->w), next = (size_t)(2 * p->w);
+    const float *ee0 = phase_row(p, c, panel, EVEN_EVEN, y);
+    const float *ee1 = phase_row(p, c, panel, EVEN_EVEN, y + 1);
+    const float *eo0 = phase_row(p, c, panel, EVEN_ODD, y);
+    const float *eo1 = phase_row(p, c, panel, EVEN_ODD, y + 1);
+    const float *oe0 = phase_row(p, c, panel, ODD_EVEN, y - 1);
+    const float *oe1 = phase_row(p, c, panel, ODD_EVEN, y);
+    const float *oe2 = phase_row(p, c, panel, ODD_EVEN, y + 1);
+    const float *oo0 = phase_row(p, c, panel, ODD_ODD, y - 1);
+    const float *oo1 = phase_row(p, c, panel, ODD_ODD, y);
+    const float *oo2 = phase_row(p, c, panel, ODD_ODD, y + 1);
+    const float *add_ee0 = added_row(p, c, panel, EVEN_EVEN, y);
+    const float *add_ee1 = added_row(p, c, panel, EVEN_EVEN, y + 1);
+    const float *add_eo0 = added_row(p, c, panel, EVEN_ODD, y);
+    const float *add_eo1 = added_row(p, c, panel, EVEN_ODD, y + 1);
+    ending e = find_ending(p, panel, 0.0625f);
+    /* columns 2x - 1, 2x and 2x + 1, blurred down to row 2y and to row 2y + 1 */
+    vec before[PANEL][2], here[PANEL][2], after[PANEL][2];
+    memset(before, 0, sizeof(before));
+    memset(here, 0, sizeof(here));
+    memset(after, 0, sizeof(after));
+    for (int x = -1; x < p->w; x++) {
+        vec out[4][PANEL];
+        size_t even = (size_t)(x + 1) * WIDTH, pixel = row + (size_t)(2 * x);
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL; v++, even += VL) {
+            vec a = load(ee0 + even), b = load(ee1 + even), q = load(oe1 + even);
+            vec e0, e1, o0 = all(0), o1 = all(0);
+            if (add_ee0)
+                a += load(add_ee0 + even);
+            if (add_ee1)
+                b += load(add_ee1 + even);
+            e0 = four(load(oe0 + even), a, q, b);
+            e1 = four(a, q, b, load(oe2 + even));
+            if (x + 1 < p->w) {
+                a = load(eo0 + even);
+                b = load(eo1 + even);
+                q = load(oo1 + even);
+                if (add_eo0)
+                    a += load(add_eo0 + even);
+                if (add_eo1)
+                    b += load(add_eo1 + even);
+                o0 = four(load(oo0 + even), a, q, b);
+                o1 = four(a, q, b, load(oo2 + even));
             }
+            out[0][v] = four(before[v][0], here[v][0], after[v][0], e0);
+            out[1][v] = four(here[v][0], after[v][0], e0, o0);
+            out[2][v] = four(before[v][1], here[v][1], after[v][1], e1);
+            out[3][v] = four(here[v][1], after[v][1], e1, o1);
+            before[v][0] = after[v][0];
+            before[v][1] = after[v][1];
+            here[v][0] = e0;
+            here[v][1] = e1;
+            after[v][0] = o0;
+            after[v][1] = o1;
         }
+        if (x < 0)
+            continue;
+        finish(&e, out[0], pixel);
+        finish(&e, out[1], pixel + 1);
+        finish(&e, out[2], pixel + next);
+        finish(&e, out[3], pixel + next + 1);
     }
 }
 
 /* The same of a convolution with zeros inserted between its pixels. */
-static void spread_rows(const latent_conv_plan *p, const latent_conv_chunk *c, int y)
+static void spread_rows(const latent_conv_plan *p, const latent_conv_part *c, int y, int panel)
 {
-    size_t out = (size_t)p->spec.out, row = (size_t)(2 * y) * (size_t)(2 * p->w);
-    size_t next = (size_t)(2 * p->w);
-    for (int panel = 0; panel < p->panels; panel++) {
-        const float *above = phase_row(p, c, panel, 3, y - 1);
-        const float *here = phase_row(p, c, panel, 3, y);
-        const float *below = phase_row(p, c, panel, 3, y + 1);
-        for (int v = 0; v < WIDTH && panel * WIDTH + v < p->spec.out; v += VL) {
-            ending e = find_ending(p, panel * WIDTH + v);
-            vec three = all(3), b0, b1, c0, c1, a0 = all(0), a1 = all(0);
-            e.scale *= all(0.0625f);
-            b0 = madd(three, load(here + v), load(above + v));
-            b1 = madd(three, load(here + v), load(below + v));
-            for (int x = 0; x < p->w; x++) {
-                size_t at = (size_t)(x + 1) * WIDTH + (size_t)v;
-                size_t pixel = row + (size_t)(2 * x);
-                c0 = all(0);
-                c1 = all(0);
-                if (x + 1 < p->w) {
-                    c0 = madd(three, load(here + at), load(above + at));
-                    c1 = madd(three, load(here + at), load(below + at));
-                }
-                finish(&e, madd(three, b0, a0), pixel, out);
-                finish(&e, madd(three, b0, c0), pixel + 1, out);
-                finish(&e, madd(three, b1, a1), pixel + next, out);
-                finish(&e, madd(three, b1, c1), pixel + next + 1, out);
-                a0 = b0;
-                a1 = b1;
-                b0 = c0;
-                b1 = c1;
+    size_t row = (size_t)(2 * y) * (size_t)(2 * p->w), next = (size_t)(2 * p->w);
+    const float *above = phase_row(p, c, panel, ODD_ODD, y - 1);
+    const float *here = phase_row(p, c, panel, ODD_ODD, y);
+    const float *below = phase_row(p, c, panel, ODD_ODD, y + 1);
+    ending e = find_ending(p, panel, 0.0625f);
+    for (int x = 0; x < p->w; x++) {
+        vec out[4][PANEL];
+        size_t pixel = row + (size_t)(2 * x), at = (size_t)x * WIDTH;
+        for (int v = 0; v < PANEL; v++, at += VL) {
+            vec three = all(3), left[2] = {all(0), all(0)}, right[2] = {all(0), all(0)}, mid[2];
+            mid[0] = madd(three, load(here + at), load(above + at));
+            mid[1] = madd(three, load(here + at), load(below + at));
+            if (x > 0) {
+                left[0] = madd(three, load(here + at - WIDTH), load(above + at - WIDTH));
+                left[1] = madd(three, load(here + at - WIDTH), load(below + at - WIDTH));
             }
+            if (x + 1 < p->w) {
+                right[0] = madd(three, load(here + at + WIDTH), load(above + at + WIDTH));
+                right[1] = madd(three, load(here + at + WIDTH), load(below + at + WIDTH));
+            }
+            out[0][v] = madd(three, mid[0], left[0]);
+            out[1][v] = madd(three, mid[0], right[0]);
+            out[2][v] = madd(three, mid[1], left[1]);
+            out[3][v] = madd(three, mid[1], right[1]);
         }
+        finish(&e, out[0], pixel);
+        finish(&e, out[1], pixel + 1);
+        finish(&e, out[2], pixel + next);
+        finish(&e, out[3], pixel + next + 1);
     }
 }
 
-/* Keeps the chunk's last rows of one panel for the next chunk. */
-static void carry_item(const latent_conv_plan *p, const latent_conv_chunk *c, int panel)
+static void blur_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
 {
-    size_t w = (size_t)p->w, line = w * WIDTH * sizeof(float), more = line + WIDTH * sizeof(float);
-    float *t = p->t + (size_t)panel * p->t_panel * WIDTH;
-    float *odd = p->m + ((size_t)panel * p->m_panel + p->m_odd - ODD_CARRY * w) * WIDTH;
-    for (int i = 0; i < ODD_CARRY; i++)
-        memcpy(odd + (size_t)i * w * WIDTH, phase_row(p, c, panel, 3, c->y1 - ODD_CARRY + i), line);
-    if (p->spec.kernel == 1)
+    int panels = p->set_groups * GROUP, first = c->set * panels, y;
+    if (p->panels - first < panels)
+        panels = p->panels - first;
+    y = c->y0 - 1 + item / panels;
+    if (y < 0) /* the row before the first */
         return;
-    for (int i = 0; i < ODD_CARRY; i++)
-        memcpy(t + (p->t_start[2] + (size_t)i * (w + 1)) * WIDTH,
-               phase_row(p, c, panel, 2, c->y1 - ODD_CARRY + i), more);
-    memcpy(t + p->t_start[0] * WIDTH, phase_row(p, c, panel, 0, c->y1 - 1), more);
-    memcpy(t + p->t_start[1] * WIDTH, phase_row(p, c, panel, 1, c->y1 - 1), line);
+    if (p->spec.kernel == 3)
+        blur_rows(p, c, y, first + item % panels);
+    else
+        spread_rows(p, c, y, first + item % panels);
+}
+
+/* Keeps the part's last rows of one panel for the chunk that follows. */
+static void carry_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
+{
+    int panel = c->set * p->set_groups * GROUP + item, kinds = p->spec.kernel == 3 ? 4 : 1;
+    size_t line = (size_t)p->w * WIDTH * sizeof(float), more = line + WIDTH * sizeof(float);
+    for (int i = 0; i < 2; i++) {
+        memcpy(carry_row(p, panel, ODD_ODD, i), phase_row(p, c, panel, ODD_ODD, c->y1 - 2 + i),
+               line);
+        if (kinds > 1)
+            memcpy(carry_row(p, panel, ODD_EVEN, i),
+                   phase_row(p, c, panel, ODD_EVEN, c->y1 - 2 + i), more);
+    }
+    for (int which = EVEN_EVEN; kinds > 1 && which <= EVEN_ODD; which++) {
+        size_t bytes = which == EVEN_EVEN ? more : line;
+        float *last = carry_row(p, panel, which, 0);
+        const float *add = added_row(p, c, panel, which, c->y1 - 1);
+        memcpy(last, phase_row(p, c, panel, which, c->y1 - 1), bytes);
+        for (size_t i = 0; add && i < bytes / sizeof(float); i++)
+            last[i] += add[i];
+        memcpy(carry_row(p, panel, which, 1), added_row(p, c, panel, which, c->y1), bytes);
+    }
 }
 
 /* ---- items ---- */
 
-#define TILES(N, up)                                                                               \
-    if (step == STEP_INPUT)                                                                        \
-        for (int column = from; column < to; column++)                                             \
-            input_tile(p, c, row, column, N, up);                                                  \
-    else                                                                                           \
-        output_tiles(p, c, row, from, to, N, up);                                                  \
-    break
-
-static void tiles_item(const latent_conv_plan *p, const latent_conv_chunk *c, int step, int item)
-{
-    int segments = (p->tile_columns + p->segment - 1) / p->segment;
-    int row = item / segments, from = item % segments * p->segment;
-    int to = from + p->segment < p->tile_columns ? from + p->segment : p->tile_columns;
-    switch (p->points + (p->spec.up == 2)) {
-    case 4:
-        TILES(4, 1);
-    case 5:
-        TILES(4, 2);
-    case 6:
-        TILES(6, 1);
-    case 7:
-        TILES(6, 2);
-    case 8:
-        TILES(8, 1);
-    case 9:
-        TILES(8, 2);
-    case 1:
-        gather_phases(p, item);
-        break;
-    default:
-        gather_row(p, c, item);
-    }
-}
-
-static void run_item(const latent_conv_plan *p, const latent_conv_chunk *c, int step, int item,
-                     float *u)
+static void run_item(const latent_conv_plan *p, const latent_conv_part *c, int step, int item,
+                     float *room)
 {
     switch (step) {
     case STEP_INPUT:
-    case STEP_OUTPUT:
-        tiles_item(p, c, step, item);
+        input_item(p, c, item);
         break;
     case STEP_PRODUCT:
-        product_item(p, c, item, u);
+        product_item(p, c, item, room);
+        break;
+    case STEP_OUTPUT:
+        output_item(p, c, item);
         break;
     case STEP_BLUR:
-        if (c->y0 + item == 0) /* the row before the first */
-            break;
-        if (p->spec.kernel == 3)
-            blur_rows(p, c, c->y0 + item - 1);
-        else
-            spread_rows(p, c, c->y0 + item - 1);
+        blur_item(p, c, item);
         break;
     default:
         carry_item(p, c, item);
     }
+    if (p->stream)
+        stream_end();
 }
 
 /* ---- few outputs ---- */
@@ -874,4 +1083,5 @@ static void few_outputs(const latent_conv_plan *p, const float *weights, size_t 
     }
 }
 
-static const latent_conv_code code = {CODE_NAME, WIDTH, GROUP, DEPTH, run_item, few_outputs};
+static const latent_conv_code code = {
+    CODE_NAME, WIDTH, GROUP, DEPTH, (SIDE + 1) * MATRIX *GROUP, run_item, few_outputs};

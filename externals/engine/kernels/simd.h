@@ -39,6 +39,14 @@ INLINE vec smaller(vec a, vec b)
 {
     return _mm512_min_ps(a, b);
 }
+INLINE void stream(float *p, vec v) /* past the caches; p on a vector's boundary */
+{
+    _mm512_stream_ps(p, v);
+}
+INLINE void stream_end(void)
+{
+    _mm_sfence();
+}
 #elif LATENT_SIMD == 256
 #include <immintrin.h>
 INLINE vec all(float f)
@@ -56,6 +64,14 @@ INLINE vec larger(vec a, vec b)
 INLINE vec smaller(vec a, vec b)
 {
     return _mm256_min_ps(a, b);
+}
+INLINE void stream(float *p, vec v) /* past the caches; p on a vector's boundary */
+{
+    _mm256_stream_ps(p, v);
+}
+INLINE void stream_end(void)
+{
+    _mm_sfence();
 }
 #elif defined(__SSE2__)
 #include <emmintrin.h>
@@ -75,6 +91,14 @@ INLINE vec smaller(vec a, vec b)
 {
     return _mm_min_ps(a, b);
 }
+INLINE void stream(float *p, vec v)
+{
+    _mm_stream_ps(p, v);
+}
+INLINE void stream_end(void)
+{
+    _mm_sfence();
+}
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 INLINE vec all(float f)
@@ -92,6 +116,13 @@ INLINE vec larger(vec a, vec b) /* NaN where either is */
 INLINE vec smaller(vec a, vec b)
 {
     return (vec)vminq_f32((float32x4_t)a, (float32x4_t)b);
+}
+INLINE void stream(float *p, vec v)
+{
+    store(p, v);
+}
+INLINE void stream_end(void)
+{
 }
 #else
 INLINE vec all(float f)
@@ -113,6 +144,13 @@ INLINE vec smaller(vec a, vec b)
     for (int i = 0; i < VL; i++)
         a[i] = a[i] < b[i] ? a[i] : b[i];
     return a;
+}
+INLINE void stream(float *p, vec v)
+{
+    store(p, v);
+}
+INLINE void stream_end(void)
+{
 }
 #endif
 
