@@ -19,6 +19,7 @@
 # The environment: PD, BUILD (the library), HELPERS (the test boxes), LATENT_ORACLE,
 # PRELOAD (the runtime of a sanitizer with which BUILD was made), JOBS.
 set -u
+export LC_ALL=C.UTF-8 # numbers have points
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(dirname "$here")
 : "${PD:=pd}" "${BUILD:=$top/build/latent}" "${HELPERS:=$top/build/tests-pd}" "${JOBS:=2}"
@@ -79,6 +80,8 @@ play() { # patch notes log scratch
   return $rc
 }
 
+seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
+
 start_jack() {
   jackd -n latent-test -r -d dummy -r 48000 -p 256 >"$work/jack.log" 2>&1 &
   echo $!
@@ -87,7 +90,7 @@ start_jack() {
 
 # Says what became of one patch: "ok ...", "FAIL ..." or "SKIP ...".
 try() {
-  local patch=$1 name log=$work/$2.log notes=$work/$2.notes out=$work/$2.out bad='' rc errors w i times
+  local patch=$1 name log=$work/$2.log notes=$work/$2.notes out=$work/$2.out bad='' rc errors w i times start=$EPOCHREALTIME
   name=$(basename "$patch" .pd)
   notes "$patch" >"$notes"
   if grep -qx needs-oracle "$notes" && ! [ -d "$LATENT_ORACLE" ]; then
@@ -118,7 +121,7 @@ try() {
     diff -rq "$out" "$out.2" >/dev/null || bad="$bad; left other bytes when run again"
   fi
   if [ -z "$bad" ]; then
-    echo "ok   $name ($(grep -ac '^ok ' "$log") checks)"
+    echo "ok   $name ($(grep -ac '^ok ' "$log") checks, $(seconds_since "$start") s)"
   else
     echo "FAIL $name: ${bad#; }"
     # What failed comes first; else the last words.
