@@ -393,12 +393,12 @@ static latent_node *random_picture(int h, int w, const float *way, double far)
 static latent_node *guidance(latent_model *m, latent_node *x)
 {
     latent_error e = {""};
-    latent_node *cut = latent_op_cutouts(x, 3, m->resolution, 0.5f, 4, &e), *seen, *words, *other;
+    latent_node *cut = latent_op_cutouts(x, 3, m->resolution, 0.5f, 4, &e);
+    latent_node *seen = cut ? latent_model_embed_picture(m, cut, &e) : NULL;
     latent_node *still = random_picture(31, 22, NULL, 0), *loss[2], *sum;
-    if (!cut || !(seen = latent_model_embed_picture(m, cut, &e)))
+    latent_node *words = text_of(m, "fi fish"), *other = latent_model_embed_picture(m, still, &e);
+    if (!seen || !other)
         fail_msg("%s", e.text);
-    words = text_of(m, "fi fish");
-    other = latent_model_embed_picture(m, still, &e);
     loss[0] = latent_op_distance(seen, words, LATENT_SPHERICAL, &e);
     loss[1] = latent_op_distance(seen, other, LATENT_COSINE, &e);
     sum = latent_op_sum(loss, (float[]){1, -0.5f}, 2, &e);
