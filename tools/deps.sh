@@ -6,7 +6,7 @@ build='gcc libc6-dev make puredata-dev libopenblas-dev zlib1g-dev
   libavformat-dev libavcodec-dev libswscale-dev libavutil-dev'
 run='puredata-core puredata-gui puredata-extra'
 test='libcmocka-dev clang libclang-rt-dev clang-format valgrind xvfb xauth xdotool x11-utils
-  imagemagick procps zip unzip'
+  imagemagick jackd2 procps zip unzip'
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   echo 'latent: this system has no apt-get. Please install these yourself: a C compiler, make,'

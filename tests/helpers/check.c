@@ -1,6 +1,6 @@
 /* [check <label> <tolerance> <rms>]: compares what comes in at the left with what was last given at
    the right (a bang, until told), and says "ok" or "not ok" on the error stream.
-     [check name]            floats and symbols must be equal
+     [check name]            symbols must be equal, and floats in single precision
      [check name 1e-6]       floats may differ by that much
      [check name 1e-4 rms]   for long lists: the root mean square of the difference, divided by that
                              of the expected list, must not exceed the tolerance
@@ -43,8 +43,10 @@ static int atoms_match(const t_atom *a, const t_atom *b, double tolerance)
 {
     if (a->a_type != b->a_type)
         return 0;
-    if (a->a_type == A_FLOAT) /* a NaN matches nothing */
-        return fabs((double)a->a_w.w_float - (double)b->a_w.w_float) <= tolerance;
+    if (a->a_type == A_FLOAT) { /* a NaN matches nothing */
+        double x = a->a_w.w_float, y = b->a_w.w_float;
+        return fabs(x - y) <= tolerance || (float)x == (float)y;
+    }
     return a->a_type == A_SYMBOL && a->a_w.w_symbol == b->a_w.w_symbol;
 }
 
