@@ -55,16 +55,22 @@ finish() { echo "$passed passed, $failed failed"; [ $failed = 0 ]; exit; }
 # start_pd argument...: Pd with its window; its words go to $log.  tell talks to it.
 start_pd() {
   log=$work/pd.log
-  port=$((20000 + RANDOM % 30000))
-  HOME=$work/home "$PD" -noprefs -noaudio -nomidi -stderr -path "$BUILD" -path "$HELPERS" \
-    -send "remote-port $port" "$@" "$here/remote.pd" >"$log" 2>&1 &
-  pd=$! last=$!
-  within 20 connect_pd && return
+  for _ in 1 2 3; do # another program may have the port
+    port=$((20000 + RANDOM % 12000))
+    HOME=$work/home "$PD" -noprefs -noaudio -nomidi -stderr -path "$BUILD" -path "$HELPERS" \
+      -send "remote-port $port" "$@" "$here/remote.pd" >"$log" 2>&1 &
+    pd=$! last=$!
+    within 20 connected_or_not && ! port_taken && return
+    port_taken || break
+    kill -9 "$pd" 2>/dev/null
+  done
   fail "${*: -1}" 'Pd does not answer'
   tail -5 "$log" | sed 's/^/     /'
   kill -9 "$pd" 2>/dev/null
   return 1
 }
+port_taken() { grep -aq 'Address already in use' "$log"; }
+connected_or_not() { port_taken || connect_pd; }
 connect_pd() { { exec 3<>"/dev/tcp/127.0.0.1/$port"; } 2>/dev/null; }
 tell() { echo "$*;" >&3; }
 says() { grep -aqE -- "$1" "$log"; }
