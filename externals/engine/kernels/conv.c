@@ -11,8 +11,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define CHUNK_BYTES ((size_t)8 << 20)  /* scratch of a chunk: what stays in a third-level cache */
-#define SET_ITEMS 12                   /* items of a product, so that many threads find some */
+#define SMALL_CHUNK ((size_t)1 << 20)  /* scratch of a chunk, with transformed weights at hand */
+#define LARGE_CHUNK ((size_t)8 << 20)  /* and when they are transformed again for each chunk */
+#define KEPT_BYTES ((size_t)9 << 19)   /* transformed weights that a third-level cache keeps */
+#define SET_ITEMS 6                    /* items of a product for each thread */
 #define STREAM_BYTES ((size_t)8 << 20) /* a result that no cache keeps until the next reads it */
 #define LINE 16                        /* floats in a line of the cache */
 #define HUGE_PAGE ((size_t)2 << 20)
@@ -165,6 +167,7 @@ static void lay_out(latent_conv_plan *p, int chunk_rows)
     size_t pixels = rows * (size_t)p->n * w, N = (size_t)p->points;
     p->chunk_rows = chunk_rows;
     p->v_row = p->blocks > 1 ? (size_t)p->code->depth : lines((size_t)p->spec.in);
+    p->matrix = p->v_row * (size_t)p->code->width + LINE;
     memset(p->v_plane, 0, sizeof(p->v_plane));
     memset(p->m_plane, 0, sizeof(p->m_plane));
     p->m_plane[0] = pixels | 1;
@@ -211,14 +214,18 @@ static size_t set_count(const latent_conv_plan *p, size_t rows)
     return buffers * panels * rows * (size_t)p->code->width;
 }
 
-/* Tiles in a chunk: enough that transforming the weights again for each chunk costs little, and few
-   enough for the third-level cache. */
-static int rows_of_chunk(const latent_conv_plan *p)
+static size_t u_count(const latent_conv_plan *p)
+{
+    return (size_t)(p->groups * p->code->group * p->side * p->side * p->blocks) * p->matrix;
+}
+
+/* Tiles in a chunk: few enough for the caches, but when the weights are transformed again for each
+   chunk enough that this costs little. */
+static int rows_of_chunk(const latent_conv_plan *p, size_t room)
 {
     size_t bytes = (v_count(p) + (size_t)p->panels * (size_t)p->code->width *
                                      (p->m_panel + p->t_panel) / (size_t)p->sets) *
                    sizeof(float);
-    size_t room = CHUNK_BYTES * (size_t)(p->spec.in > 256 ? 2 : 1);
     int chunks = (int)((bytes + room - 1) / room);
     return pieces(p->tile_rows, chunks < p->tile_rows ? chunks : p->tile_rows);
 }
@@ -240,12 +247,29 @@ static void make_plan(latent_conv_plan *p, int points)
     p->sets = pieces(p->groups, p->set_groups);
     lay_out(p, p->tile_rows);
     if (p->points || kernel == 1) {
-        int rows = rows_of_chunk(p);
+        size_t u = u_count(p) * sizeof(float), room = LARGE_CHUNK;
+        int rows;
+        p->kept = p->points && u <= KEPT_BYTES;
+        if (!p->points)
+            room = SMALL_CHUNK;
+        else if (p->kept)
+            room = u < SMALL_CHUNK ? SMALL_CHUNK : u / 4 * 3;
+        else if (p->spec.in > 256)
+            room = 2 * LARGE_CHUNK;
+        rows = rows_of_chunk(p, room);
         lay_out(p, !p->points && two && rows < 2 ? 2 : rows);
     }
     p->segment = pieces(1024, p->spec.in);
+    /* Where the planes are small, an item takes all rows of matrices: the weights come from main
+       memory once. */
+    p->item_rows = 1;
+    if (p->m_panel * (size_t)(width * p->code->group) * sizeof(float) <= SMALL_CHUNK / 4) {
+        p->item_rows = p->side;
+        p->set_groups = p->groups;
+        p->sets = 1;
+    }
     p->cuts = 1;
-    while (p->set_groups * p->side * p->cuts < SET_ITEMS &&
+    while (p->set_groups * pieces(p->side, p->item_rows) * p->cuts < SET_ITEMS &&
            p->chunk_rows * p->tile_columns / (p->cuts + 1) >= 128)
         p->cuts++;
 }
@@ -301,10 +325,12 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
     if (panels > groups * p->code->group)
         panels = groups * p->code->group;
     switch (step) {
+    case STEP_WEIGHTS:
+        return p->kept ? p->groups * p->side * p->blocks : 0;
     case STEP_INPUT:
         return p->points ? c->rows * pieces(p->tile_columns, p->segment) : 0;
     case STEP_PRODUCT:
-        return groups * p->side * p->cuts;
+        return groups * pieces(p->side, p->item_rows) * p->cuts;
     case STEP_OUTPUT:
         if (!two)
             return c->rows * panels *
@@ -341,19 +367,20 @@ static int list_phases(job *j)
 {
     const latent_conv_plan *p = j->p;
     int parts = pieces(p->tile_rows, p->chunk_rows) * p->sets;
-    int *product, *finish, input;
-    j->phases = malloc(((size_t)parts * STEPS) * sizeof(*j->phases));
+    int *product, *finish, input, weights;
+    j->phases = malloc(((size_t)parts * STEPS + 1) * sizeof(*j->phases));
     product = malloc(2 * (size_t)parts * sizeof(*product));
     if (!j->phases || !product) {
         free(product);
         return -1;
     }
     finish = product + parts; /* the last step of each part */
+    weights = add_phase(j, STEP_WEIGHTS, 0, -1, -1, -1);
     input = add_phase(j, STEP_INPUT, 0, -1, -1, -1);
     for (int i = 0; i <= parts; i++) {
         int before = i - 1;
         if (i < parts)
-            product[i] = add_phase(j, STEP_PRODUCT, i, input, i > 1 ? finish[i - 2] : -1, -1);
+            product[i] = add_phase(j, STEP_PRODUCT, i, input, i > 1 ? finish[i - 2] : -1, weights);
         if (before >= 0) {
             int carried = before >= p->sets ? finish[before - p->sets] : -1;
             int f = add_phase(j, STEP_OUTPUT, before, product[before], -1, -1);
@@ -464,15 +491,17 @@ static int forward(const latent_conv *c, latent_conv_plan *p, const float *in_sc
     size_t m = lines(few ? in * FEW : set_count(p, p->m_panel));
     size_t t = lines(set_count(p, p->t_panel));
     size_t carry = lines((size_t)p->panels * p->carry_panel * width);
+    size_t u = p->kept ? lines(u_count(p)) : 0;
     float *scale, *shift, *style, *none;
     job j = {p, NULL, 0, 0, 0};
-    if (take_scratch((v + m + t + carry + 2 * outs + in + zeros) * sizeof(float)))
+    if (take_scratch((v + m + t + carry + u + 2 * outs + in + zeros) * sizeof(float)))
         return -1;
     p->v = scratch;
     p->m = p->v + v;
     p->t = p->m + m;
     p->carry = p->t + t;
-    scale = p->carry + carry;
+    p->u = p->kept ? p->carry + carry : NULL;
+    scale = p->carry + carry + u;
     shift = scale + outs;
     style = shift + outs;
     none = style + in;

@@ -10,9 +10,7 @@
 #define GROUP (64 / WIDTH) /* 64 outputs, whatever the width */
 #define DEPTH 128          /* a panel's block of inputs stays in the first cache */
 #define STRIP 48           /* rows of a plane that stay there beside it */
-#define MATRIX                                                                                     \
-    (DEPTH * WIDTH + 16) /* floats from one transformed matrix to the next: not 4096 bytes */
-#define SIDE 8           /* the most points */
+#define SIDE 8             /* the most points */
 
 /* ---- values at points, in one direction ---- */
 
@@ -288,7 +286,7 @@ static void input_item(const latent_conv_plan *p, const latent_conv_part *c, int
 
 /* ---- the product's step ---- */
 
-/* Matrix row i of panel's weights for k inputs from on, times the style: u[j][DEPTH][WIDTH], MATRIX
+/* Matrix row i of panel's weights for k inputs from on, times the style: u[j][k][WIDTH], p->matrix
    floats apart. */
 INLINE void transform_weights(const latent_conv_plan *p, int panel, int i, int from, int k,
                               const int N, float *u)
@@ -318,12 +316,12 @@ INLINE void transform_weights(const latent_conv_plan *p, int panel, int i, int f
             }
             if (N == TOOM) {
                 toom_tap_points(g[0], g[2], r);
-                store(to + TOOM * MATRIX, g[1]);
+                store(to + TOOM * p->matrix, g[1]);
             } else
                 tap_points(N, g, r);
 #pragma GCC unroll 8
             for (int j = 0; j < N; j++)
-                store(to + j * MATRIX, r[j]);
+                store(to + (size_t)j * p->matrix, r[j]);
         }
     }
 }
@@ -337,7 +335,8 @@ static void copy_weights(const latent_conv_plan *p, int panel, int i, int from, 
         vec style = all(p->in_scale[from + c]);
         for (int j = 0; j < side; j++)
             for (int v = 0; v < WIDTH; v += VL)
-                store(u + j * MATRIX + c * WIDTH + v, style * load(w + (i * side + j) * WIDTH + v));
+                store(u + (size_t)j * p->matrix + c * WIDTH + v,
+                      style * load(w + (i * side + j) * WIDTH + v));
     }
 }
 
@@ -477,29 +476,64 @@ static float *panel_t(const latent_conv_plan *p, const latent_conv_part *c, int 
     return p->t + local * p->t_panel * WIDTH;
 }
 
-static void product_item(const latent_conv_plan *p, const latent_conv_part *c, int item, float *u)
+/* One block of matrix row i of a group's weights: u[panel][j][input][WIDTH]. */
+static void group_weights(const latent_conv_plan *p, int group, int i, int block, float *u)
 {
-    int cut = item % p->cuts, i = p->side - 1 - item / p->cuts % p->side;
-    int first = (c->set * p->set_groups + item / p->cuts / p->side) * GROUP;
-    int panels = p->panels - first < GROUP ? p->panels - first : GROUP;
-    const size_t panel_size = (size_t)p->side * MATRIX;
-    for (int block = 0; block < p->blocks; block++) {
-        int k = p->spec.in - block * DEPTH < DEPTH ? p->spec.in - block * DEPTH : DEPTH;
-        for (int q = 0; q < panels; q++)
-            weights_row(p, first + q, i, block * DEPTH, k, u + (size_t)q * panel_size);
-        for (int j = 0; j < p->side; j++) {
-            plane f = find_plane(p, c, i, j);
-            int share = ((f.rows + p->cuts - 1) / p->cuts + ROWS - 1) / ROWS * ROWS;
-            int end = (cut + 1) * share < f.rows ? (cut + 1) * share : f.rows;
-            const float *a = f.a + (size_t)block * f.step;
-            for (int row = cut * share; row < end; row += STRIP)
-                for (int q = 0; q < panels; q++)
-                    multiply(end - row < STRIP ? end - row : STRIP, a + (size_t)row * f.stride,
-                             f.stride, u + (size_t)q * panel_size + (size_t)j * MATRIX, k,
-                             panel_m(p, c, first + q) + (f.m + (size_t)row) * WIDTH, block > 0,
-                             a + (size_t)(row + STRIP) * f.stride, q, panels);
-        }
+    int k = p->spec.in - block * DEPTH < DEPTH ? p->spec.in - block * DEPTH : DEPTH;
+    for (int q = 0; q < GROUP && group * GROUP + q < p->panels; q++)
+        weights_row(p, group * GROUP + q, i, block * DEPTH, k,
+                    u + (size_t)(q * p->side) * p->matrix);
+}
+
+/* Where they are kept when they are transformed once for all chunks. */
+static float *kept_weights(const latent_conv_plan *p, int group, int i, int block)
+{
+    size_t row = (size_t)((group * p->side + i) * p->blocks + block);
+    return p->u + row * (size_t)(GROUP * p->side) * p->matrix;
+}
+
+static void weights_item(const latent_conv_plan *p, int item)
+{
+    int block = item % p->blocks, i = item / p->blocks % p->side;
+    int group = item / p->blocks / p->side;
+    group_weights(p, group, i, block, kept_weights(p, group, i, block));
+}
+
+/* One block of matrix row i times its planes, or the cut's part of them. */
+static void multiply_planes(const latent_conv_plan *p, const latent_conv_part *c, int group, int i,
+                            int cut, int block, const float *u)
+{
+    int first = group * GROUP, panels = p->panels - first < GROUP ? p->panels - first : GROUP;
+    int k = p->spec.in - block * DEPTH < DEPTH ? p->spec.in - block * DEPTH : DEPTH;
+    for (int j = 0; j < p->side; j++) {
+        plane f = find_plane(p, c, i, j);
+        int share = ((f.rows + p->cuts - 1) / p->cuts + ROWS - 1) / ROWS * ROWS;
+        int end = (cut + 1) * share < f.rows ? (cut + 1) * share : f.rows;
+        const float *a = f.a + (size_t)block * f.step;
+        for (int row = cut * share; row < end; row += STRIP)
+            for (int q = 0; q < panels; q++)
+                multiply(end - row < STRIP ? end - row : STRIP, a + (size_t)row * f.stride,
+                         f.stride, u + (size_t)(q * p->side + j) * p->matrix, k,
+                         panel_m(p, c, first + q) + (f.m + (size_t)row) * WIDTH, block > 0,
+                         a + (size_t)(row + STRIP) * f.stride, q, panels);
     }
+}
+
+static void product_item(const latent_conv_plan *p, const latent_conv_part *c, int item,
+                         float *room)
+{
+    int cut = item % p->cuts, rows = (p->side + p->item_rows - 1) / p->item_rows;
+    int last = p->side - item / p->cuts % rows * p->item_rows; /* the longest row is the last */
+    int first = last > p->item_rows ? last - p->item_rows : 0;
+    int group = c->set * p->set_groups + item / p->cuts / rows;
+    for (int block = 0; block < p->blocks; block++)
+        for (int i = first; i < last; i++)
+            if (p->u)
+                multiply_planes(p, c, group, i, cut, block, kept_weights(p, group, i, block));
+            else {
+                group_weights(p, group, i, block, room);
+                multiply_planes(p, c, group, i, cut, block, room);
+            }
 }
 
 /* ---- the end ---- */
@@ -997,6 +1031,9 @@ static void run_item(const latent_conv_plan *p, const latent_conv_part *c, int s
                      float *room)
 {
     switch (step) {
+    case STEP_WEIGHTS:
+        weights_item(p, item);
+        break;
     case STEP_INPUT:
         input_item(p, c, item);
         break;
@@ -1084,4 +1121,4 @@ static void few_outputs(const latent_conv_plan *p, const float *weights, size_t 
 }
 
 static const latent_conv_code code = {
-    CODE_NAME, WIDTH, GROUP, DEPTH, (SIDE + 1) * MATRIX *GROUP, run_item, few_outputs};
+    CODE_NAME, WIDTH, GROUP, DEPTH, SIDE *(DEPTH *WIDTH + 16) * GROUP, run_item, few_outputs};

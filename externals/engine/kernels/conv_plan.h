@@ -17,8 +17,9 @@
      shifted planes: for 1 x 1 kernels and for small pictures, where the weights cost more than the
      arithmetic.
 
-   The weights are transformed when they are needed, a block at a time that stays in the cache, and
-   the style multiplies them there.  It costs little beside the product, and a model takes no more
+   The weights are transformed when they are needed, and the style multiplies them there: a few of
+   them once for the whole picture, many of them a block at a time that stays in the cache, again
+   for each part of the picture.  It costs little beside the product, and a model takes no more
    memory than its weights: transformed beforehand they would take 4 to 7 times as much and have to
    come from main memory each frame. */
 #ifndef LATENT_CONV_PLAN_H
@@ -43,14 +44,18 @@ typedef struct {
     int panels, blocks; /* of outputs, of inputs */
     int groups, sets;   /* a set of groups of panels goes from product to output together */
     int set_groups;     /* groups in a set */
+    int kept;           /* weights are transformed once, not for each chunk */
     int segment;        /* tiles in one item of the input's step */
+    int item_rows;      /* rows of matrices in one item of the product */
     int cuts;           /* items that share one row of matrices, each with its part of the planes */
     /* Scratch.  v: [block][plane][row of v_row floats]; m: [two sets][panel][plane][row of width
        floats]; t: [two sets][panel][row of width floats], the even-even, even-odd and odd-even
        pixels of the transposed convolution, and what tiles add to those below them, even-even and
        even-odd; carry: [panel][row of width floats], the last rows of the chunk before. */
     float *v, *m, *t, *carry;
-    const float *zeros;                    /* a pixel of x, and a row of t */
+    float *u;           /* all transformed weights, or NULL: each item transforms its own */
+    size_t matrix;      /* floats from one transformed matrix to the next */
+    const float *zeros; /* a pixel of x, and a row of t */
     const float *in_scale, *scale, *shift; /* never NULL; the last two of panels * width numbers */
     size_t v_row, v_plane[3], v_block;     /* floats; planes of two taps each way, down, across */
     size_t m_plane[3], m_odd, m_panel;     /* rows; the odd-odd pixels begin at m_odd */
@@ -69,7 +74,7 @@ typedef struct {
 /* Tiles in one item of the output's step. */
 #define LATENT_CONV_SEGMENT 32
 
-enum { STEP_INPUT, STEP_PRODUCT, STEP_OUTPUT, STEP_BLUR, STEP_CARRY, STEPS };
+enum { STEP_WEIGHTS, STEP_INPUT, STEP_PRODUCT, STEP_OUTPUT, STEP_BLUR, STEP_CARRY, STEPS };
 
 /* The vector code for one kind of processor. */
 struct latent_conv_code {
