@@ -1,4 +1,5 @@
 /* Tests of kernels/conv against the formulas of conv.h, computed directly in double precision. */
+#include "engine/kernels/adjoint.h"
 #include "engine/kernels/conv.h"
 #include "engine/kernels/gemm.h"
 #include "engine/parallel.h"
@@ -82,6 +83,38 @@ static double *blur(latent_conv_spec s, int h, int w, const double *t, int rows,
     return y;
 }
 
+/* Up -2: y[h/2][w/2][out]. */
+static double *shrink(latent_conv_spec s, const float *weights, int h, int w, const float *x,
+                      const float *in_scale)
+{
+    static const double f[4] = {1, 3, 3, 1};
+    size_t in = (size_t)s.in, line = (size_t)(w + 1) * in;
+    double *b = calloc((size_t)(h + 1) * line, sizeof(double));
+    double *y = calloc((size_t)(h / 2 * (w / 2) * s.out), sizeof(double));
+    for (int r = 0; r <= h; r++)
+        for (int q = 0; q <= w; q++)
+            for (int k = 0; k < 16; k++) {
+                int i = r + k / 4 - 2, j = q + k % 4 - 2;
+                if (i < 0 || j < 0 || i >= h || j >= w)
+                    continue;
+                for (int c = 0; c < s.in; c++)
+                    b[(size_t)r * line + (size_t)(q * s.in + c)] +=
+                        f[k / 4] * f[k % 4] / 64 * (double)x[(i * w + j) * s.in + c] *
+                        (in_scale ? (double)in_scale[c] : 1);
+            }
+    for (int r = 0; r < h / 2; r++)
+        for (int q = 0; q < w / 2; q++)
+            for (int k = 0; k < 9; k++)
+                for (int o = 0; o < s.out; o++)
+                    for (int c = 0; c < s.in; c++)
+                        y[(r * (w / 2) + q) * s.out + o] +=
+                            (double)weights[(o * s.in + c) * 9 + k] *
+                            b[(size_t)(2 * r + k / 3) * line +
+                              (size_t)((2 * q + k % 3) * s.in + c)];
+    free(b);
+    return y;
+}
+
 static void finish(latent_conv_spec s, size_t pixels, const latent_conv_end *end, double *y)
 {
     for (size_t p = 0; p < pixels; p++)
@@ -101,13 +134,25 @@ static void finish(latent_conv_spec s, size_t pixels, const latent_conv_end *end
 enum { SCALED = 1, DEMODULATED = 2, NOISY = 4, BIASED = 8, LEAKY = 16, CLAMPED = 32, ADDED = 64 };
 #define ALL 127
 
+/* Of a picture whose smaller form has n pixels. */
+static int side_of_x(latent_conv_spec s, int n)
+{
+    return s.up == -2 ? 2 * n : n;
+}
+
+static int side_of_y(latent_conv_spec s, int n)
+{
+    return s.up == 2 ? 2 * n : n;
+}
+
 /* The error's root mean square over the result's. */
 static double compare(latent_conv_spec s, int h, int w, int options)
 {
-    size_t pixels = (size_t)(s.up * s.up * h * w), count = pixels * (size_t)s.out;
+    int x_h = side_of_x(s, h), x_w = side_of_x(s, w);
+    size_t pixels = (size_t)(side_of_y(s, h) * side_of_y(s, w)), count = pixels * (size_t)s.out;
     size_t taps = (size_t)(s.kernel * s.kernel);
     float *weights = numbers((size_t)s.in * (size_t)s.out * taps);
-    float *x = numbers((size_t)(h * w * s.in)), *in_scale = numbers((size_t)s.in);
+    float *x = numbers((size_t)(x_h * x_w * s.in)), *in_scale = numbers((size_t)s.in);
     float *out_scale = numbers((size_t)s.out), *noise = numbers(pixels);
     float *bias = numbers((size_t)s.out), *add = numbers(count);
     float *y = malloc(count * sizeof(float));
@@ -130,8 +175,9 @@ static double compare(latent_conv_spec s, int h, int w, int options)
     assert_non_null(c);
     for (size_t i = 0; i < count; i++)
         y[i] = NAN; /* every number must be written */
-    assert_int_equal(latent_conv_forward(c, h, w, x, style, &end, y, &e), 0);
-    t = convolve(s, weights, h, w, x, style, &rows, &columns);
+    assert_int_equal(latent_conv_forward(c, x_h, x_w, x, style, &end, y, &e), 0);
+    t = s.up == -2 ? shrink(s, weights, x_h, x_w, x, style)
+                   : convolve(s, weights, h, w, x, style, &rows, &columns);
     expected = s.up == 2 ? blur(s, h, w, t, rows, columns) : t;
     finish(s, pixels, &end, expected);
     for (size_t i = 0; i < count; i++) {
@@ -161,8 +207,9 @@ static void check(latent_conv_spec s, int h, int w, int options)
                  s.out, s.kernel, s.up, h, w, options, error);
 }
 
-static const latent_conv_spec kinds[] = {{0, 0, 1, 1}, {0, 0, 3, 1}, {0, 0, 1, 2}, {0, 0, 3, 2}};
-#define KINDS 4
+static const latent_conv_spec kinds[] = {
+    {0, 0, 1, 1}, {0, 0, 3, 1}, {0, 0, 1, 2}, {0, 0, 3, 2}, {0, 0, 3, -2}};
+#define KINDS 5
 
 static latent_conv_spec kind(int i, int in, int out)
 {
@@ -211,22 +258,60 @@ static void test_threads(void **unused)
     for (int i = 0; i < KINDS; i++)
         for (int size = 4; size <= 64; size *= 4) {
             latent_conv_spec s = kind(i, 48, 40);
-            size_t pixels = (size_t)(s.up * s.up * size * size);
-            float *weights = numbers(48 * 40 * 9), *x = numbers((size_t)(size * size * 48));
+            int side = side_of_x(s, size);
+            size_t pixels = (size_t)(side_of_y(s, size) * side_of_y(s, size));
+            float *weights = numbers(48 * 40 * 9), *x = numbers((size_t)(side * side * 48));
             float *one = malloc(pixels * 40 * sizeof(float));
             float *three = malloc(pixels * 40 * sizeof(float));
             latent_conv_end end = {NULL, NULL, 0, NULL, 0.2f, 1, 0, NULL};
             latent_conv *c = latent_conv_new(s, weights, NULL);
             latent_threads_set(1);
-            assert_int_equal(latent_conv_forward(c, size, size, x, NULL, &end, one, NULL), 0);
+            assert_int_equal(latent_conv_forward(c, side, side, x, NULL, &end, one, NULL), 0);
             latent_threads_set(3);
-            assert_int_equal(latent_conv_forward(c, size, size, x, NULL, &end, three, NULL), 0);
+            assert_int_equal(latent_conv_forward(c, side, side, x, NULL, &end, three, NULL), 0);
             assert_memory_equal(one, three, pixels * 40 * sizeof(float));
             latent_conv_free(c);
             free(weights);
             free(x);
             free(one);
             free(three);
+        }
+}
+
+/* <A x, g> = <x, A* g>, where A has a scale at its outputs. */
+static void test_adjoint(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < KINDS; i++)
+        for (int size = 2; size <= 50; size += 16) {
+            latent_conv_spec s = kind(i, 20, 33);
+            int x_side = side_of_x(s, size), y_side = side_of_y(s, size);
+            size_t x_count = (size_t)(x_side * x_side * 20),
+                   y_count = (size_t)(y_side * y_side * 33);
+            float *weights = numbers(20 * 33 * 9), *scale = numbers(33);
+            float *x = numbers(x_count), *g = numbers(y_count);
+            float *y = malloc(y_count * sizeof(float)), *gx = malloc(x_count * sizeof(float));
+            latent_conv_end end = {.out_scale = scale, .slope = 1, .gain = 1};
+            latent_conv *c = latent_conv_new(s, weights, NULL);
+            latent_adjoint *a = latent_adjoint_new(s, weights, NULL);
+            double one = 0, other = 0, power = 0;
+            assert_int_equal(latent_conv_forward(c, x_side, x_side, x, NULL, &end, y, NULL), 0);
+            assert_int_equal(latent_adjoint_run(a, x_side, x_side, g, scale, gx, NULL), 0);
+            for (size_t k = 0; k < y_count; k++) {
+                one += (double)y[k] * (double)g[k];
+                power += (double)y[k] * (double)y[k] * (double)g[k] * (double)g[k];
+            }
+            for (size_t k = 0; k < x_count; k++)
+                other += (double)x[k] * (double)gx[k];
+            assert_true(fabs(one - other) < 1e-5 * sqrt(power));
+            latent_conv_free(c);
+            latent_adjoint_free(a);
+            free(weights);
+            free(scale);
+            free(x);
+            free(g);
+            free(y);
+            free(gx);
         }
 }
 
@@ -240,10 +325,11 @@ static void test_not_a_number(void **unused)
         float *y = malloc(80 * 80 * 8 * sizeof(float));
         latent_conv_end end = {NULL, NULL, 0, NULL, 0.2f, 1, 256, NULL};
         latent_conv *c = latent_conv_new(s, weights, NULL);
+        int side = s.up == -2 ? 20 : 40; /* the smaller one */
         x[0] = NAN;
         assert_int_equal(latent_conv_forward(c, 40, 40, x, NULL, &end, y, NULL), 0);
         assert_true(isnan(y[0]));
-        assert_false(isnan(y[(size_t)(s.up * s.up * 40 * 40 * 8 - 1)]));
+        assert_false(isnan(y[(size_t)(side_of_y(s, side) * side_of_y(s, side) * 8 - 1)]));
         latent_conv_free(c);
         free(weights);
         free(x);
@@ -271,13 +357,21 @@ static void test_energy(void **unused)
 
 static void test_refused(void **unused)
 {
+    latent_conv_end end = {.slope = 1, .gain = 1};
     latent_error e;
-    float w[25] = {0};
+    latent_conv *c;
+    float w[25] = {0}, y[4];
     (void)unused;
     assert_null(latent_conv_new((latent_conv_spec){1, 1, 5, 1}, w, &e));
     assert_non_null(strstr(e.text, "kernel 5"));
     assert_null(latent_conv_new((latent_conv_spec){1, 1, 3, 3}, w, &e));
     assert_null(latent_conv_new((latent_conv_spec){0, 1, 3, 1}, w, &e));
+    assert_null(latent_conv_new((latent_conv_spec){1, 1, 1, -2}, w, &e));
+    c = latent_conv_new((latent_conv_spec){1, 1, 3, -2}, w, &e);
+    assert_non_null(c);
+    assert_int_equal(latent_conv_forward(c, 3, 4, w, NULL, &end, y, &e), -1);
+    assert_non_null(strstr(e.text, "halved"));
+    latent_conv_free(c);
     latent_conv_free(NULL);
 }
 
@@ -335,7 +429,7 @@ int main(void)
         cmocka_unit_test(test_large),   cmocka_unit_test(test_threads),
         cmocka_unit_test(test_energy),  cmocka_unit_test(test_not_a_number),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_gemm),
-        cmocka_unit_test(test_matvec),
+        cmocka_unit_test(test_matvec),  cmocka_unit_test(test_adjoint),
     };
     latent_threads_set(2);
     return cmocka_run_group_tests(tests, NULL, NULL);

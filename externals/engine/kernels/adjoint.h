@@ -1,7 +1,7 @@
 /* adjoint: the way back through a convolution of conv.h: from a gradient with respect to its output
    to the one with respect to its input.  The adjoint of a correlation is the correlation with the
    kernel turned round and inputs and outputs exchanged; that of "enlarge by 2" is the blur followed
-   by a correlation of stride 2. */
+   by a correlation of stride 2, and the reverse. */
 #ifndef LATENT_ADJOINT_H
 #define LATENT_ADJOINT_H
 #include "conv.h"
@@ -14,7 +14,7 @@ typedef struct latent_adjoint latent_adjoint;
 latent_adjoint *latent_adjoint_new(latent_conv_spec spec, const float *weights, latent_error *e);
 void latent_adjoint_free(latent_adjoint *a);
 
-/* gx[h][w][in] from g[up*h][up*w][out], each channel of g times g_scale [out] (NULL: 1).  h and w
+/* gx[h][w][in] from g[up*h][up*w][out] (up -2: [h/2][w/2][out]), each channel of g times g_scale [out] (NULL: 1).  h and w
    are those of the convolution's input.  Works with the pool. */
 int latent_adjoint_run(const latent_adjoint *a, int h, int w, const float *g, const float *g_scale,
                        float *gx, latent_error *e);

@@ -60,7 +60,7 @@ latent_conv *latent_conv_new_by(const latent_conv_code *code, latent_conv_spec s
     size_t width = (size_t)code->width;
     latent_conv *c;
     if (spec.in < 1 || spec.out < 1 || (spec.kernel != 1 && spec.kernel != 3) ||
-        (spec.up != 1 && spec.up != 2)) {
+        (spec.up != 1 && spec.up != 2 && (spec.up != -2 || spec.kernel != 3))) {
         latent_fail(e, "a convolution of %d to %d channels, kernel %d, up %d is not possible",
                     spec.in, spec.out, spec.kernel, spec.up);
         return NULL;
@@ -138,6 +138,8 @@ const float *latent_conv_energy(const latent_conv *c)
 
 double latent_conv_cost(latent_conv_spec spec, int h, int w)
 {
+    if (spec.up == -2)
+        return (double)spec.in * spec.out * 9 * (h / 2) * (w / 2);
     return (double)spec.in * spec.out * spec.kernel * spec.kernel * h * w;
 }
 
@@ -175,22 +177,23 @@ static void lay_out(latent_conv_plan *p, int chunk_rows)
         p->v_plane[0] = odd_lines(tiles * p->v_row);
         p->m_plane[0] = tiles | 1;
     }
-    if (N && p->spec.up == 2) {
+    if (N && p->spec.up != 1) {
         p->v_plane[1] = odd_lines(rows * w * p->v_row);
         p->v_plane[2] = odd_lines(tiles * (size_t)p->n * p->v_row);
         p->m_plane[1] = (rows * w) | 1;
         p->m_plane[2] = (tiles * (size_t)p->n) | 1;
     }
-    p->v_block = N * N * p->v_plane[0] + N * (p->v_plane[1] + p->v_plane[2]);
+    p->v_odd = N * N * p->v_plane[0] + N * (p->v_plane[1] + p->v_plane[2]);
+    p->v_block = p->v_odd + (p->spec.up == -2 ? odd_lines(pixels * p->v_row) : 0);
     p->m_odd = (N ? N * N : (size_t)(p->side * p->side)) * p->m_plane[0] +
                N * (p->m_plane[1] + p->m_plane[2]);
     p->m_panel = p->m_odd;
     p->t_panel = 0;
     p->carry_panel = 0;
-    if (p->spec.up == 2) {
+    if (p->spec.up != 1)
         p->m_panel += pixels;
+    if (p->spec.up == 2)
         p->carry_panel = 2 * w;
-    }
     if (p->spec.up == 2 && p->spec.kernel == 3) {
         size_t even = rows * (size_t)p->n + !N; /* rows */
         p->t_start[1] = even * (w + 1);
@@ -232,7 +235,7 @@ static int rows_of_chunk(const latent_conv_plan *p, size_t room)
 
 static void make_plan(latent_conv_plan *p, int points)
 {
-    int width = p->code->width, two = p->spec.up == 2, kernel = p->spec.kernel;
+    int width = p->code->width, two = p->spec.up != 1, kernel = p->spec.kernel;
     p->points = kernel == 3 ? points : 0;
     p->n = !p->points ? 1 : two ? points - 1 : points - 2;
     p->side = !p->points ? kernel : two ? points + 1 : points;
@@ -277,6 +280,8 @@ static void make_plan(latent_conv_plan *p, int points)
 /* Where which method pays; measured with tests/bench/bench_conv.c. */
 static int choose_points(latent_conv_spec spec, int h, int w)
 {
+    if (spec.up == -2)
+        return 5;
     if (spec.kernel == 1 || h * w <= 16)
         return 0;
     if (spec.up == 2)
@@ -332,6 +337,8 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
     case STEP_PRODUCT:
         return groups * pieces(p->side, p->item_rows) * p->cuts;
     case STEP_OUTPUT:
+        if (p->spec.up == -2)
+            return c->rows * panels;
         if (!two)
             return c->rows * panels *
                    (p->points ? pieces(p->tile_columns, LATENT_CONV_SEGMENT) : 1);
@@ -533,18 +540,20 @@ int latent_conv_forward_by(const latent_conv *c, int points, int h, int w, const
                            latent_error *e)
 {
     latent_conv_plan p;
-    int failed;
+    int failed, larger = c->spec.up == 2 ? 2 : 1;
+    if (c->spec.up == -2 && (h % 2 || w % 2 || h < 2 || w < 2))
+        return latent_fail(e, "a picture of %d x %d cannot be halved", w, h);
     memset(&p, 0, sizeof(p));
     p.spec = c->spec;
     p.code = c->code;
     p.packed = c->packed;
-    p.h = h;
-    p.w = w;
+    p.h = c->spec.up == -2 ? h / 2 : h;
+    p.w = c->spec.up == -2 ? w / 2 : w;
     p.x = x;
     p.end = end;
     p.y = y;
     p.stream =
-        (size_t)(c->spec.up * c->spec.up * h) * (size_t)w * (size_t)c->spec.out * sizeof(float) >=
+        (size_t)(larger * larger * p.h) * (size_t)p.w * (size_t)c->spec.out * sizeof(float) >=
             STREAM_BYTES &&
         c->spec.out % c->code->width == 0 && (uintptr_t)y % 64 == 0;
     make_plan(&p, points);

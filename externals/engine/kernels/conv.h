@@ -16,7 +16,9 @@ typedef struct {
                     convolution of stride 2 without flipping (2H + 1), then the blur
                     [1 3 3 1] x [1 3 3 1] / 16 with one zero row and column around it: 2H; kernel 1
                     is the convolution, then zero-insertion, padding 2 before and 1 after, and
-                    the same blur: 2H */
+                    the same blur: 2H.  -2, kernel 3 alone: the blur / 64 with two zero rows and
+                    columns around the picture (H + 1), then the correlation of stride 2: H / 2,
+                    as discriminators shrink; H and W are even */
 } latent_conv_spec;
 
 /* What is done to each number as it is stored:
@@ -47,12 +49,13 @@ size_t latent_conv_bytes(const latent_conv *c);
    d[o] = 1 / sqrt(sum_i E[o][i] s[i]^2 + 1e-8). */
 const float *latent_conv_energy(const latent_conv *c);
 
-/* y[up*h][up*w][out] from x[h][w][in]; in_scale [in] multiplies x's channels, or NULL for 1.
-   Works with the pool; not from inside a pool body.  The result does not depend on the number of
-   threads. */
+/* y[up*h][up*w][out] (up -2: [h/2][w/2][out]) from x[h][w][in]; in_scale [in] multiplies x's
+   channels, or NULL for 1. Works with the pool; not from inside a pool body.  The result does not
+   depend on the number of threads. */
 int latent_conv_forward(const latent_conv *c, int h, int w, const float *x, const float *in_scale,
                         const latent_conv_end *end, float *y, latent_error *e);
-/* Multiply-adds of the direct convolution for an h x w input (up 2: of the transposed one). */
+/* Multiply-adds of the direct convolution for an h x w input (up 2: of the transposed one; up -2:
+   of the one with stride 2). */
 double latent_conv_cost(latent_conv_spec spec, int h, int w);
 
 #pragma GCC visibility pop

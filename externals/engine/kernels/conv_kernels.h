@@ -137,6 +137,33 @@ INLINE void toom_output(const vec *m, vec *y)
     y[4] = m[0] + a + c;
 }
 
+/* The transposes of toom_output and toom_input: five pixels to values, values to four outputs. */
+INLINE void down_input(const vec *d, vec *v)
+{
+    vec a = madd(all(-4), d[2], d[4]), b = madd(all(-4), d[1], d[3]);
+    vec c = d[4] - d[2], e = d[3] - d[1];
+    v[0] = madd(all(4), d[0], madd(all(-5), d[2], d[4]));
+    v[1] = a + b;
+    v[2] = a - b;
+    v[3] = madd(all(2), e, c);
+    v[4] = madd(all(-2), e, c);
+}
+
+INLINE void down_output(const vec *m, vec *y)
+{
+    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
+    y[0] = m[0] + a + c;
+    y[1] = madd(all(2), e, b);
+    y[2] = madd(all(4), c, a);
+    y[3] = madd(all(8), e, b);
+}
+
+/* 1 3 3 1 */
+INLINE vec four(vec a, vec b, vec c, vec d)
+{
+    return madd(all(3), b + c, a + d);
+}
+
 /* ---- the input's step ---- */
 
 /* Where a tile's pixels are, and where their values at the points go. */
@@ -270,13 +297,101 @@ INLINE void input_tile(const latent_conv_plan *p, const latent_conv_part *c, int
     }
 }
 
+/* Up -2: 4 x 4 outputs see 9 x 9 blurred pixels and these 12 x 12 others. */
+#define SEEN 12
+INLINE void down_input_channels(const latent_conv_plan *p, const latent_conv_part *c, int row,
+                                int column, const float *const (*from)[SEEN], int channel, int some)
+{
+    const size_t columns = (size_t)p->tile_columns, w = (size_t)p->w, tile_row = (size_t)row;
+    float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH);
+    float *both = v + (tile_row * columns + (size_t)column) * p->v_row;
+    float *down = v + TOOM * TOOM * p->v_plane[0] + (tile_row * w + 4 * (size_t)column) * p->v_row;
+    float *across = v + TOOM * TOOM * p->v_plane[0] + TOOM * p->v_plane[1] +
+                    (4 * tile_row * columns + (size_t)column) * p->v_row;
+    float *odd = v + p->v_odd + (4 * tile_row * w + 4 * (size_t)column) * p->v_row;
+    int top = (c->first + row) * 4;
+    int rows = p->h - top < 4 ? p->h - top : 4;
+    int there = p->w - column * 4 < 4 ? p->w - column * 4 : 4;
+    vec blurred[9][SEEN], turned[TOOM][9], d[SEEN], r[TOOM];
+    for (int j = 0; j < SEEN; j++) {
+#pragma GCC unroll 12
+        for (int i = 0; i < SEEN; i++) {
+            const float *pixel = from[i][j] + channel;
+            d[i] = some == VL ? load(pixel) : load_some(pixel, some);
+        }
+#pragma GCC unroll 9
+        for (int i = 0; i < 9; i++)
+            blurred[i][j] = four(d[i], d[i + 1], d[i + 2], d[i + 3]);
+    }
+    for (int i = 0; i < 9; i++) {
+        vec even[TOOM], *b = blurred[i];
+#pragma GCC unroll 9
+        for (int j = 0; j < 9; j++)
+            b[j] = four(b[j], b[j + 1], b[j + 2], b[j + 3]);
+#pragma GCC unroll 5
+        for (int j = 0; j < TOOM; j++)
+            even[j] = b[2 * j];
+        down_input(even, r);
+        if (i % 2 == 0) {
+#pragma GCC unroll 5
+            for (int j = 0; j < TOOM; j++)
+                turned[i / 2][j] = r[j];
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++)
+                turned[i / 2][TOOM + j] = b[2 * j + 1];
+        } else if (i / 2 < rows) {
+            float *to = across + (size_t)(i / 2) * columns * p->v_row;
+#pragma GCC unroll 5
+            for (int j = 0; j < TOOM; j++)
+                store(to + (size_t)j * p->v_plane[2], r[j]);
+            to = odd + (size_t)(i / 2) * w * p->v_row;
+            for (int j = 0; j < there; j++)
+                store(to + (size_t)j * p->v_row, b[2 * j + 1]);
+        }
+    }
+    for (int j = 0; j < TOOM + there; j++) {
+#pragma GCC unroll 5
+        for (int i = 0; i < TOOM; i++)
+            d[i] = turned[i][j];
+        down_input(d, r);
+#pragma GCC unroll 5
+        for (int i = 0; i < TOOM; i++)
+            if (j < TOOM)
+                store(both + (size_t)(i * TOOM + j) * p->v_plane[0], r[i]);
+            else
+                store(down + (size_t)i * p->v_plane[1] + (size_t)(j - TOOM) * p->v_row, r[i]);
+    }
+}
+
+static void down_input_tile(const latent_conv_plan *p, const latent_conv_part *c, int row,
+                            int column)
+{
+    const float *from[SEEN][SEEN];
+    const size_t in = (size_t)p->spec.in, line = 2 * (size_t)p->w;
+    int top = (c->first + row) * 8 - 2, left = column * 8 - 2;
+    for (int i = 0; i < SEEN; i++)
+        for (int j = 0; j < SEEN; j++) {
+            int y = top + i, x = left + j;
+            int inside = y >= 0 && y < 2 * p->h && x >= 0 && x < 2 * p->w;
+            from[i][j] = inside ? p->x + ((size_t)y * line + (size_t)x) * in : p->zeros;
+        }
+    for (int channel = 0; channel < p->spec.in; channel += VL)
+        if (p->spec.in - channel >= VL)
+            down_input_channels(p, c, row, column, (const float *const(*)[SEEN])from, channel, VL);
+        else
+            down_input_channels(p, c, row, column, (const float *const(*)[SEEN])from, channel,
+                                p->spec.in - channel);
+}
+
 static void input_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
 {
     int segments = (p->tile_columns + p->segment - 1) / p->segment;
     int row = item / segments, from = item % segments * p->segment;
     int to = from + p->segment < p->tile_columns ? from + p->segment : p->tile_columns;
     for (int column = from; column < to; column++)
-        if (p->points == 6)
+        if (p->spec.up == -2)
+            down_input_tile(p, c, row, column);
+        else if (p->points == 6)
             input_tile(p, c, row, column, 6);
         else if (p->points == 8)
             input_tile(p, c, row, column, 8);
@@ -437,7 +552,11 @@ static plane find_plane(const latent_conv_plan *p, const latent_conv_part *c, in
 {
     size_t N = (size_t)p->points, row = (size_t)i, column = (size_t)j;
     plane f = {p->v, p->v_row, p->v_block, 0, 0};
-    if (!N || (N == TOOM && i == TOOM && j == TOOM)) { /* pixels as they are */
+    if (p->spec.up == -2 && i == TOOM && j == TOOM) {
+        f.a += p->v_odd;
+        f.m = p->m_odd;
+        f.rows = (c->y1 - c->y0) * p->w;
+    } else if (!N || (N == TOOM && i == TOOM && j == TOOM)) { /* pixels as they are */
         f.a = p->x + (size_t)c->y0 * (size_t)p->w * (size_t)p->spec.in;
         f.stride = (size_t)p->spec.in;
         f.step = DEPTH;
@@ -733,6 +852,62 @@ static void toom_output_row(const latent_conv_plan *p, const latent_conv_part *c
     }
 }
 
+/* A row of tiles of the convolution of stride 2 to y. */
+static void down_output_row(const latent_conv_plan *p, const latent_conv_part *c, int row,
+                            int panel)
+{
+    const size_t N = TOOM, w = (size_t)p->w, columns = (size_t)p->tile_columns;
+    const size_t step = p->m_plane[0] * WIDTH, down_step = p->m_plane[1] * WIDTH;
+    const size_t across_step = p->m_plane[2] * WIDTH;
+    const float *m = panel_m(p, c, panel), *both = m + (size_t)row * columns * WIDTH;
+    const float *down = m + (N * N * p->m_plane[0] + (size_t)row * w) * WIDTH;
+    const float *across =
+        m + (N * N * p->m_plane[0] + N * p->m_plane[1] + (size_t)(row * 4) * columns) * WIDTH;
+    const float *odd = m + (p->m_odd + (size_t)(row * 4) * w) * WIDTH;
+    int top = (c->first + row) * 4, rows = p->h - top < 4 ? p->h - top : 4;
+    ending e = find_ending(p, panel, 0.015625f);
+    for (size_t column = 0; column < columns; column++) {
+        size_t there = w - column * 4 < 4 ? w - column * 4 : 4;
+        vec y[4][4][PANEL];
+        for (int v = 0; v < PANEL; v++) {
+            size_t at = column * WIDTH + (size_t)(v * VL), to = at + column * 3 * WIDTH;
+            vec turned[4][TOOM], d[TOOM], r[4];
+            for (size_t j = 0; j < N; j++) {
+#pragma GCC unroll 5
+                for (size_t i = 0; i < N; i++)
+                    d[i] = load(both + (i * N + j) * step + at);
+                down_output(d, r);
+#pragma GCC unroll 4
+                for (int k = 0; k < 4; k++)
+                    turned[k][j] = r[k];
+            }
+            for (int k = 0; k < rows; k++) {
+#pragma GCC unroll 5
+                for (size_t j = 0; j < N; j++)
+                    d[j] = turned[k][j] +
+                           load(across + j * across_step + (size_t)k * columns * WIDTH + at);
+                down_output(d, r);
+#pragma GCC unroll 4
+                for (int l = 0; l < 4; l++)
+                    y[k][l][v] = r[l];
+            }
+            for (size_t l = 0; l < there; l++) {
+#pragma GCC unroll 5
+                for (size_t i = 0; i < N; i++)
+                    d[i] = load(down + i * down_step + l * WIDTH + to);
+                down_output(d, r);
+#pragma GCC unroll 4
+                for (int k = 0; k < 4; k++)
+                    if (k < rows)
+                        y[k][l][v] += r[k] + load(odd + ((size_t)k * w + l) * WIDTH + to);
+            }
+        }
+        for (int k = 0; k < rows; k++)
+            for (size_t l = 0; l < there; l++)
+                finish(&e, y[k][l], (size_t)(top + k) * w + column * 4 + l);
+    }
+}
+
 /* A pixel of plane (i, j), or zeros outside the picture. */
 INLINE vec tap_value(const latent_conv_plan *p, const float *m, int i, int j, int y, int x)
 {
@@ -798,7 +973,10 @@ static void output_item(const latent_conv_plan *p, const latent_conv_part *c, in
     panel = first + item % panels;
     item /= panels;
     if (p->points == TOOM) {
-        toom_output_row(p, c, item, panel);
+        if (p->spec.up == -2)
+            down_output_row(p, c, item, panel);
+        else
+            toom_output_row(p, c, item, panel);
         return;
     }
     if (!p->points) {
@@ -877,12 +1055,6 @@ static const float *added_row(const latent_conv_plan *p, const latent_conv_part 
         return carry_row(p, panel, which, 1);
     return panel_t(p, c, panel) +
            (p->t_start[3 + which] + (size_t)((y - c->y0) / p->n - 1) * w) * WIDTH;
-}
-
-/* 1 3 3 1 */
-INLINE vec four(vec a, vec b, vec c, vec d)
-{
-    return madd(all(3), b + c, a + d);
 }
 
 /* Output rows 2y and 2y + 1 of one panel. */
@@ -1055,59 +1227,79 @@ static void run_item(const latent_conv_plan *p, const latent_conv_part *c, int s
 
 /* ---- few outputs ---- */
 
-INLINE void few_pixels(const latent_conv_plan *p, const float *weights, size_t pixel,
-                       const int count, const int out)
+#define AT_ONCE 4 /* pixels */
+
+/* The numbers of count pixels lie side by side, as in y; scale and shift are repeated as often. */
+typedef struct {
+    const latent_conv_plan *p;
+    const float *weights;
+    float scale[AT_ONCE * 4], shift[AT_ONCE * 4];
+} few;
+
+INLINE void few_pixels(const few *f, size_t pixel, const int count, const int out)
 {
-    const size_t in = (size_t)p->spec.in;
-    const float *x = p->x + pixel * in;
-    const latent_conv_end *e = p->end;
-    vec sum[4][4];
+    const latent_conv_end *e = f->p->end;
+    const size_t in = (size_t)f->p->spec.in;
+    const float *x = f->p->x + pixel * in;
+    const float limit = e->clamp > 0 ? e->clamp : __builtin_inff();
+    float d[AT_ONCE * 4], *y = f->p->y + pixel * (size_t)out;
+    vec sum[4][AT_ONCE];
     size_t i = 0;
 #pragma GCC unroll 4
     for (int o = 0; o < out; o++)
 #pragma GCC unroll 4
-        for (int q = 0; q < count; q++)
+        for (int q = 0; q < AT_ONCE; q++)
             sum[o][q] = all(0);
     for (; i + VL <= in; i += VL) {
-        vec d[4];
+        vec v[AT_ONCE];
 #pragma GCC unroll 4
         for (int q = 0; q < count; q++)
-            d[q] = load(x + (size_t)q * in + i);
+            v[q] = load(x + (size_t)q * in + i);
 #pragma GCC unroll 4
         for (int o = 0; o < out; o++) {
-            vec w = load(weights + (size_t)o * in + i);
+            vec w = load(f->weights + (size_t)o * in + i);
 #pragma GCC unroll 4
             for (int q = 0; q < count; q++)
-                sum[o][q] = madd(w, d[q], sum[o][q]);
+                sum[o][q] = madd(w, v[q], sum[o][q]);
         }
     }
-    for (int q = 0; q < count; q++)
-        for (int o = 0; o < out; o++) {
-            float f = 0;
-            size_t at = (pixel + (size_t)q) * (size_t)out + (size_t)o;
-            for (int l = 0; l < VL; l++)
-                f += sum[o][q][l];
-            for (size_t j = i; j < in; j++)
-                f += weights[(size_t)o * in + j] * x[(size_t)q * in + j];
-            f = f * p->scale[o] + p->shift[o];
-            if (e->noise)
-                f += e->strength * e->noise[pixel + (size_t)q];
-            f *= f < 0 ? e->slope * e->gain : e->gain;
-            if (e->clamp > 0)
-                f = f > e->clamp ? e->clamp : f < -e->clamp ? -e->clamp : f;
-            p->y[at] = e->add ? f + e->add[at] : f;
-        }
+#pragma GCC unroll 4
+    for (int o = 0; o < out; o++) {
+        float four[4];
+        sums_of_four(sum[o], four);
+        for (int q = 0; q < count; q++)
+            d[q * out + o] = four[q];
+    }
+    for (; i < in; i++)
+        for (int q = 0; q < count; q++)
+            for (int o = 0; o < out; o++)
+                d[q * out + o] += f->weights[(size_t)o * in + i] * x[(size_t)q * in + i];
+    for (int k = 0; k < count * out; k++)
+        d[k] = d[k] * f->scale[k] + f->shift[k];
+    for (int k = 0; e->noise && k < count * out; k++)
+        d[k] += e->strength * e->noise[pixel + (size_t)(k / out)];
+    for (int k = 0; k < count * out; k++) {
+        d[k] *= d[k] < 0 ? e->slope * e->gain : e->gain;
+        d[k] = d[k] > limit ? limit : d[k] < -limit ? -limit : d[k];
+    }
+    for (int k = 0; k < count * out; k++)
+        y[k] = e->add ? d[k] + e->add[pixel * (size_t)out + (size_t)k] : d[k];
 }
 
 #define FEW(out)                                                                                   \
-    for (; pixels >= 4; pixels -= 4, from += 4)                                                    \
-        few_pixels(p, weights, from, 4, out);                                                      \
+    for (; pixels >= AT_ONCE; pixels -= AT_ONCE, from += AT_ONCE)                                  \
+        few_pixels(&f, from, AT_ONCE, out);                                                        \
     for (; pixels; pixels--, from++)                                                               \
-        few_pixels(p, weights, from, 1, out);                                                      \
+        few_pixels(&f, from, 1, out);                                                              \
     break
 
 static void few_outputs(const latent_conv_plan *p, const float *weights, size_t from, size_t pixels)
 {
+    few f = {.p = p, .weights = weights};
+    for (int k = 0; k < AT_ONCE * p->spec.out; k++) {
+        f.scale[k] = p->scale[k % p->spec.out];
+        f.shift[k] = p->shift[k % p->spec.out];
+    }
     switch (p->spec.out) {
     case 1:
         FEW(1);

@@ -13,6 +13,9 @@
      at 5 points (Toom 1963, Cook 1966), which gives n + 1 numbers, the last of which is added to
      the next tile's first; a direction of one tap is left as it is.  So there are 6 x 6 matrices,
      the last row and column of which belong to the odd pixels.
+   points 5 (up -2): the transpose of that.  The blurred picture falls into four phases, 5 of their
+     pixels go to values at 5 points as 5 numbers came from them there, and 4 x 4 outputs add up
+     what all phases give; tiles overlap at their input, and nothing is added to the next.
    points 0: the kernel's taps are the matrices, the pixels the rows, and the gathering adds the
      shifted planes: for 1 x 1 kernels and for small pictures, where the weights cost more than the
      arithmetic.
@@ -31,7 +34,7 @@ typedef struct latent_conv_code latent_conv_code;
 typedef struct {
     /* what */
     latent_conv_spec spec;
-    int h, w;
+    int h, w;                /* of x; up -2: of y */
     const float *x, *packed; /* packed: [panel][in][tap][width] */
     const latent_conv_end *end;
     float *y;
@@ -58,6 +61,7 @@ typedef struct {
     const float *zeros; /* a pixel of x, and a row of t */
     const float *in_scale, *scale, *shift; /* never NULL; the last two of panels * width numbers */
     size_t v_row, v_plane[3], v_block;     /* floats; planes of two taps each way, down, across */
+    size_t v_odd;                          /* up -2: the odd-odd pixels begin here */
     size_t m_plane[3], m_odd, m_panel;     /* rows; the odd-odd pixels begin at m_odd */
     size_t t_start[5], t_panel;            /* rows */
     size_t carry_panel;                    /* rows */

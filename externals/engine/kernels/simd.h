@@ -154,6 +154,32 @@ INLINE void stream_end(void)
 }
 #endif
 
+/* Of each four floats of a and b the sums of the first and of the last two, a's before b's. */
+INLINE vec add_pairs(vec a, vec b)
+{
+#if VL == 16
+    return __builtin_shufflevector(a, b, 0, 2, 16, 18, 4, 6, 20, 22, 8, 10, 24, 26, 12, 14, 28,
+                                   30) +
+           __builtin_shufflevector(a, b, 1, 3, 17, 19, 5, 7, 21, 23, 9, 11, 25, 27, 13, 15, 29, 31);
+#elif VL == 8
+    return __builtin_shufflevector(a, b, 0, 2, 8, 10, 4, 6, 12, 14) +
+           __builtin_shufflevector(a, b, 1, 3, 9, 11, 5, 7, 13, 15);
+#else
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+#endif
+}
+
+/* Each of four vectors' sum. */
+INLINE void sums_of_four(const vec *v, float *sum)
+{
+    vec lanes = add_pairs(add_pairs(v[0], v[1]), add_pairs(v[2], v[3]));
+    for (int i = 0; i < 4; i++) {
+        sum[i] = lanes[i];
+        for (int l = 4; l < VL; l += 4)
+            sum[i] += lanes[l + i];
+    }
+}
+
 /* The first n of VL floats; the others are 0. */
 INLINE vec load_some(const float *p, int n)
 {
