@@ -8,8 +8,10 @@
    the program. Weights are random, made here.  LATENT_BENCH_THREADS (2) threads; names as arguments
    choose. */
 #include "engine/evaluate.h"
+#include "engine/gradient.h"
 #include "engine/kernels/gemm.h"
 #include "engine/models/model.h"
+#include "engine/ops/ops.h"
 #include "engine/parallel.h"
 #include <math.h>
 #include <stdio.h>
@@ -143,14 +145,10 @@ static void styles(const latent_model *m, float *ws, uint32_t seed)
     }
 }
 
-/* Seconds for one picture of these styles; the promise of the picture before is kept, as a box
-   does. */
-static double frame(latent_model *m, const float *ws, latent_node **last)
+static latent_node *promise(latent_model *m, const float *ws)
 {
     latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
     latent_error e = {""};
-    latent_tensor *t;
-    double start = now();
     latent_node *f = latent_model_input(m, ws, m->num_ws, &e), *next, *rgb;
     for (int i = 0; f && i < m->n_layers; i++, f = next) {
         next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
@@ -158,12 +156,57 @@ static double frame(latent_model *m, const float *ws, latent_node **last)
     }
     rgb = f ? latent_features_rgb(f, &e) : NULL;
     latent_node_release(f);
-    if (!rgb || latent_evaluate(rgb, NULL, &t, &e))
+    if (!rgb)
+        die(e.text);
+    return rgb;
+}
+
+/* Seconds for one picture of these styles; the promise of the picture before is kept, as a box
+   does. */
+static double frame(latent_model *m, const float *ws, latent_node **last)
+{
+    latent_error e = {""};
+    latent_tensor *t;
+    double start = now();
+    latent_node *rgb = promise(m, ws);
+    if (latent_evaluate(rgb, NULL, &t, &e))
         die(e.text);
     latent_tensor_release(t);
     latent_node_release(*last);
     *last = rgb;
     return now() - start;
+}
+
+/* How many times as long as a picture the gradient of its loss takes, the picture being there. */
+static double gradient(latent_model *m, int rounds)
+{
+    float *ws = calloc((size_t)(m->num_ws * m->w_dim), sizeof(float)), *grad, value;
+    latent_node *last = NULL, *target = NULL, *loss;
+    latent_error e = {""};
+    double best = 1e9, best_frame = 1e9;
+    int rows, w_dim;
+    if (!ws)
+        die("no memory");
+    styles(m, ws, 1);
+    frame(m, ws, &target);
+    for (int i = 0; i < rounds; i++) {
+        double start, s;
+        styles(m, ws, (uint32_t)i + 2);
+        s = frame(m, ws, &last);
+        best_frame = s < best_frame ? s : best_frame;
+        start = now();
+        if (!(loss = latent_op_sse(last, target, &e)) ||
+            latent_gradient_styles(loss, NULL, &value, &grad, &rows, &w_dim, &e))
+            die(e.text);
+        start = now() - start;
+        best = start < best ? start : best;
+        free(grad);
+        latent_node_release(loss);
+    }
+    latent_node_release(last);
+    latent_node_release(target);
+    free(ws);
+    return best / best_frame;
 }
 
 static double sgemm_gflops(void)
@@ -303,6 +346,7 @@ int main(int argc, char **argv)
             result part = measure(m, 10, 1);
             printf("  only the last block's style moves: %.2f ms, %.2f of the whole frame\n",
                    part.seconds * 1e3, part.seconds / r.seconds);
+            printf("  the gradient, the picture being there: %.2f of a frame\n", gradient(m, 6));
             for (int t = 1; t <= 2 * threads && t <= 64; t *= 2) {
                 char name[40];
                 latent_threads_set(t);

@@ -189,48 +189,78 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
 
 /* ---- backward */
 
-#define CHUNKS 32 /* parts of a picture whose sums are added in order, whatever the threads */
+#define CHUNKS 32   /* parts of a picture whose sums are added in order, whatever the threads */
+#define TOGETHER 32 /* pixels whose sums fit a float */
+#define LANES 16
 
 /* One sample on its way back through clamp, activation, bias and noise: u = d * conv is found again
    from the result, so nothing has to be kept. */
 typedef struct {
     const latent_conv_settings *p;
-    const float *y, *add, *g; /* [pixels][c] */
-    const float *bias, *noise;
+    const float *y, *add, *g; /* [pixels][c]; add may be NULL */
+    const float *bias;        /* [c] */
+    const float *noise;       /* [pixels] or NULL */
+    const float *zeros;       /* [c] */
     float strength;
     size_t pixels, c;
     float *back;       /* [pixels][c]: gradient with respect to u */
     float *noise_back; /* [pixels] or NULL: added to */
     double *sums;      /* [CHUNKS][2c + 1]: of back, of back * u, of back * noise */
+    float *some;       /* [CHUNKS][2c], zeros */
 } end_job;
+
+/* One pixel of c channels: fills in back, adds it and back * u to the sums, and returns its own
+   sum. Sums of a few lanes, so that compilers find vectors. */
+static float end_pixel(const end_job *j, const float *y, const float *add, const float *g,
+                       float noise, float *back, float *sum, float *u_sum)
+{
+    const latent_conv_settings *p = j->p;
+    const float above = p->gain, below = p->gain * p->slope;
+    const float limit = p->clamp > 0 ? p->clamp : INFINITY;
+    float lanes[LANES] = {0};
+    size_t c = j->c, k = 0;
+    for (; k + LANES <= c; k += LANES)
+        for (size_t l = k; l < k + LANES; l++) {
+            float v = y[l] - add[l], factor = v < 0 ? below : above;
+            float f = fabsf(v) >= limit ? 0 : g[l] * factor;
+            back[l] = f;
+            sum[l] += f;
+            u_sum[l] += f * (v / factor - j->bias[l] - noise);
+            lanes[l - k] += f;
+        }
+    for (; k < c; k++) {
+        float v = y[k] - add[k], factor = v < 0 ? below : above;
+        float f = fabsf(v) >= limit ? 0 : g[k] * factor;
+        back[k] = f;
+        sum[k] += f;
+        u_sum[k] += f * (v / factor - j->bias[k] - noise);
+        lanes[0] += f;
+    }
+    for (size_t l = 1; l < LANES; l++)
+        lanes[0] += lanes[l];
+    return lanes[0];
+}
 
 static void end_chunk(void *context, int chunk, int slot)
 {
     const end_job *j = context;
-    const latent_conv_settings *p = j->p;
     size_t c = j->c, first = j->pixels * (size_t)chunk / CHUNKS;
     size_t last = j->pixels * ((size_t)chunk + 1) / CHUNKS;
     double *sum = j->sums + (size_t)chunk * (2 * c + 1);
+    float *some = j->some + (size_t)chunk * 2 * c;
     (void)slot;
     for (size_t i = first; i < last; i++) {
-        float at_pixel = 0, noise = j->noise ? j->noise[i] : 0;
-        for (size_t k = 0; k < c; k++) {
-            float y = j->y[i * c + k] - (j->add ? j->add[i * c + k] : 0);
-            float g = j->g[i * c + k] * p->gain, v = y / p->gain;
-            if (p->clamp > 0 && fabsf(y) >= p->clamp)
-                g = 0;
-            if (v < 0) {
-                v /= p->slope;
-                g *= p->slope;
-            }
-            j->back[i * c + k] = g;
-            sum[k] += g;
-            sum[c + k] += (double)g * (v - (j->bias ? j->bias[k] : 0) - j->strength * noise);
-            at_pixel += g;
-        }
-        sum[2 * c] += (double)at_pixel * noise;
+        float noise = j->noise ? j->noise[i] : 0;
+        float f = end_pixel(j, j->y + i * c, j->add ? j->add + i * c : j->zeros, j->g + i * c,
+                            j->strength * noise, j->back + i * c, some, some + c);
+        sum[2 * c] += (double)f * noise;
         if (j->noise_back)
-            j->noise_back[i] += at_pixel * j->strength;
+            j->noise_back[i] += f * j->strength;
+        if ((i - first) % TOGETHER == TOGETHER - 1 || i + 1 == last)
+            for (size_t k = 0; k < 2 * c; k++) {
+                sum[k] += some[k];
+                some[k] = 0;
+            }
     }
 }
 
@@ -249,11 +279,14 @@ static void begin_chunk(void *context, int chunk, int slot)
     size_t last = j->pixels * ((size_t)chunk + 1) / CHUNKS;
     double *sum = j->sums + (size_t)chunk * c;
     (void)slot;
-    for (size_t i = first; i < last; i++)
+    for (size_t i = first; i < last; i++) {
+        const float *x = j->x + i * c;
+        float *gx = j->gx + i * c;
         for (size_t k = 0; k < c; k++) {
-            sum[k] += (double)j->x[i * c + k] * j->gx[i * c + k];
-            j->gx[i * c + k] *= j->s[k];
+            sum[k] += (double)(x[k] * gx[k]);
+            gx[k] *= j->s[k];
         }
+    }
 }
 
 static void add_chunks(double *sums, size_t n)
@@ -263,40 +296,61 @@ static void add_chunks(double *sums, size_t n)
             sums[k] += sums[chunk * n + k];
 }
 
+typedef struct {
+    float *to;
+    const float *from;
+    size_t n;
+} add_job;
+
+static void add_chunk(void *context, int chunk, int slot)
+{
+    const add_job *j = context;
+    size_t last = j->n * ((size_t)chunk + 1) / CHUNKS;
+    (void)slot;
+    for (size_t i = j->n * (size_t)chunk / CHUNKS; i < last; i++)
+        j->to[i] += j->from[i];
+}
+
 static void add_to(const latent_tensor *grad, size_t offset, const float *v, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        grad->data[offset + i] += v[i];
+    add_job j = {grad->data + offset, v, n};
+    latent_parallel(CHUNKS, add_chunk, &j);
 }
 
 typedef struct {
     float *s, *d;     /* [in], [out] */
-    float *back, *gx; /* like the output and the input */
-    double *end_sums, *begin_sums;
+    float *zeros;     /* [out] */
+    float *some;      /* [CHUNKS][2 out] */
+    double *end_sums; /* [CHUNKS][2 out + 1] */
+    double *begin_sums;
+    latent_tensor *back, *gx; /* like the output and the input */
 } back_memory;
 
 static void back_free(back_memory *m)
 {
     free(m->s);
-    free(m->back);
-    free(m->gx);
     free(m->end_sums);
-    free(m->begin_sums);
+    latent_tensor_release(m->back);
+    latent_tensor_release(m->gx);
 }
 
-static int back_alloc(back_memory *m, size_t in, size_t out, size_t x_size, size_t y_size,
-                      latent_error *e)
+static int back_alloc(back_memory *m, latent_shape x, latent_shape y, latent_error *e)
 {
-    m->s = malloc((in + out) * sizeof(float));
-    m->d = m->s ? m->s + in : NULL;
-    m->back = malloc(y_size * sizeof(float));
-    m->gx = malloc(x_size * sizeof(float));
-    m->end_sums = malloc(CHUNKS * (2 * out + 1) * sizeof(double));
-    m->begin_sums = malloc(CHUNKS * in * sizeof(double));
-    if (m->s && m->back && m->gx && m->end_sums && m->begin_sums)
-        return 0;
-    back_free(m);
-    return latent_fail(e, "no memory for the gradient of a layer");
+    size_t in = (size_t)x.c, out = (size_t)y.c;
+    x.n = y.n = 1;
+    m->s = calloc(in + 2 * out + CHUNKS * 2 * out, sizeof(float));
+    m->end_sums = malloc(CHUNKS * (2 * out + 1 + in) * sizeof(double));
+    m->back = latent_tensor_new(y, e);
+    m->gx = latent_tensor_new(x, e);
+    if (!m->s || !m->end_sums || !m->back || !m->gx) {
+        back_free(m);
+        return latent_fail(e, "no memory for the gradient of a layer");
+    }
+    m->d = m->s + in;
+    m->zeros = m->d + out;
+    m->some = m->zeros + out;
+    m->begin_sums = m->end_sums + CHUNKS * (2 * out + 1);
+    return 0;
 }
 
 /* What the demodulation adds to the gradient of s: d d[o] / d s[i] = -d[o]^3 E[o][i] s[i]. */
@@ -327,23 +381,28 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
     const latent_adjoint *adjoint = back_of(n->in[WEIGHT], e);
     back_memory m = {0};
     int failed = 0;
-    if (!adjoint || back_alloc(&m, n_in, n_out, x_size, y_size, e))
+    if (!adjoint || back_alloc(&m, x, out->shape, e))
         return -1;
     for (int b = 0; b < x.n && !failed; b++) {
         size_t at = (size_t)b * y_size, style_at = 0;
-        end_job end = {p,
-                       out->data + at,
-                       in[ADD] ? in[ADD]->data + at : NULL,
-                       grad_out->data + at,
-                       in[BIAS] ? in[BIAS]->data : NULL,
-                       in[NOISE] ? in[NOISE]->data : NULL,
-                       p->strength * own,
-                       y_size / n_out,
-                       n_out,
-                       m.back,
-                       grad_in[NOISE] ? grad_in[NOISE]->data : NULL,
-                       m.end_sums};
-        begin_job begin = {in[X]->data + (size_t)b * x_size, m.s, m.gx, pixels, n_in, m.begin_sums};
+        end_job end = {
+            .p = p,
+            .y = out->data + at,
+            .add = in[ADD] ? in[ADD]->data + at : NULL,
+            .g = grad_out->data + at,
+            .bias = in[BIAS] ? in[BIAS]->data : m.zeros,
+            .noise = in[NOISE] ? in[NOISE]->data : NULL,
+            .zeros = m.zeros,
+            .strength = p->strength * own,
+            .pixels = y_size / n_out,
+            .c = n_out,
+            .back = m.back->data,
+            .noise_back = grad_in[NOISE] ? grad_in[NOISE]->data : NULL,
+            .sums = m.end_sums,
+            .some = m.some,
+        };
+        begin_job begin = {
+            in[X]->data + (size_t)b * x_size, m.s, m.gx->data, pixels, n_in, m.begin_sums};
         memset(m.end_sums, 0, CHUNKS * (2 * n_out + 1) * sizeof(double));
         memset(m.begin_sums, 0, CHUNKS * n_in * sizeof(double));
         input_scale(p, in[STYLE], b, x.n, m.s, x.c);
@@ -359,13 +418,14 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
             add_to(grad_in[ADD], at, grad_out->data + at, y_size);
         if (!grad_in[X] && !grad_in[STYLE])
             continue;
-        failed = latent_adjoint_run(adjoint, x.h, x.w, m.back, p->demodulate ? m.d : NULL, m.gx, e);
+        failed = latent_adjoint_run(adjoint, x.h, x.w, m.back->data, p->demodulate ? m.d : NULL,
+                                    m.gx->data, e);
         if (failed)
             break;
         latent_parallel(CHUNKS, begin_chunk, &begin);
         add_chunks(m.begin_sums, n_in);
         if (grad_in[X])
-            add_to(grad_in[X], (size_t)b * x_size, m.gx, x_size);
+            add_to(grad_in[X], (size_t)b * x_size, m.gx->data, x_size);
         if (!grad_in[STYLE])
             continue;
         if (p->demodulate)
