@@ -315,6 +315,82 @@ static void test_adjoint(void **unused)
         }
 }
 
+/* Many pictures at once: as each for itself.  Weights from another layout. */
+static void check_batch(latent_conv_spec s, int n, int size, int options)
+{
+    int x_side = side_of_x(s, size), y_side = side_of_y(s, size);
+    size_t in = (size_t)s.in, out = (size_t)s.out, taps = (size_t)(s.kernel * s.kernel);
+    size_t x_each = (size_t)(x_side * x_side) * in, pixels = (size_t)(y_side * y_side);
+    size_t y_each = pixels * out, count = (size_t)n;
+    float *weights = numbers(in * out * taps), *other = malloc(in * out * taps * sizeof(float));
+    float *x = numbers(count * x_each), *add = numbers(count * y_each);
+    float *scale = numbers(count * out), *noise = numbers(count * pixels), *bias = numbers(out);
+    float *y = malloc(count * y_each * sizeof(float)), *one = malloc(y_each * sizeof(float));
+    latent_conv_end end = {options & DEMODULATED ? scale : NULL,
+                           options & NOISY ? noise : NULL,
+                           0.7f,
+                           options & BIASED ? bias : NULL,
+                           0.2f,
+                           1.41421356f,
+                           options & CLAMPED ? 0.8f : 0,
+                           options & ADDED ? add : NULL};
+    latent_error e;
+    latent_conv *c = latent_conv_new(s, weights, &e), *set = latent_conv_new_empty(s, &e);
+    latent_conv_room *room = latent_conv_room_new();
+    double error = 0, power = 0;
+    for (size_t o = 0; o < out; o++) /* [tap][in][out], turned */
+        for (size_t i = 0; i < in; i++)
+            for (size_t t = 0; t < taps; t++)
+                other[((taps - 1 - t) * in + i) * out + o] = weights[(o * in + i) * taps + t];
+    latent_conv_set(set, other, (latent_conv_layout){1, out, in * out, 1});
+    for (size_t i = 0; i < count * y_each; i++)
+        y[i] = NAN;
+    assert_int_equal(latent_conv_batch(set, room, n, x_side, x_side, x, &end, y, &e), 0);
+    for (size_t b = 0; b < count; b++) {
+        latent_conv_end here = end;
+        here.out_scale = end.out_scale ? scale + b * out : NULL;
+        here.noise = end.noise ? noise + b * pixels : NULL;
+        here.add = end.add ? add + b * y_each : NULL;
+        assert_int_equal(
+            latent_conv_forward(c, x_side, x_side, x + b * x_each, NULL, &here, one, &e), 0);
+        for (size_t i = 0; i < y_each; i++) {
+            double d = (double)y[b * y_each + i] - (double)one[i];
+            error += d * d;
+            power += (double)one[i] * (double)one[i];
+        }
+    }
+    if (!(error <= 1e-10 * power))
+        fail_msg("%d to %d channels, kernel %d, up %d, %d pictures of %d: error %.2g", s.in, s.out,
+                 s.kernel, s.up, n, size, sqrt(error / power));
+    latent_conv_free(c);
+    latent_conv_free(set);
+    latent_conv_room_free(room);
+    free(weights);
+    free(other);
+    free(x);
+    free(add);
+    free(scale);
+    free(noise);
+    free(bias);
+    free(y);
+    free(one);
+}
+
+static void test_batch(void **unused)
+{
+    static const int sizes[] = {1, 4, 5, 8, 12, 16, 32, 64};
+    (void)unused;
+    for (int i = 0; i < KINDS; i++)
+        for (int s = 0; s < 8; s++) {
+            check_batch(kind(i, 17, 20), 5, sizes[s], ALL);
+            check_batch(kind(i, 32, 3), 2, sizes[s], s % 2 ? ALL : BIASED);
+        }
+    for (int i = 0; i < KINDS; i++) {
+        check_batch(kind(i, 256, 192), 16, 8, ALL);
+        check_batch(kind(i, 40, 64), 7, 64, 0);
+    }
+}
+
 /* A number that is none stays none, and only where it belongs. */
 static void test_not_a_number(void **unused)
 {
@@ -430,6 +506,7 @@ int main(void)
         cmocka_unit_test(test_energy),  cmocka_unit_test(test_not_a_number),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_gemm),
         cmocka_unit_test(test_matvec),  cmocka_unit_test(test_adjoint),
+        cmocka_unit_test(test_batch),
     };
     latent_threads_set(2);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,13 +27,32 @@ struct latent_conv {
     float *energy; /* [out][in] */
 };
 
-/* Room for the numbers between the steps.  It is kept for the next convolution, and belongs to the
-   one that holds the lock. */
+/* Room for the numbers between the steps, kept for the next convolution. */
+struct latent_conv_room {
+    float *scratch;
+    size_t bytes;
+    float *slot[LATENT_MAX_THREADS];
+    size_t slot_bytes[LATENT_MAX_THREADS];
+};
+
+/* That of the engine belongs to the one that holds the lock. */
 static pthread_mutex_t scratch_lock = PTHREAD_MUTEX_INITIALIZER;
-static float *scratch;
-static size_t scratch_bytes;
-static float *slot_scratch[LATENT_MAX_THREADS];
-static size_t slot_bytes[LATENT_MAX_THREADS];
+static latent_conv_room engine_room;
+
+latent_conv_room *latent_conv_room_new(void)
+{
+    return calloc(1, sizeof(latent_conv_room));
+}
+
+void latent_conv_room_free(latent_conv_room *room)
+{
+    if (!room)
+        return;
+    free(room->scratch);
+    for (int i = 0; i < LATENT_MAX_THREADS; i++)
+        free(room->slot[i]);
+    free(room);
+}
 
 /* ---- weights ---- */
 
@@ -53,11 +72,10 @@ static float *block(size_t floats)
     return aligned_alloc(64, (floats * sizeof(float) + 63) & ~(size_t)63);
 }
 
-latent_conv *latent_conv_new_by(const latent_conv_code *code, latent_conv_spec spec,
-                                const float *weights, latent_error *e)
+/* Without weights yet. */
+static latent_conv *conv_alloc(const latent_conv_code *code, latent_conv_spec spec, int energy,
+                               latent_error *e)
 {
-    size_t in = (size_t)spec.in, taps = (size_t)(spec.kernel * spec.kernel);
-    size_t width = (size_t)code->width;
     latent_conv *c;
     if (spec.in < 1 || spec.out < 1 || (spec.kernel != 1 && spec.kernel != 3) ||
         (spec.up != 1 && spec.up != 2 && (spec.up != -2 || spec.kernel != 3))) {
@@ -69,34 +87,84 @@ latent_conv *latent_conv_new_by(const latent_conv_code *code, latent_conv_spec s
         c->spec = spec;
         c->code = code;
         c->packed = block(packed_count(c));
-        c->energy = block((size_t)spec.out * in);
+        if (energy)
+            c->energy = block((size_t)spec.out * (size_t)spec.in);
     }
-    if (!c || !c->packed || !c->energy) {
+    if (!c || !c->packed || (energy && !c->energy)) {
         latent_conv_free(c);
         latent_fail(e, "no memory for a convolution of %d to %d channels", spec.in, spec.out);
         return NULL;
     }
     memset(c->packed, 0, packed_count(c) * sizeof(float));
-    for (size_t o = 0; o < (size_t)spec.out; o++)
-        for (size_t i = 0; i < in; i++) {
-            float *to = c->packed + (o / width * in + i) * taps * width + o % width;
-            double sum = 0;
-            for (size_t t = 0; t < taps; t++) {
-                float f = weights[(o * in + i) * taps + t];
-                to[t * width] = f;
-                sum += (double)f * (double)f;
-            }
-            c->energy[o * in + i] = (float)sum;
+    return c;
+}
+
+static const latent_conv_code *best_code(void)
+{
+    const latent_conv_code *code = latent_conv_code_avx512();
+    if (!code)
+        code = latent_conv_code_avx2();
+    return code ? code : latent_conv_code_base();
+}
+
+typedef struct {
+    latent_conv *c;
+    const float *weights;
+    latent_conv_layout layout;
+} set_job;
+
+static void set_panel(void *context, int panel, int slot)
+{
+    const set_job *j = context;
+    const latent_conv *c = j->c;
+    size_t in = (size_t)c->spec.in, taps = (size_t)(c->spec.kernel * c->spec.kernel);
+    size_t width = (size_t)c->code->width, first = (size_t)panel * width;
+    size_t there = (size_t)c->spec.out - first < width ? (size_t)c->spec.out - first : width;
+    float *to = c->packed + first * in * taps;
+    (void)slot;
+    for (size_t i = 0; i < in; i++)
+        for (size_t t = 0; t < taps; t++, to += width) {
+            size_t tap = j->layout.turned ? taps - 1 - t : t;
+            const float *from =
+                j->weights + first * j->layout.out + i * j->layout.in + tap * j->layout.tap;
+            for (size_t o = 0; o < there; o++)
+                to[o] = from[o * j->layout.out];
         }
+}
+
+latent_conv *latent_conv_new_by(const latent_conv_code *code, latent_conv_spec spec,
+                                const float *weights, latent_error *e)
+{
+    size_t in = (size_t)spec.in, taps = (size_t)(spec.kernel * spec.kernel);
+    latent_conv *c = conv_alloc(code, spec, 1, e);
+    set_job j = {c, weights, {in * taps, taps, 1, 0}};
+    if (!c)
+        return NULL;
+    for (int panel = 0; panel < panels_of(c); panel++)
+        set_panel(&j, panel, 0);
+    for (size_t i = 0; i < (size_t)spec.out * in; i++) {
+        double sum = 0;
+        for (size_t t = 0; t < taps; t++)
+            sum += (double)weights[i * taps + t] * (double)weights[i * taps + t];
+        c->energy[i] = (float)sum;
+    }
     return c;
 }
 
 latent_conv *latent_conv_new(latent_conv_spec spec, const float *weights, latent_error *e)
 {
-    const latent_conv_code *code = latent_conv_code_avx512();
-    if (!code)
-        code = latent_conv_code_avx2();
-    return latent_conv_new_by(code ? code : latent_conv_code_base(), spec, weights, e);
+    return latent_conv_new_by(best_code(), spec, weights, e);
+}
+
+latent_conv *latent_conv_new_empty(latent_conv_spec spec, latent_error *e)
+{
+    return conv_alloc(best_code(), spec, 0, e);
+}
+
+void latent_conv_set(latent_conv *c, const float *weights, latent_conv_layout layout)
+{
+    set_job j = {c, weights, layout};
+    latent_parallel(panels_of(c), set_panel, &j);
 }
 
 void latent_conv_free(latent_conv *c)
@@ -242,7 +310,8 @@ static void make_plan(latent_conv_plan *p, int points)
     p->panels = pieces(p->spec.out, width);
     p->groups = pieces(p->panels, p->code->group);
     p->blocks = pieces(p->spec.in, p->code->depth);
-    p->tile_rows = p->points ? pieces(p->h, p->n) : p->h;
+    p->rows_each = p->points ? pieces(p->h, p->n) : p->h;
+    p->tile_rows = p->pictures * p->rows_each;
     p->tile_columns = p->points ? pieces(p->w, p->n) : p->w;
     p->set_groups = pieces(SET_ITEMS, p->side);
     if (p->set_groups > p->groups)
@@ -260,6 +329,8 @@ static void make_plan(latent_conv_plan *p, int points)
         else if (p->spec.in > 256)
             room = 2 * LARGE_CHUNK;
         rows = rows_of_chunk(p, room);
+        if (p->pictures > 1 && p->spec.up == 2)
+            rows = rows < p->rows_each ? p->rows_each : rows / p->rows_each * p->rows_each;
         lay_out(p, !p->points && two && rows < 2 ? 2 : rows);
     }
     p->segment = pieces(1024, p->spec.in);
@@ -278,11 +349,11 @@ static void make_plan(latent_conv_plan *p, int points)
 }
 
 /* Where which method pays; measured with tests/bench/bench_conv.c. */
-static int choose_points(latent_conv_spec spec, int h, int w)
+static int choose_points(latent_conv_spec spec, int n, int h, int w)
 {
     if (spec.up == -2)
         return 5;
-    if (spec.kernel == 1 || h * w <= 16)
+    if (spec.kernel == 1 || (h * w <= 16 && (n == 1 || (n < 4 && spec.up == 1))))
         return 0;
     if (spec.up == 2)
         return 5;
@@ -303,6 +374,7 @@ typedef struct {
 
 typedef struct {
     const latent_conv_plan *p;
+    latent_conv_room *room;
     phase *phases;
     int count, items;
     atomic_int failed; /* no memory */
@@ -314,9 +386,11 @@ static latent_conv_part find_part(const latent_conv_plan *p, int i)
     latent_conv_part c;
     c.first = i / p->sets * p->chunk_rows;
     c.rows = p->tile_rows - c.first < p->chunk_rows ? p->tile_rows - c.first : p->chunk_rows;
-    c.last = c.first + c.rows == p->tile_rows;
+    c.last = c.first + c.rows == p->tile_rows || p->pictures > 1;
     c.y0 = c.first * p->n;
-    c.y1 = (c.first + c.rows) * p->n < p->h ? (c.first + c.rows) * p->n : p->h;
+    c.y1 = (c.first + c.rows) * p->n < p->pictures * p->h ? (c.first + c.rows) * p->n
+                                                          : p->pictures * p->h;
+    c.before = 0;
     c.set = i % p->sets;
     c.buffer = i % 2;
     return c;
@@ -344,6 +418,8 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
                    (p->points ? pieces(p->tile_columns, LATENT_CONV_SEGMENT) : 1);
         return p->spec.kernel == 1 ? 0 : panels * (p->points ? c->rows : p->h + 1);
     case STEP_BLUR: /* from row y0 - 1 on */
+        if (p->pictures > 1)
+            return p->spec.up == 2 ? panels * (c->y1 - c->y0) : 0;
         return two ? panels * ((c->last ? p->h + 1 : c->y1) - c->y0) : 0;
     default:
         return two && !c->last ? panels : 0;
@@ -410,14 +486,14 @@ static void wait_for(const job *j, int need)
             sched_yield();
 }
 
-static float *room_for(int slot, size_t bytes)
+static float *room_for(latent_conv_room *r, int slot, size_t bytes)
 {
-    if (slot_bytes[slot] < bytes) {
-        free(slot_scratch[slot]);
-        slot_scratch[slot] = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
-        slot_bytes[slot] = slot_scratch[slot] ? bytes : 0;
+    if (r->slot_bytes[slot] < bytes) {
+        free(r->slot[slot]);
+        r->slot[slot] = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
+        r->slot_bytes[slot] = r->slot[slot] ? bytes : 0;
     }
-    return slot_scratch[slot];
+    return r->slot[slot];
 }
 
 static void run_item(void *context, int i, int slot)
@@ -427,7 +503,7 @@ static void run_item(void *context, int i, int slot)
     int low = 0, high = j->count - 1;
     latent_conv_part c;
     phase *f;
-    float *room = room_for(slot, (size_t)p->code->room * sizeof(float));
+    float *room = room_for(j->room, slot, (size_t)p->code->room * sizeof(float));
     while (low < high) { /* the last phase that begins at or before i */
         int middle = (low + high + 1) / 2;
         if (j->phases[middle].first <= i)
@@ -447,19 +523,19 @@ static void run_item(void *context, int i, int slot)
     atomic_fetch_add_explicit(&f->done, 1, memory_order_release);
 }
 
-static int take_scratch(size_t bytes)
+static int take_scratch(latent_conv_room *r, size_t bytes)
 {
-    if (scratch_bytes >= bytes)
+    if (r->bytes >= bytes)
         return 0;
-    free(scratch);
+    free(r->scratch);
     bytes = (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
-    scratch = aligned_alloc(HUGE_PAGE, bytes);
-    scratch_bytes = scratch ? bytes : 0;
+    r->scratch = aligned_alloc(HUGE_PAGE, bytes);
+    r->bytes = r->scratch ? bytes : 0;
 #ifdef MADV_HUGEPAGE
-    if (scratch)
-        madvise(scratch, bytes, MADV_HUGEPAGE);
+    if (r->scratch)
+        madvise(r->scratch, bytes, MADV_HUGEPAGE);
 #endif
-    return scratch ? 0 : -1;
+    return r->scratch ? 0 : -1;
 }
 
 typedef struct {
@@ -489,10 +565,12 @@ static void few_outputs(const latent_conv *c, const latent_conv_plan *p, float *
                     &f);
 }
 
-static int forward(const latent_conv *c, latent_conv_plan *p, const float *in_scale)
+static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *room,
+                   const float *in_scale)
 {
     int few = c->spec.kernel == 1 && c->spec.up == 1 && c->spec.out <= FEW, failed;
-    size_t width = (size_t)p->code->width, outs = lines((size_t)p->panels * width);
+    size_t width = (size_t)p->code->width, pictures = (size_t)p->pictures;
+    size_t outs = p->outs = lines((size_t)p->panels * width);
     size_t in = lines((size_t)c->spec.in), row = (size_t)(p->w + 1) * width;
     size_t zeros = row > in ? row : in, v = lines(v_count(p));
     size_t m = lines(few ? in * FEW : set_count(p, p->m_panel));
@@ -500,21 +578,24 @@ static int forward(const latent_conv *c, latent_conv_plan *p, const float *in_sc
     size_t carry = lines((size_t)p->panels * p->carry_panel * width);
     size_t u = p->kept ? lines(u_count(p)) : 0;
     float *scale, *shift, *style, *none;
-    job j = {p, NULL, 0, 0, 0};
-    if (take_scratch((v + m + t + carry + u + 2 * outs + in + zeros) * sizeof(float)))
+    job j = {.p = p, .room = room};
+    if (take_scratch(room,
+                     (v + m + t + carry + u + (pictures + 1) * outs + in + zeros) * sizeof(float)))
         return -1;
-    p->v = scratch;
+    p->v = room->scratch;
     p->m = p->v + v;
     p->t = p->m + m;
     p->carry = p->t + t;
     p->u = p->kept ? p->carry + carry : NULL;
     scale = p->carry + carry + u;
-    shift = scale + outs;
+    shift = scale + pictures * outs;
     style = shift + outs;
     none = style + in;
     for (size_t o = 0; o < outs; o++) {
         int there = o < (size_t)c->spec.out;
-        scale[o] = there && p->end->out_scale ? p->end->out_scale[o] : 1;
+        for (size_t i = 0; i < pictures; i++)
+            scale[i * outs + o] =
+                there && p->end->out_scale ? p->end->out_scale[i * (size_t)c->spec.out + o] : 1;
         shift[o] = there && p->end->bias ? p->end->bias[o] : 0;
     }
     for (size_t i = 0; i < (size_t)c->spec.in; i++)
@@ -535,38 +616,82 @@ static int forward(const latent_conv *c, latent_conv_plan *p, const float *in_sc
     return failed || atomic_load(&j.failed) ? -1 : 0;
 }
 
-int latent_conv_forward_by(const latent_conv *c, int points, int h, int w, const float *x,
-                           const float *in_scale, const latent_conv_end *end, float *y,
-                           latent_error *e)
+static int run(const latent_conv *c, latent_conv_room *room, int points, int n, int h, int w,
+               const float *x, const float *in_scale, const latent_conv_end *end, float *y,
+               latent_error *e)
 {
     latent_conv_plan p;
-    int failed, larger = c->spec.up == 2 ? 2 : 1;
+    int larger = c->spec.up == 2 ? 2 : 1;
     if (c->spec.up == -2 && (h % 2 || w % 2 || h < 2 || w < 2))
         return latent_fail(e, "a picture of %d x %d cannot be halved", w, h);
     memset(&p, 0, sizeof(p));
     p.spec = c->spec;
     p.code = c->code;
     p.packed = c->packed;
+    p.pictures = n;
     p.h = c->spec.up == -2 ? h / 2 : h;
     p.w = c->spec.up == -2 ? w / 2 : w;
     p.x = x;
     p.end = end;
     p.y = y;
     p.stream =
-        (size_t)(larger * larger * p.h) * (size_t)p.w * (size_t)c->spec.out * sizeof(float) >=
+        (size_t)(larger * larger * p.h) * (size_t)(n * p.w) * (size_t)c->spec.out * sizeof(float) >=
             STREAM_BYTES &&
         c->spec.out % c->code->width == 0 && (uintptr_t)y % 64 == 0;
     make_plan(&p, points);
+    return forward(c, &p, room, in_scale) ? latent_fail(e,
+                                                        "no memory to convolve %d x %d with %d "
+                                                        "channels",
+                                                        w, h, c->spec.in)
+                                          : 0;
+}
+
+int latent_conv_forward_by(const latent_conv *c, int points, int h, int w, const float *x,
+                           const float *in_scale, const latent_conv_end *end, float *y,
+                           latent_error *e)
+{
+    int failed;
     pthread_mutex_lock(&scratch_lock);
-    failed = forward(c, &p, in_scale);
+    failed = run(c, &engine_room, points, 1, h, w, x, in_scale, end, y, e);
     pthread_mutex_unlock(&scratch_lock);
-    return failed
-               ? latent_fail(e, "no memory to convolve %d x %d with %d channels", w, h, c->spec.in)
-               : 0;
+    return failed;
 }
 
 int latent_conv_forward(const latent_conv *c, int h, int w, const float *x, const float *in_scale,
                         const latent_conv_end *end, float *y, latent_error *e)
 {
-    return latent_conv_forward_by(c, choose_points(c->spec, h, w), h, w, x, in_scale, end, y, e);
+    return latent_conv_forward_by(c, choose_points(c->spec, 1, h, w), h, w, x, in_scale, end, y, e);
+}
+
+/* Pictures that can't be computed together are computed one after the other. */
+static int one_by_one(latent_conv_spec spec, int h, int w, const latent_conv_end *end)
+{
+    int tile = spec.up == -2 ? 8 : 4;
+    if (spec.kernel == 1)
+        return spec.up == 2 || (spec.out <= FEW && (end->out_scale || end->noise));
+    return spec.up != 1 && (h % tile || w % tile);
+}
+
+int latent_conv_batch(const latent_conv *c, latent_conv_room *room, int n, int h, int w,
+                      const float *x, const latent_conv_end *end, float *y, latent_error *e)
+{
+    latent_conv_spec spec = c->spec;
+    size_t pixels = (size_t)h * (size_t)w, x_size = pixels * (size_t)spec.in, y_size;
+    if (n < 2 || !one_by_one(spec, h, w, end)) {
+        int tall = spec.kernel == 1 && spec.up == 1 && spec.out <= FEW;
+        return run(c, room, choose_points(spec, n, h, w), tall ? 1 : n, tall ? n * h : h, w, x,
+                   NULL, end, y, e);
+    }
+    pixels = spec.up == 2 ? 4 * pixels : spec.up == -2 ? pixels / 4 : pixels;
+    y_size = pixels * (size_t)spec.out;
+    for (size_t i = 0; i < (size_t)n; i++) {
+        latent_conv_end one = *end;
+        one.out_scale = end->out_scale ? end->out_scale + i * (size_t)spec.out : NULL;
+        one.noise = end->noise ? end->noise + i * pixels : NULL;
+        one.add = end->add ? end->add + i * y_size : NULL;
+        if (run(c, room, choose_points(spec, 1, h, w), 1, h, w, x + i * x_size, NULL, &one,
+                y + i * y_size, e))
+            return -1;
+    }
+    return 0;
 }

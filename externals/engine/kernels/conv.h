@@ -45,7 +45,8 @@ latent_conv_spec latent_conv_get_spec(const latent_conv *c);
 void latent_conv_weights(const latent_conv *c, float *weights);
 /* Bytes that the prepared weights take. */
 size_t latent_conv_bytes(const latent_conv *c);
-/* E[out][in] = the sum over the kernel of the squared weights, owned by c: what demodulation needs,
+/* E[out][in] = the sum over the kernel of the squared weights, owned by c (NULL if it was made
+   empty): what demodulation needs,
    d[o] = 1 / sqrt(sum_i E[o][i] s[i]^2 + 1e-8). */
 const float *latent_conv_energy(const latent_conv *c);
 
@@ -54,6 +55,30 @@ const float *latent_conv_energy(const latent_conv *c);
    depend on the number of threads. */
 int latent_conv_forward(const latent_conv *c, int h, int w, const float *x, const float *in_scale,
                         const latent_conv_end *end, float *y, latent_error *e);
+
+/* ---- for training: weights that change, many small pictures */
+
+/* Where the weight of tap t, from input i to output o, lies: weights[o * out + i * in + t * tap];
+   turned: the kernel is turned round, tap kernel^2 - 1 - t is meant. */
+typedef struct {
+    size_t out, in, tap;
+    int turned;
+} latent_conv_layout;
+/* A convolution whose weights are all 0, without an energy. */
+latent_conv *latent_conv_new_empty(latent_conv_spec spec, latent_error *e);
+/* Gives it other weights (copied).  Works with the pool. */
+void latent_conv_set(latent_conv *c, const float *weights, latent_conv_layout layout);
+
+/* Memory for the numbers between, of one caller, who keeps it for the next convolution. */
+typedef struct latent_conv_room latent_conv_room;
+latent_conv_room *latent_conv_room_new(void); /* NULL: no memory */
+void latent_conv_room_free(latent_conv_room *room);
+
+/* latent_conv_forward for n pictures, one after the other in x and y; end's out_scale is [n][out],
+   noise [n][pixels of y], add like y. */
+int latent_conv_batch(const latent_conv *c, latent_conv_room *room, int n, int h, int w,
+                      const float *x, const latent_conv_end *end, float *y, latent_error *e);
+
 /* Multiply-adds of the direct convolution for an h x w input (up 2: of the transposed one; up -2:
    of the one with stride 2). */
 double latent_conv_cost(latent_conv_spec spec, int h, int w);

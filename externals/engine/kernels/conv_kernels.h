@@ -178,13 +178,15 @@ INLINE window find_window(const latent_conv_plan *p, const latent_conv_part *c, 
 {
     const size_t in = (size_t)p->spec.in, columns = (size_t)p->tile_columns;
     const size_t N = (size_t)p->points;
-    int n = p->n, top = (c->first + row) * n, left = column * n;
+    int n = p->n, top = (c->first + row) % p->rows_each * n, left = column * n;
+    const float *picture = p->x + (size_t)((c->first + row) / p->rows_each * p->h * p->w) * in;
     window f;
     for (int i = 0; i < size; i++)
         for (int j = 0; j < size; j++) {
             int y = top + i - before, x = left + j - before;
             int inside = y >= 0 && y < p->h && x >= 0 && x < p->w;
-            f.from[i][j] = inside ? p->x + ((size_t)y * (size_t)p->w + (size_t)x) * in : p->zeros;
+            f.from[i][j] =
+                inside ? picture + ((size_t)y * (size_t)p->w + (size_t)x) * in : p->zeros;
         }
     f.tile = ((size_t)row * columns + (size_t)column) * p->v_row;
     f.down = N * N * p->v_plane[0] + ((size_t)row * (size_t)p->w + (size_t)left) * p->v_row;
@@ -309,7 +311,7 @@ INLINE void down_input_channels(const latent_conv_plan *p, const latent_conv_par
     float *across = v + TOOM * TOOM * p->v_plane[0] + TOOM * p->v_plane[1] +
                     (4 * tile_row * columns + (size_t)column) * p->v_row;
     float *odd = v + p->v_odd + (4 * tile_row * w + 4 * (size_t)column) * p->v_row;
-    int top = (c->first + row) * 4;
+    int top = (c->first + row) % p->rows_each * 4;
     int rows = p->h - top < 4 ? p->h - top : 4;
     int there = p->w - column * 4 < 4 ? p->w - column * 4 : 4;
     vec blurred[9][SEEN], turned[TOOM][9], d[SEEN], r[TOOM];
@@ -368,12 +370,13 @@ static void down_input_tile(const latent_conv_plan *p, const latent_conv_part *c
 {
     const float *from[SEEN][SEEN];
     const size_t in = (size_t)p->spec.in, line = 2 * (size_t)p->w;
-    int top = (c->first + row) * 8 - 2, left = column * 8 - 2;
+    const float *picture = p->x + (size_t)((c->first + row) / p->rows_each * 2 * p->h) * line * in;
+    int top = (c->first + row) % p->rows_each * 8 - 2, left = column * 8 - 2;
     for (int i = 0; i < SEEN; i++)
         for (int j = 0; j < SEEN; j++) {
             int y = top + i, x = left + j;
             int inside = y >= 0 && y < 2 * p->h && x >= 0 && x < 2 * p->w;
-            from[i][j] = inside ? p->x + ((size_t)y * line + (size_t)x) * in : p->zeros;
+            from[i][j] = inside ? picture + ((size_t)y * line + (size_t)x) * in : p->zeros;
         }
     for (int channel = 0; channel < p->spec.in; channel += VL)
         if (p->spec.in - channel >= VL)
@@ -668,22 +671,24 @@ typedef struct {
     int stream;
 } ending;
 
-INLINE ending find_ending(const latent_conv_plan *p, int panel, float scale)
+INLINE ending find_ending(const latent_conv_plan *p, int picture, int panel, float scale)
 {
     const latent_conv_end *e = p->end;
     int output = panel * WIDTH;
+    size_t pixels = (size_t)(p->h * p->w * (p->spec.up == 2 ? 4 : 1)) * (size_t)picture;
+    size_t first = pixels * (size_t)p->spec.out + (size_t)output;
     ending f;
     for (int v = 0; v < PANEL; v++) {
-        f.scale[v] = load(p->scale + output + v * VL) * all(scale);
+        f.scale[v] = load(p->scale + (size_t)picture * p->outs + output + v * VL) * all(scale);
         f.shift[v] = load(p->shift + output + v * VL);
     }
     f.up = all(e->gain);
     f.down = all(e->gain * e->slope);
     f.limit = all(e->clamp > 0 ? e->clamp : __builtin_inff());
-    f.noise = e->noise;
+    f.noise = e->noise ? e->noise + pixels : NULL;
     f.strength = e->strength;
-    f.add = e->add ? e->add + output : NULL;
-    f.y = p->y + output;
+    f.add = e->add ? e->add + first : NULL;
+    f.y = p->y + first;
     f.out = (size_t)p->spec.out;
     f.some = p->spec.out - output < WIDTH ? p->spec.out - output : WIDTH;
     f.stream = p->stream;
@@ -732,7 +737,7 @@ INLINE void output_tile(const latent_conv_plan *p, const latent_conv_part *c, in
     const size_t step = p->m_plane[0] * WIDTH;
     const float *m =
         panel_m(p, c, panel) + ((size_t)row * (size_t)p->tile_columns + (size_t)column) * WIDTH;
-    int top = (c->first + row) * n, left = column * n;
+    int top = (c->first + row) % p->rows_each * n, left = column * n;
     int rows = p->h - top < n ? p->h - top : n, columns = p->w - left < n ? p->w - left : n;
     vec turned[PANEL][SIDE][SIDE], d[SIDE], r[PANEL][SIDE];
     for (int v = 0; v < PANEL; v++)
@@ -779,7 +784,8 @@ static void toom_output_row(const latent_conv_plan *p, const latent_conv_part *c
     const float *across =
         m + (N * N * p->m_plane[0] + N * p->m_plane[1] + (size_t)(row * p->n) * columns) * WIDTH;
     float *t = panel_t(p, c, panel), *ee[TOOM], *eo[TOOM], *oe[4];
-    int pixel_rows = p->h - (c->first + row) * 4 < 4 ? p->h - (c->first + row) * 4 : 4;
+    int top = (c->first + row) % p->rows_each * 4;
+    int pixel_rows = p->h - top < 4 ? p->h - top : 4;
     vec beside[TOOM + 4][PANEL];
     for (int k = 0; k < TOOM; k++) {
         size_t line = (size_t)(row * 4 + k);
@@ -864,8 +870,8 @@ static void down_output_row(const latent_conv_plan *p, const latent_conv_part *c
     const float *across =
         m + (N * N * p->m_plane[0] + N * p->m_plane[1] + (size_t)(row * 4) * columns) * WIDTH;
     const float *odd = m + (p->m_odd + (size_t)(row * 4) * w) * WIDTH;
-    int top = (c->first + row) * 4, rows = p->h - top < 4 ? p->h - top : 4;
-    ending e = find_ending(p, panel, 0.015625f);
+    int top = (c->first + row) % p->rows_each * 4, rows = p->h - top < 4 ? p->h - top : 4;
+    ending e = find_ending(p, (c->first + row) / p->rows_each, panel, 0.015625f);
     for (size_t column = 0; column < columns; column++) {
         size_t there = w - column * 4 < 4 ? w - column * 4 : 4;
         vec y[4][4][PANEL];
@@ -920,9 +926,10 @@ INLINE vec tap_value(const latent_conv_plan *p, const float *m, int i, int j, in
 /* Without points: a row of pixels. */
 static void gather_row(const latent_conv_plan *p, const latent_conv_part *c, int row, int panel)
 {
-    int y = c->y0 + row, w = p->w;
-    ending e = find_ending(p, panel, 1);
+    int y = (c->y0 + row) % p->h, w = p->w, picture = (c->y0 + row) / p->h;
+    ending e = find_ending(p, picture, panel, 1);
     const float *m = panel_m(p, c, panel), *pixels = m + (size_t)(row * w) * WIDTH;
+    const float *first = m + (size_t)(picture * p->h * w) * WIDTH;
     for (int x = 0; x < w; x++) {
         vec sum[PANEL];
         for (int v = 0; v < PANEL; v++) {
@@ -932,7 +939,7 @@ static void gather_row(const latent_conv_plan *p, const latent_conv_part *c, int
                 sum[v] = all(0);
                 for (int i = 0; i < 3; i++)
                     for (int j = 0; j < 3; j++)
-                        sum[v] += tap_value(p, m + v * VL, i, j, y + i - 1, x + j - 1);
+                        sum[v] += tap_value(p, first + v * VL, i, j, y + i - 1, x + j - 1);
             }
         }
         finish(&e, sum, (size_t)y * (size_t)w + (size_t)x);
@@ -992,7 +999,7 @@ static void output_item(const latent_conv_plan *p, const latent_conv_part *c, in
     to =
         p->tile_columns - from < LATENT_CONV_SEGMENT ? p->tile_columns : from + LATENT_CONV_SEGMENT;
     {
-        ending e = find_ending(p, panel, 1);
+        ending e = find_ending(p, (c->first + row) / p->rows_each, panel, 1);
         for (int column = from; column < to; column++)
             if (p->points == 6)
                 output_tile(p, c, row, column, panel, &e, 6);
@@ -1030,7 +1037,7 @@ static float *carry_row(const latent_conv_plan *p, int panel, int which, int i)
 static const float *phase_row(const latent_conv_plan *p, const latent_conv_part *c, int panel,
                               int which, int y)
 {
-    size_t w = (size_t)p->w, row = (size_t)(y - c->y0);
+    size_t w = (size_t)p->w, row = (size_t)(c->before + y - c->y0);
     int odd = which == ODD_EVEN || which == ODD_ODD;
     if (odd && (y < 0 || y >= p->h))
         return p->zeros;
@@ -1054,7 +1061,7 @@ static const float *added_row(const latent_conv_plan *p, const latent_conv_part 
     if (y == c->y0)
         return carry_row(p, panel, which, 1);
     return panel_t(p, c, panel) +
-           (p->t_start[3 + which] + (size_t)((y - c->y0) / p->n - 1) * w) * WIDTH;
+           (p->t_start[3 + which] + (size_t)((c->before + y - c->y0) / p->n - 1) * w) * WIDTH;
 }
 
 /* Output rows 2y and 2y + 1 of one panel. */
@@ -1075,7 +1082,7 @@ static void blur_rows(const latent_conv_plan *p, const latent_conv_part *c, int 
     const float *add_ee1 = added_row(p, c, panel, EVEN_EVEN, y + 1);
     const float *add_eo0 = added_row(p, c, panel, EVEN_ODD, y);
     const float *add_eo1 = added_row(p, c, panel, EVEN_ODD, y + 1);
-    ending e = find_ending(p, panel, 0.0625f);
+    ending e = find_ending(p, c->first / p->rows_each, panel, 0.0625f);
     /* columns 2x - 1, 2x and 2x + 1, blurred down to row 2y and to row 2y + 1 */
     vec before[PANEL][2], here[PANEL][2], after[PANEL][2];
     memset(before, 0, sizeof(before));
@@ -1132,7 +1139,7 @@ static void spread_rows(const latent_conv_plan *p, const latent_conv_part *c, in
     const float *above = phase_row(p, c, panel, ODD_ODD, y - 1);
     const float *here = phase_row(p, c, panel, ODD_ODD, y);
     const float *below = phase_row(p, c, panel, ODD_ODD, y + 1);
-    ending e = find_ending(p, panel, 0.0625f);
+    ending e = find_ending(p, c->first / p->rows_each, panel, 0.0625f);
     for (int x = 0; x < p->w; x++) {
         vec out[4][PANEL];
         size_t pixel = row + (size_t)(2 * x), at = (size_t)x * WIDTH;
@@ -1163,15 +1170,24 @@ static void spread_rows(const latent_conv_plan *p, const latent_conv_part *c, in
 static void blur_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
 {
     int panels = p->set_groups * GROUP, first = c->set * panels, y;
+    latent_conv_part one = *c;
     if (p->panels - first < panels)
         panels = p->panels - first;
     y = c->y0 - 1 + item / panels;
+    if (p->pictures > 1) { /* of whole pictures, each for itself */
+        y = item / panels % p->h;
+        one.before = item / panels - y;
+        one.first = c->first + one.before / p->n;
+        one.rows = p->rows_each;
+        one.y0 = 0;
+        one.y1 = p->h;
+    }
     if (y < 0) /* the row before the first */
         return;
     if (p->spec.kernel == 3)
-        blur_rows(p, c, y, first + item % panels);
+        blur_rows(p, &one, y, first + item % panels);
     else
-        spread_rows(p, c, y, first + item % panels);
+        spread_rows(p, &one, y, first + item % panels);
 }
 
 /* Keeps the part's last rows of one panel for the chunk that follows. */

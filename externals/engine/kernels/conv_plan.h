@@ -34,16 +34,18 @@ typedef struct latent_conv_code latent_conv_code;
 typedef struct {
     /* what */
     latent_conv_spec spec;
-    int h, w;                /* of x; up -2: of y */
+    int h, w;     /* of each picture of x; up -2: of y */
+    int pictures; /* one after the other in x and y; more than one with up 2 or -2: h and w are
+                     multiples of n */
     const float *x, *packed; /* packed: [panel][in][tap][width] */
     const latent_conv_end *end;
     float *y;
     int stream; /* write y past the caches */
     /* how */
     const latent_conv_code *code;
-    int points, n, side; /* side: matrices in a row */
-    int tile_rows, tile_columns;
-    int chunk_rows;     /* the picture is computed in chunks of so many rows of tiles */
+    int points, n, side;                    /* side: matrices in a row */
+    int tile_rows, tile_columns, rows_each; /* of all pictures; of each */
+    int chunk_rows;     /* computed together; many pictures with up 2: whole pictures */
     int panels, blocks; /* of outputs, of inputs */
     int groups, sets;   /* a set of groups of panels goes from product to output together */
     int set_groups;     /* groups in a set */
@@ -59,7 +61,9 @@ typedef struct {
     float *u;           /* all transformed weights, or NULL: each item transforms its own */
     size_t matrix;      /* floats from one transformed matrix to the next */
     const float *zeros; /* a pixel of x, and a row of t */
-    const float *in_scale, *scale, *shift; /* never NULL; the last two of panels * width numbers */
+    const float *in_scale, *scale, *shift; /* never NULL; shift of outs numbers, scale for each
+                                              picture */
+    size_t outs;                           /* panels * width, in whole lines */
     size_t v_row, v_plane[3], v_block;     /* floats; planes of two taps each way, down, across */
     size_t v_odd;                          /* up -2: the odd-odd pixels begin here */
     size_t m_plane[3], m_odd, m_panel;     /* rows; the odd-odd pixels begin at m_odd */
@@ -70,7 +74,8 @@ typedef struct {
 /* A part of the work that goes through the steps together. */
 typedef struct {
     int first, rows; /* tile rows */
-    int y0, y1;      /* the pixel rows of x that they begin with */
+    int y0, y1;      /* the pixel rows that they begin with */
+    int before;      /* pixel rows in the part that belong to pictures before */
     int last;        /* no more come */
     int set, buffer; /* which set, in which half of m and t */
 } latent_conv_part;
