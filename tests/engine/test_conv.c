@@ -391,6 +391,67 @@ static void test_batch(void **unused)
     }
 }
 
+/* <gradient, W> = <g, convolution by W>, for any W. */
+static void check_weights(latent_conv_spec s, int n, int size)
+{
+    int x_side = side_of_x(s, size), y_side = side_of_y(s, size);
+    size_t weights = (size_t)(s.in * s.out * s.kernel * s.kernel), in = (size_t)s.in;
+    size_t y_count = (size_t)(n * y_side * y_side * s.out);
+    latent_conv_layout layout = {1, (size_t)s.out, in * (size_t)s.out, 1};
+    float *x = numbers((size_t)(n * x_side * x_side) * in), *g = numbers(y_count);
+    float *gw = numbers(weights), *before = malloc(weights * sizeof(float));
+    float *y = malloc(y_count * sizeof(float));
+    latent_conv_end end = {.slope = 1, .gain = 1};
+    latent_conv_room *room = latent_conv_room_new();
+    latent_conv *c = latent_conv_new_empty(s, NULL);
+    latent_error e;
+    memcpy(before, gw, weights * sizeof(float));
+    assert_int_equal(latent_conv_gradient(s, room, n, x_side, x_side, x, g, gw, layout, &e), 0);
+    for (int round = 0; round < 3; round++) {
+        float *w = numbers(weights);
+        double one = 0, other = 0, power = 0;
+        latent_conv_set(c, w, layout);
+        assert_int_equal(latent_conv_batch(c, room, n, x_side, x_side, x, &end, y, &e), 0);
+        for (size_t i = 0; i < y_count; i++) {
+            one += (double)y[i] * (double)g[i];
+            power += (double)y[i] * (double)y[i] * (double)g[i] * (double)g[i];
+        }
+        for (size_t i = 0; i < weights; i++)
+            other += (double)w[i] * ((double)gw[i] - (double)before[i]);
+        if (!(fabs(one - other) < 2e-5 * sqrt(power)))
+            fail_msg("%d to %d channels, kernel %d, up %d, %d pictures of %d: %g, not %g", s.in,
+                     s.out, s.kernel, s.up, n, size, other, one);
+        free(w);
+    }
+    latent_conv_free(c);
+    latent_conv_room_free(room);
+    free(x);
+    free(g);
+    free(gw);
+    free(before);
+    free(y);
+}
+
+static void test_weights(void **unused)
+{
+    static const int sizes[] = {1, 4, 5, 8, 12, 16, 64};
+    latent_error e;
+    (void)unused;
+    for (int i = 0; i < KINDS; i++) {
+        if (kinds[i].kernel == 1 && kinds[i].up != 1)
+            continue;
+        for (int s = 0; s < 7; s++) {
+            check_weights(kind(i, 17, 20), 1, sizes[s]);
+            check_weights(kind(i, 32, 3), 3, sizes[s]);
+        }
+        check_weights(kind(i, 200, 140), 5, 8);
+        check_weights(kind(i, 64, 40), 7, 64);
+    }
+    assert_int_equal(latent_conv_gradient((latent_conv_spec){1, 1, 1, 2}, NULL, 1, 4, 4, NULL, NULL,
+                                          NULL, (latent_conv_layout){1, 1, 1, 0}, &e),
+                     -1);
+}
+
 /* A number that is none stays none, and only where it belongs. */
 static void test_not_a_number(void **unused)
 {
@@ -506,7 +567,7 @@ int main(void)
         cmocka_unit_test(test_energy),  cmocka_unit_test(test_not_a_number),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_gemm),
         cmocka_unit_test(test_matvec),  cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_batch),   cmocka_unit_test(test_weights),
     };
     latent_threads_set(2);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "conv.h"
 #include "../parallel.h"
 #include "conv_plan.h"
+#include "conv_points.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -99,7 +100,7 @@ static latent_conv *conv_alloc(const latent_conv_code *code, latent_conv_spec sp
     return c;
 }
 
-static const latent_conv_code *best_code(void)
+const latent_conv_code *latent_conv_best_code(void)
 {
     const latent_conv_code *code = latent_conv_code_avx512();
     if (!code)
@@ -153,12 +154,12 @@ latent_conv *latent_conv_new_by(const latent_conv_code *code, latent_conv_spec s
 
 latent_conv *latent_conv_new(latent_conv_spec spec, const float *weights, latent_error *e)
 {
-    return latent_conv_new_by(best_code(), spec, weights, e);
+    return latent_conv_new_by(latent_conv_best_code(), spec, weights, e);
 }
 
 latent_conv *latent_conv_new_empty(latent_conv_spec spec, latent_error *e)
 {
-    return conv_alloc(best_code(), spec, 0, e);
+    return conv_alloc(latent_conv_best_code(), spec, 0, e);
 }
 
 void latent_conv_set(latent_conv *c, const float *weights, latent_conv_layout layout)
@@ -231,7 +232,7 @@ static size_t odd_lines(size_t floats)
 }
 
 /* The sizes of the planes for chunks of so many rows of tiles. */
-static void lay_out(latent_conv_plan *p, int chunk_rows)
+void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
 {
     size_t rows = (size_t)chunk_rows, tiles = rows * (size_t)p->tile_columns, w = (size_t)p->w;
     size_t pixels = rows * (size_t)p->n * w, N = (size_t)p->points;
@@ -273,7 +274,7 @@ static void lay_out(latent_conv_plan *p, int chunk_rows)
     }
 }
 
-static size_t v_count(const latent_conv_plan *p)
+size_t latent_conv_v_count(const latent_conv_plan *p)
 {
     return (size_t)p->blocks * p->v_block;
 }
@@ -294,30 +295,42 @@ static size_t u_count(const latent_conv_plan *p)
    chunk enough that this costs little. */
 static int rows_of_chunk(const latent_conv_plan *p, size_t room)
 {
-    size_t bytes = (v_count(p) + (size_t)p->panels * (size_t)p->code->width *
-                                     (p->m_panel + p->t_panel) / (size_t)p->sets) *
+    size_t bytes = (latent_conv_v_count(p) + (size_t)p->panels * (size_t)p->code->width *
+                                                 (p->m_panel + p->t_panel) / (size_t)p->sets) *
                    sizeof(float);
     int chunks = (int)((bytes + room - 1) / room);
     return pieces(p->tile_rows, chunks < p->tile_rows ? chunks : p->tile_rows);
 }
 
-static void make_plan(latent_conv_plan *p, int points)
+void latent_conv_tiles(latent_conv_plan *p, int points)
 {
-    int width = p->code->width, two = p->spec.up != 1, kernel = p->spec.kernel;
+    int two = p->spec.up != 1, kernel = p->spec.kernel;
     p->points = kernel == 3 ? points : 0;
     p->n = !p->points ? 1 : two ? points - 1 : points - 2;
     p->side = !p->points ? kernel : two ? points + 1 : points;
-    p->panels = pieces(p->spec.out, width);
-    p->groups = pieces(p->panels, p->code->group);
     p->blocks = pieces(p->spec.in, p->code->depth);
     p->rows_each = p->points ? pieces(p->h, p->n) : p->h;
     p->tile_rows = p->pictures * p->rows_each;
     p->tile_columns = p->points ? pieces(p->w, p->n) : p->w;
+    p->segment = pieces(1024, p->spec.in);
+}
+
+int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c)
+{
+    return p->points ? c->rows * pieces(p->tile_columns, p->segment) : 0;
+}
+
+static void make_plan(latent_conv_plan *p, int points)
+{
+    int width = p->code->width, two = p->spec.up != 1, kernel = p->spec.kernel;
+    latent_conv_tiles(p, points);
+    p->panels = pieces(p->spec.out, width);
+    p->groups = pieces(p->panels, p->code->group);
     p->set_groups = pieces(SET_ITEMS, p->side);
     if (p->set_groups > p->groups)
         p->set_groups = p->groups;
     p->sets = pieces(p->groups, p->set_groups);
-    lay_out(p, p->tile_rows);
+    latent_conv_lay_out(p, p->tile_rows);
     if (p->points || kernel == 1) {
         size_t u = u_count(p) * sizeof(float), room = LARGE_CHUNK;
         int rows;
@@ -331,9 +344,8 @@ static void make_plan(latent_conv_plan *p, int points)
         rows = rows_of_chunk(p, room);
         if (p->pictures > 1 && p->spec.up == 2)
             rows = rows < p->rows_each ? p->rows_each : rows / p->rows_each * p->rows_each;
-        lay_out(p, !p->points && two && rows < 2 ? 2 : rows);
+        latent_conv_lay_out(p, !p->points && two && rows < 2 ? 2 : rows);
     }
-    p->segment = pieces(1024, p->spec.in);
     /* Where the planes are small, an item takes all rows of matrices: the weights come from main
        memory once. */
     p->item_rows = 1;
@@ -346,6 +358,39 @@ static void make_plan(latent_conv_plan *p, int points)
     while (p->set_groups * pieces(p->side, p->item_rows) * p->cuts < SET_ITEMS &&
            p->chunk_rows * p->tile_columns / (p->cuts + 1) >= 128)
         p->cuts++;
+}
+
+latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent_conv_part *c,
+                                         int i, int j)
+{
+    size_t N = (size_t)p->points, row = (size_t)i, column = (size_t)j;
+    latent_conv_plane f = {p->v, p->v_row, p->v_block, 0, 0};
+    if (p->spec.up == -2 && i == TOOM && j == TOOM) {
+        f.a += p->v_odd;
+        f.m = p->m_odd;
+        f.rows = (c->y1 - c->y0) * p->w;
+    } else if (!N || (N == TOOM && i == TOOM && j == TOOM)) { /* pixels as they are */
+        f.a = p->x + (size_t)c->y0 * (size_t)p->w * (size_t)p->spec.in;
+        f.stride = (size_t)p->spec.in;
+        f.step = (size_t)p->code->depth;
+        f.rows = (c->y1 - c->y0) * p->w;
+        f.m = p->spec.up == 2 && i == j && i == (N ? TOOM : p->side / 2)
+                  ? p->m_odd
+                  : (row * (size_t)p->side + column) * p->m_plane[0];
+    } else if (p->spec.up == 1 || (i < TOOM && j < TOOM)) {
+        f.a += (row * N + column) * p->v_plane[0];
+        f.m = (row * N + column) * p->m_plane[0];
+        f.rows = c->rows * p->tile_columns;
+    } else if (i < TOOM) {
+        f.a += N * N * p->v_plane[0] + row * p->v_plane[1];
+        f.m = N * N * p->m_plane[0] + row * p->m_plane[1];
+        f.rows = c->rows * p->w;
+    } else {
+        f.a += N * N * p->v_plane[0] + N * p->v_plane[1] + column * p->v_plane[2];
+        f.m = N * N * p->m_plane[0] + N * p->m_plane[1] + column * p->m_plane[2];
+        f.rows = (c->y1 - c->y0) * p->tile_columns;
+    }
+    return f;
 }
 
 /* Where which method pays; measured with tests/bench/bench_conv.c. */
@@ -381,7 +426,7 @@ typedef struct {
 } job;
 
 /* Parts are numbered chunk after chunk, set after set. */
-static latent_conv_part find_part(const latent_conv_plan *p, int i)
+latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i)
 {
     latent_conv_part c;
     c.first = i / p->sets * p->chunk_rows;
@@ -407,7 +452,7 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
     case STEP_WEIGHTS:
         return p->kept ? p->groups * p->side * p->blocks : 0;
     case STEP_INPUT:
-        return p->points ? c->rows * pieces(p->tile_columns, p->segment) : 0;
+        return latent_conv_input_items(p, c);
     case STEP_PRODUCT:
         return groups * pieces(p->side, p->item_rows) * p->cuts;
     case STEP_OUTPUT:
@@ -429,7 +474,7 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
 /* The phase's number, or, when it has no work, what it would have waited for. */
 static int add_phase(job *j, int step, int part, int need0, int need1, int need2)
 {
-    latent_conv_part c = find_part(j->p, part);
+    latent_conv_part c = latent_conv_find_part(j->p, part);
     int items = count_items(j->p, &c, step);
     phase *f = &j->phases[j->count];
     if (!items)
@@ -512,7 +557,7 @@ static void run_item(void *context, int i, int slot)
             high = middle - 1;
     }
     f = &j->phases[low];
-    c = find_part(p, f->part);
+    c = latent_conv_find_part(p, f->part);
     for (int n = 0; n < 3; n++)
         if (f->needs[n] >= 0)
             wait_for(j, f->needs[n]);
@@ -523,19 +568,19 @@ static void run_item(void *context, int i, int slot)
     atomic_fetch_add_explicit(&f->done, 1, memory_order_release);
 }
 
-static int take_scratch(latent_conv_room *r, size_t bytes)
+float *latent_conv_take(latent_conv_room *r, size_t floats)
 {
+    size_t bytes = (floats * sizeof(float) + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
     if (r->bytes >= bytes)
-        return 0;
+        return r->scratch;
     free(r->scratch);
-    bytes = (bytes + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
     r->scratch = aligned_alloc(HUGE_PAGE, bytes);
     r->bytes = r->scratch ? bytes : 0;
 #ifdef MADV_HUGEPAGE
     if (r->scratch)
         madvise(r->scratch, bytes, MADV_HUGEPAGE);
 #endif
-    return r->scratch ? 0 : -1;
+    return r->scratch;
 }
 
 typedef struct {
@@ -572,17 +617,16 @@ static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *
     size_t width = (size_t)p->code->width, pictures = (size_t)p->pictures;
     size_t outs = p->outs = lines((size_t)p->panels * width);
     size_t in = lines((size_t)c->spec.in), row = (size_t)(p->w + 1) * width;
-    size_t zeros = row > in ? row : in, v = lines(v_count(p));
+    size_t zeros = row > in ? row : in, v = lines(latent_conv_v_count(p));
     size_t m = lines(few ? in * FEW : set_count(p, p->m_panel));
     size_t t = lines(set_count(p, p->t_panel));
     size_t carry = lines((size_t)p->panels * p->carry_panel * width);
     size_t u = p->kept ? lines(u_count(p)) : 0;
     float *scale, *shift, *style, *none;
     job j = {.p = p, .room = room};
-    if (take_scratch(room,
-                     (v + m + t + carry + u + (pictures + 1) * outs + in + zeros) * sizeof(float)))
+    p->v = latent_conv_take(room, v + m + t + carry + u + (pictures + 1) * outs + in + zeros);
+    if (!p->v)
         return -1;
-    p->v = room->scratch;
     p->m = p->v + v;
     p->t = p->m + m;
     p->carry = p->t + t;

@@ -79,6 +79,13 @@ void latent_conv_room_free(latent_conv_room *room);
 int latent_conv_batch(const latent_conv *c, latent_conv_room *room, int n, int h, int w,
                       const float *x, const latent_conv_end *end, float *y, latent_error *e);
 
+/* Adds to gw, as layout says, the gradient of a convolution's weights: x as the convolution got it
+   (with the style in it), g the gradient with respect to its plain result (before scale, noise and
+   so on).  Kernel 3, or 1 with up 1. */
+int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room, int n, int h, int w,
+                         const float *x, const float *g, float *gw, latent_conv_layout layout,
+                         latent_error *e);
+
 /* Multiply-adds of the direct convolution for an h x w input (up 2: of the transposed one; up -2:
    of the one with stride 2). */
 double latent_conv_cost(latent_conv_spec spec, int h, int w);

@@ -3,6 +3,7 @@
    panel of weights, and ROWS, the rows of a plane that are multiplied at once: ROWS x PANEL sums
    must fit the registers.  conv_plan.h says what is computed. */
 #include "conv_plan.h"
+#include "conv_points.h"
 #include "simd.h"
 #include <string.h>
 
@@ -65,22 +66,6 @@ INLINE void output_points(const int N, const vec *m, vec *y)
     }
 }
 
-/* G: the kernel's polynomial at each point, over M's derivative there. */
-static const float taps6[6][3] = {{1.0f / 4, 0, 0},
-                                  {-1.0f / 6, -1.0f / 6, -1.0f / 6},
-                                  {-1.0f / 6, 1.0f / 6, -1.0f / 6},
-                                  {1.0f / 24, 1.0f / 12, 1.0f / 6},
-                                  {1.0f / 24, -1.0f / 12, 1.0f / 6},
-                                  {0, 0, 1}};
-static const float taps8[8][3] = {{1, 0, 0},
-                                  {-2.0f / 9, -2.0f / 9, -2.0f / 9},
-                                  {-2.0f / 9, 2.0f / 9, -2.0f / 9},
-                                  {1.0f / 90, 1.0f / 45, 2.0f / 45},
-                                  {1.0f / 90, -1.0f / 45, 2.0f / 45},
-                                  {32.0f / 45, 16.0f / 45, 8.0f / 45},
-                                  {32.0f / 45, -16.0f / 45, 8.0f / 45},
-                                  {0, 0, 1}};
-
 INLINE void tap_points(const int N, const vec *g, vec *u)
 {
     const float(*t)[3] = N == 6 ? taps6 : taps8;
@@ -94,8 +79,20 @@ INLINE void tap_points(const int N, const vec *g, vec *u)
     }
 }
 
+/* The transpose of output_points for 6 points: four pixels of a gradient to values. */
+INLINE void output_back(const vec *y, vec *m)
+{
+    vec a = y[0] + y[2], b = y[1] + y[3];
+    vec c = madd(all(4), y[2], y[0]), e = madd(all(4), y[3], y[1]);
+    m[0] = y[0];
+    m[1] = a + b;
+    m[2] = a - b;
+    m[3] = madd(all(2), e, c);
+    m[4] = madd(all(-2), e, c);
+    m[5] = y[3];
+}
+
 /* Toom and Cook with the points 0, 1, -1, 2, -2: four pixels and two taps as polynomials. */
-#define TOOM 5
 INLINE void toom_input(const vec *d, vec *v)
 {
     vec a = d[0] + d[2], b = d[1] + d[3];
@@ -106,13 +103,6 @@ INLINE void toom_input(const vec *d, vec *v)
     v[3] = madd(all(2), e, c);
     v[4] = madd(all(-2), e, c);
 }
-
-/* The first tap's and the second tap's part of a value, with Lagrange's denominators. */
-static const float toom_taps[TOOM][2] = {{1.0f / 4, 0},
-                                         {-1.0f / 6, -1.0f / 6},
-                                         {-1.0f / 6, 1.0f / 6},
-                                         {1.0f / 24, 1.0f / 12},
-                                         {1.0f / 24, -1.0f / 12}};
 
 INLINE void toom_tap_points(vec g0, vec g1, vec *u)
 {
@@ -232,6 +222,30 @@ INLINE void input_channels(const latent_conv_plan *p, const window *f, int chann
     }
 }
 
+/* A tile of a gradient, up 1. */
+INLINE void back_channels(const latent_conv_plan *p, const window *f, int channel, int some)
+{
+    float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH) + f->tile;
+    vec turned[6][4], d[4], r[6];
+    for (int j = 0; j < 4; j++) {
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+            const float *from = f->from[i][j] + channel;
+            d[i] = some == VL ? load(from) : load_some(from, some);
+        }
+        output_back(d, r);
+#pragma GCC unroll 6
+        for (int i = 0; i < 6; i++)
+            turned[i][j] = r[i];
+    }
+    for (int i = 0; i < 6; i++) {
+        output_back(turned[i], r);
+#pragma GCC unroll 6
+        for (int j = 0; j < 6; j++)
+            store(v + (size_t)(i * 6 + j) * p->v_plane[0], r[j]);
+    }
+}
+
 INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int channel, int some)
 {
     float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH);
@@ -285,13 +299,15 @@ INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int 
 INLINE void input_tile(const latent_conv_plan *p, const latent_conv_part *c, int row, int column,
                        const int N)
 {
-    window f = find_window(p, c, row, column, N == TOOM ? 4 : N, N != TOOM);
+    window f = find_window(p, c, row, column, N == TOOM || p->back ? 4 : N, N != TOOM && !p->back);
     for (int channel = 0; channel < p->spec.in; channel += VL) {
         int some = p->spec.in - channel;
         if (N == TOOM && some >= VL)
             toom_input_channels(p, &f, channel, VL);
         else if (N == TOOM)
             toom_input_channels(p, &f, channel, some);
+        else if (N == 6 && p->back)
+            back_channels(p, &f, channel, some >= VL ? VL : some);
         else if (some >= VL)
             input_channels(p, &f, channel, VL, N);
         else
@@ -544,45 +560,6 @@ static void multiply(int rows, const float *a, size_t stride, const float *b, in
     }
 }
 
-typedef struct {
-    const float *a;
-    size_t stride, step; /* floats from row to row, from block to block */
-    size_t m;            /* row of M */
-    int rows;
-} plane;
-
-static plane find_plane(const latent_conv_plan *p, const latent_conv_part *c, int i, int j)
-{
-    size_t N = (size_t)p->points, row = (size_t)i, column = (size_t)j;
-    plane f = {p->v, p->v_row, p->v_block, 0, 0};
-    if (p->spec.up == -2 && i == TOOM && j == TOOM) {
-        f.a += p->v_odd;
-        f.m = p->m_odd;
-        f.rows = (c->y1 - c->y0) * p->w;
-    } else if (!N || (N == TOOM && i == TOOM && j == TOOM)) { /* pixels as they are */
-        f.a = p->x + (size_t)c->y0 * (size_t)p->w * (size_t)p->spec.in;
-        f.stride = (size_t)p->spec.in;
-        f.step = DEPTH;
-        f.rows = (c->y1 - c->y0) * p->w;
-        f.m = p->spec.up == 2 && i == j && i == (N ? TOOM : p->side / 2)
-                  ? p->m_odd
-                  : (row * (size_t)p->side + column) * p->m_plane[0];
-    } else if (p->spec.up == 1 || (i < TOOM && j < TOOM)) {
-        f.a += (row * N + column) * p->v_plane[0];
-        f.m = (row * N + column) * p->m_plane[0];
-        f.rows = c->rows * p->tile_columns;
-    } else if (i < TOOM) {
-        f.a += N * N * p->v_plane[0] + row * p->v_plane[1];
-        f.m = N * N * p->m_plane[0] + row * p->m_plane[1];
-        f.rows = c->rows * p->w;
-    } else {
-        f.a += N * N * p->v_plane[0] + N * p->v_plane[1] + column * p->v_plane[2];
-        f.m = N * N * p->m_plane[0] + N * p->m_plane[1] + column * p->m_plane[2];
-        f.rows = (c->y1 - c->y0) * p->tile_columns;
-    }
-    return f;
-}
-
 /* A panel's rows of M, and of t. */
 static float *panel_m(const latent_conv_plan *p, const latent_conv_part *c, int panel)
 {
@@ -628,7 +605,7 @@ static void multiply_planes(const latent_conv_plan *p, const latent_conv_part *c
     int first = group * GROUP, panels = p->panels - first < GROUP ? p->panels - first : GROUP;
     int k = p->spec.in - block * DEPTH < DEPTH ? p->spec.in - block * DEPTH : DEPTH;
     for (int j = 0; j < p->side; j++) {
-        plane f = find_plane(p, c, i, j);
+        latent_conv_plane f = latent_conv_find_plane(p, c, i, j);
         int share = ((f.rows + p->cuts - 1) / p->cuts + ROWS - 1) / ROWS * ROWS;
         int end = (cut + 1) * share < f.rows ? (cut + 1) * share : f.rows;
         const float *a = f.a + (size_t)block * f.step;

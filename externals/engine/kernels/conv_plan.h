@@ -41,6 +41,8 @@ typedef struct {
     const latent_conv_end *end;
     float *y;
     int stream; /* write y past the caches */
+    int back;   /* x is a gradient with respect to y, of which the input's step makes what the
+                   weights' gradient needs; up 1, points 6 */
     /* how */
     const latent_conv_code *code;
     int points, n, side;                    /* side: matrices in a row */
@@ -79,6 +81,28 @@ typedef struct {
     int last;        /* no more come */
     int set, buffer; /* which set, in which half of m and t */
 } latent_conv_part;
+
+/* The rows of V, or of pixels, that matrix (i, j) multiplies. */
+typedef struct {
+    const float *a;
+    size_t stride, step; /* floats from row to row, from block to block */
+    size_t m;            /* row of M */
+    int rows;
+} latent_conv_plane;
+latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent_conv_part *c,
+                                         int i, int j);
+
+/* The parts of a plan that conv_gradient.c needs too.  The sizes of tiles, the sizes of the planes
+   for chunks of so many rows of tiles, the floats of V, and part i. */
+void latent_conv_tiles(latent_conv_plan *p, int points);
+void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows);
+size_t latent_conv_v_count(const latent_conv_plan *p);
+latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i);
+int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c);
+/* At least so many floats of the room, aligned; NULL: no memory. */
+float *latent_conv_take(latent_conv_room *r, size_t floats);
+/* The vector code for this processor. */
+const latent_conv_code *latent_conv_best_code(void);
 
 /* Tiles in one item of the output's step. */
 #define LATENT_CONV_SEGMENT 32

@@ -1,0 +1,202 @@
+/* conv_gradient: the gradient of a convolution's weights (see conv.h), for training.  A fast
+   convolution is a bilinear form in the values U of the weights at the points, V of the input and
+   M' of the gradient with respect to the output: sum over planes and tiles of U V M'.  So the
+   gradient of U is, plane by plane, a product of matrices over the tiles, and that of the taps
+   follows by the transpose of what made U of them.  M' is the transpose of the output's step; for
+   the convolutions that enlarge and shrink it is the other one's input step. */
+#include "../parallel.h"
+#include "conv_plan.h"
+#include "conv_points.h"
+#include "gemm.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK_FLOATS ((size_t)1 << 21) /* of V and M' together */
+#define PLANES 36
+#define PARTS 8 /* of a kernel of 1: each sums its pixels */
+
+/* What each plane's product adds to each tap. */
+static void taps_of_planes(int up, float k[9][PLANES])
+{
+    const float scale = up == 1 ? 1 : up == 2 ? 1.0f / 16 : 1.0f / 64; /* the blur's */
+    memset(k, 0, 9 * PLANES * sizeof(float));
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 6; j++)
+            for (int a = 0; a < 3; a++)
+                for (int b = 0; b < 3; b++) {
+                    float *to = &k[a * 3 + b][i * 6 + j];
+                    if (up == 1)
+                        *to = taps6[i][a] * taps6[j][b];
+                    else if ((i == TOOM) == (a == 1) && (j == TOOM) == (b == 1))
+                        *to = scale * (i == TOOM ? 1 : toom_taps[i][a / 2]) *
+                              (j == TOOM ? 1 : toom_taps[j][b / 2]);
+                }
+}
+
+typedef struct {
+    latent_conv_plan x, g;
+    latent_conv_part part;
+    int items, first; /* of x's input; is this the first part? */
+    float *u;         /* [PLANES][in][out] */
+} job;
+
+static void input_item(void *context, int i, int slot)
+{
+    job *j = context;
+    (void)slot;
+    if (i < j->items)
+        j->x.code->item(&j->x, &j->part, STEP_INPUT, i, NULL);
+    else
+        j->g.code->item(&j->g, &j->part, STEP_INPUT, i - j->items, NULL);
+}
+
+/* One block of inputs and one of outputs of one plane; the longest planes come first. */
+static void product_item(void *context, int i, int slot)
+{
+    job *j = context;
+    int out_block = i % j->g.blocks, in_block = i / j->g.blocks % j->x.blocks;
+    int number = PLANES - 1 - i / j->g.blocks / j->x.blocks, depth = j->x.code->depth;
+    int in = j->x.spec.in - in_block * depth, out = j->g.spec.in - out_block * depth;
+    latent_conv_plane a = latent_conv_find_plane(&j->x, &j->part, number / 6, number % 6);
+    latent_conv_plane b = latent_conv_find_plane(&j->g, &j->part, number / 6, number % 6);
+    float *u = j->u + (size_t)number * (size_t)j->x.spec.in * (size_t)j->g.spec.in +
+               (size_t)(in_block * depth) * (size_t)j->g.spec.in + (size_t)(out_block * depth);
+    (void)slot;
+    latent_gemm_alone(1, 0, in < depth ? in : depth, out < depth ? out : depth, a.rows,
+                      a.a + (size_t)in_block * a.step, (int)a.stride,
+                      b.a + (size_t)out_block * b.step, (int)b.stride, j->first ? 0 : 1, u,
+                      j->g.spec.in);
+}
+
+/* h and w: of the smaller picture. */
+static void begin_plan(latent_conv_plan *p, latent_conv_spec spec, int n, int h, int w,
+                       const float *x)
+{
+    memset(p, 0, sizeof(*p));
+    p->spec = spec;
+    p->code = latent_conv_best_code();
+    p->pictures = n;
+    p->h = h;
+    p->w = w;
+    p->x = x;
+    latent_conv_tiles(p, spec.up == 1 ? 6 : TOOM);
+}
+
+static void add_weights(const float *from, size_t in, size_t out, size_t taps, float *gw,
+                        latent_conv_layout l)
+{
+    for (size_t t = 0; t < taps; t++)
+        for (size_t i = 0; i < in; i++, from += out) {
+            float *to = gw + i * l.in + (l.turned ? taps - 1 - t : t) * l.tap;
+            for (size_t o = 0; o < out; o++)
+                to[o * l.out] += from[o];
+        }
+}
+
+static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, int w, const float *x,
+                 const float *g, float *gw, latent_conv_layout layout, latent_error *e)
+{
+    latent_conv_spec back = {spec.out, spec.in, 3, -spec.up};
+    size_t weights = (size_t)spec.in * (size_t)spec.out, zeros, both;
+    float k[9][PLANES], *none, *taps;
+    int chunk, parts;
+    job j;
+    if (spec.up == 1)
+        back.up = 1;
+    begin_plan(&j.x, spec, n, h, w, x);
+    begin_plan(&j.g, back, n, h, w, g);
+    j.g.back = spec.up == 1;
+    latent_conv_lay_out(&j.x, j.x.tile_rows);
+    latent_conv_lay_out(&j.g, j.g.tile_rows);
+    both = latent_conv_v_count(&j.x) + latent_conv_v_count(&j.g);
+    parts = (int)((both + CHUNK_FLOATS - 1) / CHUNK_FLOATS);
+    if (parts > j.x.tile_rows)
+        parts = j.x.tile_rows;
+    chunk = (j.x.tile_rows + parts - 1) / parts;
+    latent_conv_lay_out(&j.x, chunk);
+    latent_conv_lay_out(&j.g, chunk);
+    j.x.sets = j.g.sets = 1;
+    parts = (j.x.tile_rows + chunk - 1) / chunk;
+    zeros = (size_t)(spec.in > spec.out ? spec.in : spec.out);
+    both = latent_conv_v_count(&j.x) + latent_conv_v_count(&j.g);
+    j.x.v = latent_conv_take(room, both + (PLANES + 9) * weights + zeros);
+    if (!j.x.v)
+        return latent_fail(e, "no memory for the gradient of %d x %d channels", spec.in, spec.out);
+    j.g.v = j.x.v + latent_conv_v_count(&j.x);
+    j.u = j.x.v + both;
+    taps = j.u + PLANES * weights;
+    none = taps + 9 * weights;
+    memset(none, 0, zeros * sizeof(float));
+    j.x.zeros = j.g.zeros = none;
+    for (int i = 0; i < parts; i++) {
+        j.part = latent_conv_find_part(&j.x, i);
+        j.first = !i;
+        j.items = latent_conv_input_items(&j.x, &j.part);
+        latent_parallel(j.items + latent_conv_input_items(&j.g, &j.part), input_item, &j);
+        latent_parallel(PLANES * j.x.blocks * j.g.blocks, product_item, &j);
+    }
+    taps_of_planes(spec.up, k);
+    latent_gemm(0, 0, 9, (int)weights, PLANES, k[0], j.u, 0, taps);
+    add_weights(taps, (size_t)spec.in, (size_t)spec.out, 9, gw, layout);
+    return 0;
+}
+
+/* ---- kernel 1: a product over the pixels */
+
+typedef struct {
+    int in, out;
+    size_t pixels;
+    const float *x, *g;
+    float *sums; /* [PARTS][in][out] */
+} one_job;
+
+static void one_part(void *context, int i, int slot)
+{
+    const one_job *j = context;
+    size_t from = j->pixels * (size_t)i / PARTS, to = j->pixels * ((size_t)i + 1) / PARTS;
+    float *sum = j->sums + (size_t)i * (size_t)j->in * (size_t)j->out;
+    (void)slot;
+    memset(sum, 0, (size_t)j->in * (size_t)j->out * sizeof(float));
+    if (to > from)
+        latent_gemm_alone(1, 0, j->in, j->out, (int)(to - from), j->x + from * (size_t)j->in, j->in,
+                          j->g + from * (size_t)j->out, j->out, 0, sum, j->out);
+}
+
+static int one(latent_conv_spec spec, latent_conv_room *room, size_t pixels, const float *x,
+               const float *g, float *gw, latent_conv_layout layout, latent_error *e)
+{
+    size_t weights = (size_t)spec.in * (size_t)spec.out;
+    one_job j = {spec.in, spec.out, pixels, x, g, latent_conv_take(room, PARTS * weights)};
+    if (!j.sums)
+        return latent_fail(e, "no memory for the gradient of %d x %d channels", spec.in, spec.out);
+    latent_parallel(PARTS, one_part, &j);
+    for (size_t i = 0; i < PARTS; i++)
+        add_weights(j.sums + i * weights, (size_t)spec.in, (size_t)spec.out, 1, gw, layout);
+    return 0;
+}
+
+int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room, int n, int h, int w,
+                         const float *x, const float *g, float *gw, latent_conv_layout layout,
+                         latent_error *e)
+{
+    size_t pixels = (size_t)h * (size_t)w;
+    if (spec.kernel == 1 && spec.up == 1)
+        return one(spec, room, (size_t)n * pixels, x, g, gw, layout, e);
+    if (spec.kernel != 3 || (spec.up == -2 && (h % 2 || w % 2)))
+        return latent_fail(e, "there is no gradient for kernel %d, up %d, %d x %d", spec.kernel,
+                           spec.up, w, h);
+    if (spec.up == -2) {
+        h /= 2;
+        w /= 2;
+    }
+    if (n > 1 && spec.up != 1 && (h % 4 || w % 4)) {
+        size_t g_size = pixels * (size_t)spec.out;
+        g_size = spec.up == 2 ? 4 * g_size : g_size / 4;
+        for (size_t i = 0; i < (size_t)n; i++)
+            if (three(spec, room, 1, h, w, x + i * pixels * (size_t)spec.in, g + i * g_size, gw,
+                      layout, e))
+                return -1;
+        return 0;
+    }
+    return three(spec, room, n, h, w, x, g, gw, layout, e);
+}
