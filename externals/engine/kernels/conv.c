@@ -133,22 +133,32 @@ static void set_panel(void *context, int panel, int slot)
         }
 }
 
+/* A panel of [out][in][taps], and its energy. */
+static void prepare_panel(void *context, int panel, int slot)
+{
+    const set_job *j = context;
+    const latent_conv *c = j->c;
+    size_t in = (size_t)c->spec.in, taps = j->layout.in, width = (size_t)c->code->width;
+    size_t first = (size_t)panel * width * in, last = first + width * in;
+    if (last > (size_t)c->spec.out * in)
+        last = (size_t)c->spec.out * in;
+    set_panel(context, panel, slot);
+    for (size_t i = first; i < last; i++) {
+        double sum = 0;
+        for (size_t t = 0; t < taps; t++)
+            sum += (double)j->weights[i * taps + t] * (double)j->weights[i * taps + t];
+        c->energy[i] = (float)sum;
+    }
+}
+
 latent_conv *latent_conv_new_by(const latent_conv_code *code, latent_conv_spec spec,
                                 const float *weights, latent_error *e)
 {
-    size_t in = (size_t)spec.in, taps = (size_t)(spec.kernel * spec.kernel);
+    size_t taps = (size_t)(spec.kernel * spec.kernel);
     latent_conv *c = conv_alloc(code, spec, 1, e);
-    set_job j = {c, weights, {in * taps, taps, 1, 0}};
-    if (!c)
-        return NULL;
-    for (int panel = 0; panel < panels_of(c); panel++)
-        set_panel(&j, panel, 0);
-    for (size_t i = 0; i < (size_t)spec.out * in; i++) {
-        double sum = 0;
-        for (size_t t = 0; t < taps; t++)
-            sum += (double)weights[i * taps + t] * (double)weights[i * taps + t];
-        c->energy[i] = (float)sum;
-    }
+    set_job j = {c, weights, {(size_t)spec.in * taps, taps, 1, 0}};
+    if (c)
+        latent_parallel(panels_of(c), prepare_panel, &j);
     return c;
 }
 
