@@ -14,6 +14,7 @@
         counts
      8  worst of what was both, the smaller of hold and computing time in one tick, in ms, and
      9  how many went beyond the budget: what is most surely a method's own work
+     10 the cores that all threads of Pd together kept busy
 
    Start Pd with -sleepgrain 0.1, or Pd's own sleep (5 ms in some versions) is seen as a hold.
    For the project's own test patches; never installed. */
@@ -35,6 +36,7 @@ typedef struct {
     double x_real1;             /* when the tick before this one was done, in ms since then */
     double x_computed1;         /* ms of processor time that our thread had used by then */
     double x_queued1;           /* ms that we had waited for the core by then */
+    double x_process0;          /* ms of processor time of all threads, when it began */
     double x_base;              /* the smallest lateness seen */
     double x_worst_late, x_worst_hold, x_worst_compute, x_worst_both;
     int x_ticks, x_n_late, x_n_holds, x_n_computes, x_n_both, x_is_late;
@@ -65,6 +67,7 @@ static void schedlag_reset(t_schedlag *x)
     x->x_logical0 = clock_getlogicaltime();
     x->x_queued1 = queued_ms(x);
     x->x_computed1 = now_ms(CLOCK_THREAD_CPUTIME_ID);
+    x->x_process0 = now_ms(CLOCK_PROCESS_CPUTIME_ID);
     x->x_real1 = 0;
     x->x_base = 1e9;
     x->x_worst_late = x->x_worst_hold = x->x_worst_compute = x->x_worst_both = 0;
@@ -106,18 +109,21 @@ static void schedlag_tick(t_schedlag *x)
 
 static void schedlag_report(t_schedlag *x)
 {
-    const double v[9] = {x->x_ticks,      x->x_worst_late, x->x_n_late,
-                         x->x_worst_hold, x->x_n_holds,    x->x_worst_compute,
-                         x->x_n_computes, x->x_worst_both, x->x_n_both};
-    t_atom a[9];
-    for (int i = 0; i < 9; i++)
+    double real = now_ms(CLOCK_MONOTONIC) - x->x_real0;
+    double busy = now_ms(CLOCK_PROCESS_CPUTIME_ID) - x->x_process0;
+    const double v[10] = {x->x_ticks,   x->x_worst_late,           x->x_n_late,     x->x_worst_hold,
+                          x->x_n_holds, x->x_worst_compute,        x->x_n_computes, x->x_worst_both,
+                          x->x_n_both,  real > 0 ? busy / real : 0};
+    t_atom a[10];
+    for (int i = 0; i < 10; i++)
         SETFLOAT(a + i, (t_float)v[i]);
     fprintf(stderr,
             "schedlag: %d ticks, worst lateness %.2f ms (%d times over %g), worst hold %.3f ms "
-            "(%d over), worst computing %.3f ms (%d over), worst of both %.3f ms (%d over)\n",
+            "(%d over), worst computing %.3f ms (%d over), worst of both %.3f ms (%d over), "
+            "%.2f cores busy\n",
             x->x_ticks, v[1], x->x_n_late, x->x_budget, v[3], x->x_n_holds, v[5], x->x_n_computes,
-            v[7], x->x_n_both);
-    outlet_list(x->x_obj.ob_outlet, &s_list, 9, a);
+            v[7], x->x_n_both, v[9]);
+    outlet_list(x->x_obj.ob_outlet, &s_list, 10, a);
 }
 
 static void *schedlag_new(t_floatarg budget)
