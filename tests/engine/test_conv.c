@@ -1,6 +1,7 @@
 /* Tests of kernels/conv against the formulas of conv.h, computed directly in double precision. */
 #include "engine/kernels/adjoint.h"
 #include "engine/kernels/conv.h"
+#include "engine/kernels/conv_plan.h"
 #include "engine/kernels/gemm.h"
 #include "engine/parallel.h"
 #include <math.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 static unsigned state = 1;
+static const latent_conv_code *by; /* or NULL for this processor's best */
 
 static float number(void)
 {
@@ -171,7 +173,7 @@ static double compare(latent_conv_spec s, int h, int w, int options)
     int rows, columns;
     for (size_t i = 0; i < (size_t)s.in * (size_t)s.out * taps; i++)
         weights[i] *= 2 / sqrtf((float)s.in * (float)taps); /* so that the clamp cuts some */
-    c = latent_conv_new(s, weights, &e);
+    c = by ? latent_conv_new_by(by, s, weights, &e) : latent_conv_new(s, weights, &e);
     assert_non_null(c);
     for (size_t i = 0; i < count; i++)
         y[i] = NAN; /* every number must be written */
@@ -249,6 +251,24 @@ static void test_large(void **unused)
         check(kind(i, 8, 12), 200, 130, ALL);
         check(kind(i, 1100, 3), 3, 8, ALL);
     }
+}
+
+/* What runs on the least of processors, and what this one has beside its best. */
+static void test_other_codes(void **unused)
+{
+    const latent_conv_code *codes[] = {latent_conv_code_base(), latent_conv_code_avx2()};
+    (void)unused;
+    for (int k = 0; k < 2; k++) {
+        if (!(by = codes[k]))
+            continue;
+        for (int i = 0; i < KINDS; i++) {
+            check(kind(i, 17, 33), 13, 11, ALL);
+            check(kind(i, 16, 16), 4, 4, ALL);
+            check(kind(i, 140, 40), 50, 52, ALL);
+            check(kind(i, 40, 3), 9, 9, ALL);
+        }
+    }
+    by = NULL;
 }
 
 /* The same bytes, whatever the number of threads. */
@@ -567,7 +587,8 @@ int main(void)
         cmocka_unit_test(test_energy),  cmocka_unit_test(test_not_a_number),
         cmocka_unit_test(test_refused), cmocka_unit_test(test_gemm),
         cmocka_unit_test(test_matvec),  cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_batch),   cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_batch),   cmocka_unit_test(test_other_codes),
+        cmocka_unit_test(test_weights),
     };
     latent_threads_set(2);
     return cmocka_run_group_tests(tests, NULL, NULL);
