@@ -84,7 +84,7 @@ data = $(patsubst help/%,$(BUILD)/%,$(wildcard help/*.pd help/*.png)) \
        $(patsubst examples/models/%,$(BUILD)/%,$(wildcard examples/models/*.safetensors)) \
        $(BUILD)/$(name)-meta.pd $(BUILD)/README.md $(BUILD)/LICENSE
 
-engine_libs = -lopenblas -lz -lm
+engine_libs = -lopenblas -lcairo -lz -lm
 media_libs = -lavformat -lavcodec -lswscale -lavutil
 media_classes = $(name).write $(name).image
 $(media_classes:%=$(BUILD)/%.$(ext)): $(call objects,$(media_sources))

@@ -1,0 +1,59 @@
+/* rules: pictures drawn by explicit rules from a few named numbers: the other way to make a
+   picture, and what the built-in networks are taught with.  One file a rule, one line a rule in the
+   table; what they share (checked numbers, chance, sentences) is here.  The idea is Manfred Mohr's
+   and Vera Molnar's: write the rule down, then let chance choose its parameters.
+
+   Everything is deterministic: parameters and sentences are the same on every machine, pictures as
+   far as Cairo's versions round alike.  All functions may be called on any thread at once. */
+#ifndef LATENT_RULES_H
+#define LATENT_RULES_H
+#include "../error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma GCC visibility push(default)
+
+#define LATENT_RULE_MOST 32 /* parameters of a rule */
+#define LATENT_RULE_SMALLEST 16
+#define LATENT_RULE_LARGEST 1024 /* a picture's side in pixels */
+#define LATENT_RULE_CAPTION 400  /* bytes that hold any sentence with its final 0 */
+
+typedef enum { LATENT_ENGLISH, LATENT_CHINESE } latent_language;
+
+typedef struct {
+    const char *name;
+    float low, high, usual;
+    const char
+        *choices; /* words for 0, 1, 2 ... with blanks between; NULL: any number in between */
+} latent_rule_param;
+
+typedef struct latent_rule latent_rule;
+
+/* The rule of that name, or NULL; the rules one after another, NULL behind the last. */
+const latent_rule *latent_rule_find(const char *name);
+const latent_rule *latent_rule_at(int i);
+const char *latent_rule_name(const latent_rule *rule);
+int latent_rule_count(const latent_rule *rule); /* of its parameters */
+const latent_rule_param *latent_rule_params(const latent_rule *rule);
+
+/* params: as many floats as the rule has parameters, in the order of latent_rule_params(). */
+
+/* The usual values. */
+void latent_rule_usual(const latent_rule *rule, float *params);
+/* Makes any floats fit to be drawn: what is no number becomes usual, what is too far is brought to
+   the limit, choices are rounded. */
+void latent_rule_clamp(const latent_rule *rule, float *params);
+/* Picture number index of the endless row that begins at seed. */
+void latent_rule_random(const latent_rule *rule, uint32_t seed, uint32_t index, float *params);
+/* The picture as size x size x 3 floats in [-1, 1], rows from above, channels last.  Parameters are
+   clamped first.  -1 and a sentence when size is impossible or there is no memory. */
+int latent_rule_draw(const latent_rule *rule, const float *params, int size, float *picture,
+                     latent_error *e);
+/* One sentence about the picture of these parameters (clamped first) in UTF-8: what it says is so,
+   what it leaves out and how it says the rest is chance, given by seed and index.  text has room
+   for LATENT_RULE_CAPTION bytes. */
+void latent_rule_caption(const latent_rule *rule, const float *params, uint32_t seed,
+                         uint32_t index, latent_language language, char *text);
+
+#pragma GCC visibility pop
+#endif

@@ -1,0 +1,42 @@
+/* source_rule: see source_rule.h */
+#include "source_rule.h"
+#include <stdlib.h>
+
+typedef struct {
+    latent_source source;
+    const latent_rule *rule;
+    uint32_t seed;
+} rule_source;
+
+_Static_assert(LATENT_CAPTION >= LATENT_RULE_CAPTION, "a rule's sentence fits");
+
+static int rule_source_draw(latent_source *s, uint64_t index, int size, float *picture,
+                            char english[LATENT_CAPTION], char chinese[LATENT_CAPTION],
+                            latent_error *e)
+{
+    const rule_source *r = (const rule_source *)s;
+    uint32_t seed = r->seed + (uint32_t)(index >> 32), i = (uint32_t)index;
+    float params[LATENT_RULE_MOST];
+    latent_rule_random(r->rule, seed, i, params);
+    if (english)
+        latent_rule_caption(r->rule, params, seed, i, LATENT_ENGLISH, english);
+    if (chinese)
+        latent_rule_caption(r->rule, params, seed, i, LATENT_CHINESE, chinese);
+    return picture ? latent_rule_draw(r->rule, params, size, picture, e) : 0;
+}
+
+static void rule_source_release(latent_source *s)
+{
+    free(s);
+}
+
+latent_source *latent_source_rule(const latent_rule *rule, uint32_t seed, latent_error *e)
+{
+    rule_source *r = malloc(sizeof(*r));
+    if (!r) {
+        latent_fail(e, "there is no memory for a source of pictures");
+        return NULL;
+    }
+    *r = (rule_source){{rule_source_draw, rule_source_release, 0, 0}, rule, seed};
+    return &r->source;
+}
