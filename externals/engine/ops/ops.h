@@ -3,6 +3,7 @@
 #ifndef LATENT_OPS_H
 #define LATENT_OPS_H
 #include "../graph.h"
+#include "../rules/rules.h"
 
 #pragma GCC visibility push(default)
 
@@ -23,6 +24,13 @@ int latent_style_row(const latent_node *n);  /* -1 when n is no style */
 int latent_style_rows(const latent_node *n); /* how many rows its network has; 0 likewise */
 /* A map of normally distributed numbers, [1][h][w][1], the same for the same seed. */
 latent_node *latent_op_random(int h, int w, uint32_t seed, latent_error *e);
+
+/* rule.c */
+
+/* The picture that a rule draws of these parameters (clamped, so that what looks alike is one
+   promise), [1][size][size][3]. */
+latent_node *latent_op_rule(const latent_rule *rule, const float *params, int size,
+                            latent_error *e);
 
 /* linear.c */
 

@@ -1,6 +1,7 @@
 /* rules: see rules.h */
 #include "rule.h"
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,37 @@ const latent_rule_param *latent_rule_params(const latent_rule *rule)
 
 /* ---- parameters */
 
+int latent_rule_param_find(const latent_rule *rule, const char *name)
+{
+    for (int i = 0; i < rule->count; i++)
+        if (!strcmp(rule->params[i].name, name))
+            return i;
+    return -1;
+}
+
+int latent_rule_choice(const latent_rule_param *p, const char *word)
+{
+    const char *c = p->choices ? p->choices : "";
+    size_t length = strlen(word);
+    for (int i = 0; *c; i++) {
+        size_t n = strcspn(c, " ");
+        if (n == length && !strncmp(c, word, n))
+            return i;
+        c += n + strspn(c + n, " ");
+    }
+    return -1;
+}
+
+void latent_rule_word(const latent_rule_param *p, float value, char *word, size_t room)
+{
+    const char *c = p->choices ? p->choices : "";
+    for (int i = 0; i < (int)value; i++) {
+        c += strcspn(c, " ");
+        c += strspn(c, " ");
+    }
+    snprintf(word, room, "%.*s", (int)strcspn(c, " "), c);
+}
+
 void latent_rule_usual(const latent_rule *rule, float *params)
 {
     for (int i = 0; i < rule->count; i++)
@@ -48,7 +80,7 @@ void latent_rule_clamp(const latent_rule *rule, float *params)
         const latent_rule_param *p = rule->params + i;
         float v = isnan(params[i]) ? p->usual : params[i];
         v = v < p->low ? p->low : v > p->high ? p->high : v;
-        params[i] = p->choices ? floorf(v + 0.5f) : v;
+        params[i] = (p->choices ? floorf(v + 0.5f) : v) + 0.0f; /* -0 becomes 0 */
     }
 }
 

@@ -36,6 +36,12 @@ const char *latent_rule_name(const latent_rule *rule);
 int latent_rule_count(const latent_rule *rule); /* of its parameters */
 const latent_rule_param *latent_rule_params(const latent_rule *rule);
 
+/* The number of the parameter of that name, or -1. */
+int latent_rule_param_find(const latent_rule *rule, const char *name);
+/* The number that a word of choices stands for, or -1; the word of a number, written into room. */
+int latent_rule_choice(const latent_rule_param *p, const char *word);
+void latent_rule_word(const latent_rule_param *p, float value, char *word, size_t room);
+
 /* params: as many floats as the rule has parameters, in the order of latent_rule_params(). */
 
 /* The usual values. */
