@@ -51,8 +51,8 @@ static facts facts_of(const float *p)
 /* Leaves out what this sentence does not say. */
 static void choose(facts *f, rule_chance *r)
 {
-    int brief = rule_luck(r, .25), keep = rule_below(r, 3);
-    double often = brief ? .2 : .78;
+    int brief = rule_luck(r, .25), keep = rule_below(r, 4);
+    double often = brief ? .1 : .82;
     facts all = *f;
     f->girth *= rule_luck(r, often);
     f->length *= rule_luck(r, often);
@@ -66,14 +66,16 @@ static void choose(facts *f, rule_chance *r)
     f->neon = rule_luck(r, often) ? f->neon : -1;
     f->spikes *= rule_luck(r, f->spikes < 0 ? .12 * often : often);
     f->armed *= rule_luck(r, f->armed < 0 ? .2 * often : brief ? .5 : .9);
-    if (brief && keep == 0)
+    if (brief && (keep == 0 || keep == 1))
         f->colour = all.colour;
-    if (brief && keep == 1)
+    if (brief && keep == 0)
         f->girth = all.girth;
-    if (brief && keep == 2) {
+    if (brief && (keep == 1 || keep == 2))
         f->armed = all.armed > 0 ? 1 : f->armed;
+    if (brief && keep == 2)
         f->pattern = all.pattern;
-    }
+    if (brief && keep == 3)
+        f->length = all.length;
 }
 
 /* ---- pieces of a sentence in any order */
