@@ -2,8 +2,9 @@
    to say about it.  The idea is the plotter artists' (Molnar, Mohr, Nake): write the rule down, let
    chance or a hand choose its numbers.
 
-   Argument: the rule (fish).  Flags, each a message too: -seed n (0), -size n (64) pixels,
-   -captions 0/1 (1), and every parameter of the rule, as in -girth 0.9 -tail fan.
+   Argument: the rule (fish).  Flags, each a message too: -seed n (0); -size n (64) pixels;
+   -captions none, words or whole (words; whole is each sentence as one symbol, to be shown); and
+   every parameter of the rule, as in -girth 0.9 -tail fan.
 
    bang, random    the next picture by chance
    float, seed n   the first picture of this seed; bangs go on from there
@@ -26,13 +27,15 @@
 
 #define WORDS 100 /* in a sentence; what is longer is cut */
 
+typedef enum { NONE, SINGLE, WHOLE } t_captions;
+
 typedef struct {
     t_object x_obj;
     const latent_rule *x_rule;
-    double x_seed, x_begun; /* begun: the seed that index belongs to */
-    int x_size, x_captions;
-    uint32_t x_next;   /* the number of the next picture by chance */
-    uint32_t x_saying; /* which of all sentences */
+    double x_seed;
+    int x_size, x_captions; /* a t_captions */
+    uint32_t x_next;        /* the number of the next picture by chance */
+    uint32_t x_saying;      /* which of all sentences */
     float x_params[LATENT_RULE_MOST];
     latent_node *x_last; /* what was sent last, or NULL */
     t_outlet *x_list, *x_info;
@@ -50,7 +53,7 @@ static void rule_say(t_rule *x, latent_language language)
     int n = 1;
     latent_rule_caption(x->x_rule, x->x_params, (uint32_t)x->x_seed, x->x_saying, language, text);
     SETSYMBOL(words, gensym(language == LATENT_CHINESE ? "zh" : "en"));
-    while (n < WORDS && (word = strsep(&rest, " "))) {
+    while (n < WORDS && (word = strsep(&rest, x->x_captions == WHOLE ? "" : " "))) {
         SETSYMBOL(words + n, gensym(word));
         n++;
     }
@@ -79,7 +82,7 @@ static void rule_send(t_rule *x)
     }
     x->x_last = n;
     latent_node_release(before);
-    if (x->x_captions)
+    if (x->x_captions != NONE)
         rule_caption(x);
     latent_list_send(x->x_list, latent_rule_count(x->x_rule), x->x_params);
     latent_promise_send(x->x_obj.ob_outlet, x->x_last);
@@ -89,9 +92,6 @@ static void rule_send(t_rule *x)
 
 static void rule_bang(t_rule *x)
 {
-    if (x->x_begun != x->x_seed)
-        x->x_next = 0;
-    x->x_begun = x->x_seed;
     x->x_saying = x->x_next;
     latent_rule_random(x->x_rule, (uint32_t)x->x_seed, x->x_next, x->x_params);
     x->x_next++;
@@ -116,7 +116,7 @@ static const t_latent_param rule_params[] = {
     {"seed", LATENT_REAL, offsetof(t_rule, x_seed), 0, 4294967295.0, NULL, rule_restart},
     {"size", LATENT_WHOLE, offsetof(t_rule, x_size), LATENT_RULE_SMALLEST, LATENT_RULE_LARGEST,
      NULL, rule_resize},
-    {"captions", LATENT_WHOLE, offsetof(t_rule, x_captions), 0, 1, NULL, NULL},
+    {"captions", LATENT_CHOICE, offsetof(t_rule, x_captions), 0, 0, "none words whole", NULL},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
 static void rule_float(t_rule *x, t_floatarg f)
@@ -263,12 +263,11 @@ static void *rule_new(t_symbol *s, int argc, t_atom *argv)
     (void)s;
     x->x_rule = rule_named(x, named, argv);
     x->x_size = 64;
-    x->x_captions = 1;
+    x->x_captions = SINGLE;
     latent_rule_usual(x->x_rule, x->x_params);
     argc = rule_flags(x, argc - named, argv + named);
     argc = latent_params_flags(&x->x_obj, rule_params, argc, argv + named);
     latent_params_rest(&x->x_obj, 0, argc, argv + named);
-    x->x_begun = x->x_seed;
     outlet_new(&x->x_obj, NULL);
     x->x_list = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, NULL);

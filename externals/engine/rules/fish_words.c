@@ -48,6 +48,12 @@ static facts facts_of(const float *p)
     return f;
 }
 
+static int says_nothing(const facts *f)
+{
+    return !f->girth && !f->length && !f->fin && !f->eye && !f->spikes && !f->armed &&
+           f->colour < 0 && f->pattern < 0 && f->tail < 0 && f->neon < 0;
+}
+
 /* Leaves out what this sentence does not say. */
 static void choose(facts *f, rule_chance *r)
 {
@@ -76,6 +82,8 @@ static void choose(facts *f, rule_chance *r)
         f->pattern = all.pattern;
     if (brief && keep == 3)
         f->length = all.length;
+    if (says_nothing(f))
+        f->colour = all.colour;
 }
 
 /* ---- pieces of a sentence in any order */
@@ -289,7 +297,7 @@ static void zh_pattern(const facts *f, rule_chance *r, pieces *before, pieces *a
     else if (f->pattern == STRIPES)
         add(where, first ? RULE_ONE_OF(r, "条纹", "有条纹", "带条纹") : "身上有条纹", of, "");
     else if (f->pattern == SPOTS)
-        add(where, first ? RULE_ONE_OF(r, "斑点", "有斑点", "带斑点") : "身上有斑点", of, "");
+        add(where, first ? RULE_ONE_OF(r, "有斑点", "有斑点", "带斑点") : "身上有斑点", of, "");
     else if (f->pattern == SCALES)
         add(where, first ? RULE_ONE_OF(r, "有鳞片", "带鳞片", "长着鳞片") : "身上有鳞片", of, "");
 }
