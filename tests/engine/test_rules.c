@@ -15,6 +15,17 @@
 
 #include <cmocka.h>
 
+/* What a sanitizer slows down is not measured. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SLOWED 1
+#else
+#define SLOWED 0
+#endif
+
 #define SIZE 64
 #define FLOATS (SIZE * SIZE * 3)
 
@@ -652,7 +663,8 @@ static void test_time(void **state)
         best = fmin(best, (now_ms() - start) / 30);
     }
     print_message("a fish of 64 x 64 takes %.2f ms\n", best);
-    assert_true(best < 3);
+    if (!SLOWED)
+        assert_true(best < 3);
 }
 
 static void test_promise(void **state)
