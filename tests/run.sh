@@ -42,7 +42,7 @@ shift $((OPTIND - 1))
 if [ -n "$PRELOAD" ]; then
   slow=6
   export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-  export TSAN_OPTIONS=second_deadlock_stack=1
+  export TSAN_OPTIONS="second_deadlock_stack=1:suppressions=$here/tsan.supp"
   export LSAN_OPTIONS=print_suppressions=0
   wrap=(env LD_PRELOAD="$PRELOAD")
 fi

@@ -46,7 +46,7 @@ engine-tests: $(engine_programs)
 
 check-engine:
 	-$(MAKE) -k -j$(JOBS) engine-tests
-	@tests/each.sh $(engine_programs)
+	@TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) tests/each.sh $(engine_programs)
 
 bench:
 	$(MAKE) -j$(JOBS) $(bench_programs)
