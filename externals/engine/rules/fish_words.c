@@ -3,6 +3,7 @@
    changing order and words, and now and then hardly anything is. */
 #include "fish.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- what is so */
@@ -142,20 +143,19 @@ static void en_body(const facts *f, rule_chance *r, pieces *before, pieces *with
     const char *length = f->length > 0 ? RULE_ONE_OF(r, "long", "long", "elongated")
                                        : RULE_ONE_OF(r, "short", "short", "stubby");
     int fat_before = rule_luck(r, .75), length_before = rule_luck(r, .75);
+    char words[40] = "";
     if (f->girth && fat_before)
         add(before, fat, "", "");
     if (f->length && length_before)
         add(before, length, "", "");
-    if (f->girth && !fat_before && f->length && !length_before) {
-        add(with, "a ", length, "");
-        with->n--;
-        add(with, with->text[with->n], " and ", fat);
-        with->n--;
-        add(with, with->text[with->n], " body", "");
-    } else if (f->girth && !fat_before)
-        add(with, "a ", fat, " body");
+    if (f->girth && f->length && !fat_before && !length_before)
+        snprintf(words, sizeof(words), "%s and %s", length, fat);
+    else if (f->girth && !fat_before)
+        snprintf(words, sizeof(words), "%s", fat);
     else if (f->length && !length_before)
-        add(with, length[0] == 'e' ? "an " : "a ", length, " body");
+        snprintf(words, sizeof(words), "%s", length);
+    if (*words)
+        add(with, *words == 'e' ? "an " : "a ", words, " body");
 }
 
 static void en_pattern(const facts *f, rule_chance *r, pieces *before, pieces *with)
@@ -182,13 +182,14 @@ static void en_fins(const facts *f, rule_chance *r, pieces *with)
         const char *tail = f->tail == FAN ? RULE_ONE_OF(r, "fan-shaped", "fan") : en_tails[f->tail];
         add(with, "a ", tail, " tail");
     }
-    if (f->fin > 0) {
+    if (f->fin) {
+        const char *fin = RULE_ONE_OF(r, "dorsal fin", "fin", "back fin");
         const char *shape = f->shape < 0 ? "" : f->shape ? "swept " : "arched ";
-        add(with, RULE_ONE_OF(r, "a tall ", "a tall ", "a high "), shape,
-            RULE_ONE_OF(r, "dorsal fin", "fin", "back fin"));
-    } else if (f->fin < 0)
-        add(with, RULE_ONE_OF(r, "a low ", "a low ", "a small "),
-            RULE_ONE_OF(r, "dorsal fin", "fin", "back fin"), "");
+        if (f->fin > 0)
+            add(with, RULE_ONE_OF(r, "a tall ", "a tall ", "a high "), shape, fin);
+        else
+            add(with, RULE_ONE_OF(r, "a low ", "a low ", "a small "), fin, "");
+    }
 }
 
 static void en_spikes(const facts *f, rule_chance *r, pieces *before, pieces *with)
@@ -338,6 +339,7 @@ static void zh_spikes(const facts *f, rule_chance *r, pieces *before, pieces *af
 
 static void zh_arms(const facts *f, rule_chance *r, pieces *before, pieces *after)
 {
+    const char *lines = RULE_ONE_OF(r, "霓虹线", "霓虹灯", "霓虹");
     if (f->armed < 0)
         add(before, RULE_ONE_OF(r, "没有武装的", "普通的"), "", "");
     if (f->armed > 0)
@@ -346,8 +348,7 @@ static void zh_arms(const facts *f, rule_chance *r, pieces *before, pieces *afte
         add(after, RULE_ONE_OF(r, "披着钢板", "有金属装甲和铆钉", "带着一门炮", "眼睛发光"), "",
             "");
     if (f->neon >= 0)
-        add(after, RULE_ONE_OF(r, "有", "带着", "闪着"), zh_neons[f->neon],
-            RULE_ONE_OF(r, "霓虹线", "霓虹灯", "霓虹"));
+        add(after, RULE_ONE_OF(r, "有", "带着", "闪着"), zh_neons[f->neon], lines);
 }
 
 static void zh_caption(const facts *f, rule_chance *r, rule_text *t)

@@ -21,7 +21,8 @@ typedef struct {
     size_t used;
 } rule_text;
 void rule_say(rule_text *t, const char *words);
-/* One of n words. */
+/* One of n words.  One call an expression: C does not say in which order arguments are made, and
+   sentences are the same everywhere. */
 const char *rule_one_of(rule_chance *r, const char *const *words, int n);
 #define RULE_ONE_OF(r, ...)                                                                        \
     rule_one_of(r, (const char *const[]){__VA_ARGS__},                                             \
