@@ -14,8 +14,8 @@ typedef struct latent_adjoint latent_adjoint;
 latent_adjoint *latent_adjoint_new(latent_conv_spec spec, const float *weights, latent_error *e);
 void latent_adjoint_free(latent_adjoint *a);
 
-/* gx[h][w][in] from g[up*h][up*w][out] (up -2: [h/2][w/2][out]), each channel of g times g_scale [out] (NULL: 1).  h and w
-   are those of the convolution's input.  Works with the pool. */
+/* gx[h][w][in] from g[up*h][up*w][out] (up -2: [h/2][w/2][out]), each channel of g times g_scale
+   [out] (NULL: 1).  h and w are those of the convolution's input.  Works with the pool. */
 int latent_adjoint_run(const latent_adjoint *a, int h, int w, const float *g, const float *g_scale,
                        float *gx, latent_error *e);
 
