@@ -49,6 +49,10 @@ typedef struct latent_arch {
     latent_node *(*input)(latent_model *m, const float *w, int rows, latent_error *e);
     latent_node *(*layer)(latent_model *m, int layer, latent_node *features, const float *own,
                           int rows, latent_noise noise, latent_error *e);
+    /* The weights [out][w_dim] of number i of the affine maps that make styles of row row of W+,
+       those of ToRGB left out, with one more holder; NULL when there are no more.  Or NULL where
+       styles are made in another way. */
+    latent_tensor *(*affine)(const latent_model *m, int row, int i);
     /* encoders: of pictures [n][resolution][resolution][3], and of a text */
     latent_node *(*picture)(latent_model *m, latent_node *pictures, latent_error *e);
     latent_node *(*text)(latent_model *m, const char *text, latent_error *e);

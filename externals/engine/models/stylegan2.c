@@ -714,6 +714,19 @@ done:
     return made;
 }
 
+static latent_tensor *sg2_affine(const latent_model *m, int row, int i)
+{
+    const sg2 *g = m->net;
+    for (int k = 0; k < g->n_blocks && i == 0; k++) {
+        const sg2_block *b = &g->block[k];
+        int conv1 = b->first_row + (b->conv0.weight ? 1 : 0);
+        const sg2_layer *l = row == conv1 ? &b->conv1 : row == b->first_row ? &b->conv0 : NULL;
+        if (l)
+            return l->affine_w->op->leaf(l->affine_w);
+    }
+    return NULL;
+}
+
 /* ---- writing */
 
 #define MAX_OUT 512
@@ -832,4 +845,5 @@ const latent_arch latent_arch_stylegan2 = {
     .map = sg2_map,
     .input = sg2_input,
     .layer = sg2_layer_forward,
+    .affine = sg2_affine,
 };
