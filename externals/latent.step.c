@@ -21,6 +21,7 @@
    Settings are flags too. */
 #include "engine/optimise.h"
 #include "pd/box.h"
+#include "pd/rows.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,18 +90,8 @@ static void latent_step_thaw(void *z)
 
 static void latent_step_freeze(t_latent_step *x, t_symbol *s, int argc, t_atom *argv)
 {
-    t_float first = argc ? atom_getfloat(argv) : -1,
-            last = argc > 1 ? atom_getfloat(argv + 1) : first;
-    (void)s;
-    if (argc && !(first >= 0 && last >= first && last < 64)) {
-        latent_complain(&x->x_obj,
-                        "freeze takes the first and the last row that stay, counted from "
-                        "0, or nothing");
-        return;
-    }
-    x->x_first = (int)first;
-    x->x_last = (int)last;
-    latent_step_freeze_rows(x);
+    if (!latent_rows_range(&x->x_obj, s, argc, argv, "that stay", &x->x_first, &x->x_last))
+        latent_step_freeze_rows(x);
 }
 
 static void latent_step_bang(t_latent_step *x)

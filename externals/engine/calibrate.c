@@ -27,7 +27,7 @@ static int fits(const latent_model *m, const latent_directions *d, int pictures,
 {
     if (latent_model_is(m, LATENT_GENERATOR, e))
         return -1;
-    if (!d->count)
+    if (!d || !d->count)
         return latent_fail(e, "there are no directions yet to be calibrated");
     if (d->dim != m->w_dim || d->num_ws != m->num_ws)
         return latent_fail(e, "these directions have %d x %d numbers, the styles of %s %d x %d",

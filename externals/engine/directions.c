@@ -94,6 +94,12 @@ static double deviation(const double *covariance, const double *v, int n)
 
 /* ---- sets */
 
+const char *latent_method_name(latent_method m)
+{
+    static const char *const names[] = {"sefa", "ganspace", "random", "difference"};
+    return names[m];
+}
+
 static void direction_release(latent_direction *d)
 {
     if (d && atomic_fetch_sub(&d->refs, 1) == 1) {
@@ -153,6 +159,19 @@ int latent_directions_append(latent_directions *d, const latent_directions *more
         d->at[d->count++] = more->at[i];
     }
     return 0;
+}
+
+latent_directions *latent_directions_joined(const latent_directions *d,
+                                            const latent_directions *more, latent_error *e)
+{
+    latent_directions *both = latent_directions_copy(d);
+    if (!both)
+        latent_fail(e, "no memory for directions");
+    else if (latent_directions_append(both, more, e)) {
+        latent_directions_free(both);
+        both = NULL;
+    }
+    return both;
 }
 
 int latent_directions_length(const latent_directions *d, int i)
@@ -271,7 +290,6 @@ static latent_directions *measure(const latent_model *m, const latent_directions
                                   int count, const double *v, const double *covariance,
                                   latent_error *e)
 {
-    static const char *const names[] = {"sefa", "ganspace", "random", "difference"};
     latent_directions *d = calloc(1, sizeof(*d));
     if (!d) {
         latent_fail(e, "no memory for directions");
@@ -279,7 +297,7 @@ static latent_directions *measure(const latent_model *m, const latent_directions
     }
     d->dim = m->w_dim;
     d->num_ws = m->num_ws;
-    snprintf(d->method, sizeof(d->method), "%s", names[s->method]);
+    snprintf(d->method, sizeof(d->method), "%s", latent_method_name(s->method));
     for (; d->count < count; d->count++) {
         const double *from = v + (size_t)d->count * (size_t)d->dim;
         double sigma = deviation(covariance, from, d->dim);
@@ -323,7 +341,8 @@ static latent_directions *find_difference(const latent_model *m,
                                           const latent_directions_settings *s,
                                           const double *covariance, latent_error *e)
 {
-    int rows = s->rows_a > 1 || s->rows_b > 1 ? m->num_ws : 1, n = m->w_dim;
+    int n = m->w_dim, wide_a = s->n_a > n, wide_b = s->n_b > n,
+        rows = wide_a || wide_b ? m->num_ws : 1;
     double *difference = malloc((size_t)rows * (size_t)n * sizeof(*difference)), units, size = 0;
     latent_directions *d = difference ? measure(m, s, 0, NULL, covariance, e) : NULL;
     latent_direction *to = d ? latent_direction_new(rows, n, s->first, s->last) : NULL;
@@ -337,9 +356,8 @@ static latent_directions *find_difference(const latent_model *m,
         for (int k = 0; k < n; k++) {
             size_t i = (size_t)r * (size_t)n + (size_t)k, one = (size_t)k;
             int moves = s->first < 0 || rows == 1 || (r >= s->first && r <= s->last);
-            difference[i] = moves ? (double)s->b[s->rows_b > 1 ? i : one] -
-                                        (double)s->a[s->rows_a > 1 ? i : one]
-                                  : 0;
+            difference[i] =
+                moves ? (double)s->b[wide_b ? i : one] - (double)s->a[wide_a ? i : one] : 0;
             size += difference[i] * difference[i];
         }
     units = deviations_between(difference, rows, n, covariance);
@@ -371,9 +389,11 @@ static int check_settings(const latent_model *m, const latent_directions_setting
     if (s->first >= 0 && (s->last < s->first || s->last >= m->num_ws))
         return latent_fail(e, "layers %d %d; %s has the rows 0 to %d", s->first, s->last, m->label,
                            m->num_ws - 1);
-    if (s->method == LATENT_DIFFERENCE && !(s->a && s->b))
+    if (s->method != LATENT_DIFFERENCE)
+        return 0;
+    if (!s->a || !s->b)
         return latent_fail(e, "a difference needs two latents");
-    return 0;
+    return latent_model_rows(m, s->n_a, e) < 0 || latent_model_rows(m, s->n_b, e) < 0 ? -1 : 0;
 }
 
 latent_directions *latent_directions_find(const latent_model *m,

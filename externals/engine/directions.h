@@ -28,8 +28,9 @@ typedef struct {
     float gain[LATENT_DIRECTIONS_MOST]; /* 1 until calibrated */
 } latent_directions;
 
-#define LATENT_DIRECTIONS_METHODS "sefa ganspace random difference"
 typedef enum { LATENT_SEFA, LATENT_GANSPACE, LATENT_RANDOM, LATENT_DIFFERENCE } latent_method;
+
+const char *latent_method_name(latent_method m); /* "sefa" */
 
 typedef struct {
     latent_method method;
@@ -39,7 +40,7 @@ typedef struct {
     int samples;          /* styles from which deviations (and GANSpace) are taken, at least 2 */
     const float *classes; /* [classes] weights of the sampled styles, or NULL for class 0 */
     const float *a, *b;   /* difference: from a to b */
-    int rows_a, rows_b;   /* 1 or num_ws each */
+    int n_a, n_b;         /* how many numbers they have: w or W+ */
 } latent_directions_settings;
 
 /* The mean [w_dim] and the covariance [w_dim][w_dim] (divided by samples - 1) of the styles of
@@ -71,6 +72,10 @@ latent_direction *latent_direction_new(int rows, int dim, int first, int last);
 int latent_directions_random(uint32_t seed, int count, int n, double *v, const atomic_int *cancel,
                              latent_error *e);
 
+/* Both in a new set. */
+latent_directions *latent_directions_joined(const latent_directions *d,
+                                            const latent_directions *more, latent_error *e);
+
 /* How many numbers direction i has as a list: dim, or num_ws x dim. */
 int latent_directions_length(const latent_directions *d, int i);
 /* Writes them: the way of one standard deviation, times its gain. */
@@ -93,7 +98,8 @@ latent_directions *latent_directions_parse(const char *text, size_t size, latent
 typedef struct latent_calibration latent_calibration;
 
 /* layer: the number of the last layer that draws, or -1: the first that draws 32 x 32 or more for
-   directions of w, the last for those of some rows.  Takes copies.  NULL and a sentence. */
+   directions of w, the last for those of some rows.  Takes copies; d may be NULL, which is said.
+   NULL and a sentence. */
 latent_calibration *latent_calibration_new(latent_model *m, const latent_directions *d,
                                            int pictures, uint32_t seed, int layer, latent_error *e);
 /* Draws the next two pictures: on the evaluator, in turn with others' jobs.  1 when that was the

@@ -129,13 +129,22 @@ static int next_word(reader *r, char word[64])
     return n ? 0 : -1; /* a zero byte */
 }
 
+/* A word of a stranger's, fit to be shown. */
+static const char *shown(const char *word)
+{
+    for (const char *c = word; *c; c++)
+        if (*c <= ' ' || *c > '~')
+            return "something that is no word";
+    return word;
+}
+
 static int expect_word(reader *r, const char *wanted)
 {
     char word[64];
     if (next_word(r, word))
         return latent_fail(r->error, "the text ends where \"%s\" was expected", wanted);
     if (strcmp(word, wanted))
-        return latent_fail(r->error, "\"%s\" stands where \"%s\" was expected", word, wanted);
+        return latent_fail(r->error, "%s stands where \"%s\" was expected", shown(word), wanted);
     return 0;
 }
 
@@ -147,7 +156,7 @@ static int next_number(reader *r, double *x)
         return latent_fail(r->error, "the text ends where a number was expected");
     *x = strtod(word, &end);
     if (*end || end == word || !(fabs(*x) <= (double)FLT_MAX))
-        return latent_fail(r->error, "\"%s\" stands where a number was expected", word);
+        return latent_fail(r->error, "%s stands where a number was expected", shown(word));
     return 0;
 }
 

@@ -315,7 +315,7 @@ static void test_difference(void **state)
     }
     s.a = a;
     s.b = b;
-    s.rows_a = s.rows_b = 1;
+    s.n_a = s.n_b = W;
     d = find(&s);
     assert_int_equal(d->count, 1);
     check_units(d);
@@ -328,7 +328,7 @@ static void test_difference(void **state)
     for (int i = 0; i < ROWS * W; i++)
         wide[i] = (float)all[i];
     s.b = wide;
-    s.rows_b = ROWS;
+    s.n_b = ROWS * W;
     s.first = 1; /* row 0 would not differ */
     s.last = ROWS - 1;
     d = find(&s);
@@ -346,7 +346,7 @@ static void test_difference(void **state)
     assert_true(fabs(sqrt(sum / (ROWS - 1)) - 1) < 1e-5);
     latent_directions_free(d);
     s.b = a;
-    s.rows_b = 1;
+    s.n_b = W;
     assert_null(latent_directions_find(model, &s, quietly, &e));
     assert_non_null(strstr(e.text, "the same"));
     free(all);
@@ -405,8 +405,8 @@ static latent_directions *mixed(void)
     s = settings(LATENT_DIFFERENCE);
     s.a = a;
     s.b = b;
-    s.rows_a = 1;
-    s.rows_b = ROWS;
+    s.n_a = W;
+    s.n_b = ROWS * W;
     more = find(&s);
     assert_int_equal(latent_directions_append(d, more, &e), 0);
     latent_directions_free(more);
@@ -517,7 +517,7 @@ static void test_claims(void **state)
     assert_true(list[0] == 0 && list[2] == 3 && list[3] == -4 && list[5] == -4);
     latent_directions_free(d);
     refuse("", "the text ends");
-    refuse("direct 1 2 3 mine;", "\"direct\" stands where");
+    refuse("direct 1 2 3 mine;", "direct stands where");
     refuse("directions 1e9 2 3 mine;", "can't be");
     refuse("directions 1 2.5 3 mine;", "can't be");
     refuse("directions 1 2 1e30 mine;", "can't be");
@@ -527,7 +527,7 @@ static void test_claims(void **state)
     refuse("directions 1 2 3 mine; direction 1 5 0.5 1 1 3 -4;", "can't be");
     refuse("directions 1 2 3 mine; direction 1 2 0.5 1 2 3 -4 1 1 1 1 1 1;", "can't be");
     refuse("directions 1 2 3 mine; direction 1 2 0.5 0 1 3 -4;", "can't be");
-    refuse("directions 1 2 3 mine; direction 1 2 0.5 1 1 3 -4 5;", "\"5\" stands where");
+    refuse("directions 1 2 3 mine; direction 1 2 0.5 1 1 3 -4 5;", "5 stands where");
     refuse("directions 1 2 3 mine; direction 1 2 0.5 1 1 3 inf;", "a number was expected");
     refuse("directions 1 2 3 amethodofalongname;", "name of a method");
 }
