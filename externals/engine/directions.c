@@ -274,7 +274,7 @@ int latent_directions_random(uint32_t seed, int count, int n, double *v, const a
         for (int k = 0; k < n; k++)
             row[k] = latent_random_gauss(&r);
         for (int twice = 0; twice < 2; twice++) /* the second time for what rounding left */
-            for (int k = 0; k < i && k < n - 1; k++)
+            for (int k = i / n * n; k < i; k++) /* beyond n it begins again */
                 subtract_projection(row, v + (size_t)k * (size_t)n, n);
         size = size_of(row, n);
         for (int k = 0; k < n; k++)

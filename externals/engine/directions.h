@@ -67,8 +67,8 @@ int latent_directions_append(latent_directions *d, const latent_directions *more
 latent_direction *latent_direction_new(int rows, int dim, int first, int last);
 
 /* Rows of length 1 at right angles, v [count][n]: row after row of RandomState(seed).randn(count,
-   n), each made perpendicular to those before (beyond n rows: to n - 1 of them).  0, or -1 when it
-   is not wanted any more. */
+   n), each made perpendicular to those before (after n rows it begins again, there being no room
+   for more).  0, or -1 when it is not wanted any more. */
 int latent_directions_random(uint32_t seed, int count, int n, double *v, const atomic_int *cancel,
                              latent_error *e);
 
