@@ -25,6 +25,24 @@ double latent_curved(latent_curve curve, double v)
     }
 }
 
+/* Number i of a setting that has one for all, or one for each. */
+static double setting(const float *all, int n, int i, double otherwise)
+{
+    return n == 1 ? (double)all[0] : i < n ? (double)all[i] : otherwise;
+}
+
+int latent_drive_shape(const float *v, int n, const float *gain, int n_gain, const float *curve,
+                       int n_curve, double *shaped, latent_error *e)
+{
+    if (n > LATENT_DRIVE_CONTROLS)
+        return latent_fail(e, "%d values came; at most %d can be used", n, LATENT_DRIVE_CONTROLS);
+    for (int i = 0; i < n; i++) {
+        int c = (int)setting(curve, n_curve, i, LATENT_CURVE_LINEAR);
+        shaped[i] = setting(gain, n_gain, i, 1) * latent_curved((latent_curve)c, (double)v[i]);
+    }
+    return 0;
+}
+
 /* ---- following */
 
 #define NEAR 1e-5 /* counts as arrived */

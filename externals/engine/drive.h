@@ -27,6 +27,11 @@ typedef enum {
     LATENT_CURVE_STEP
 } latent_curve;
 double latent_curved(latent_curve curve, double v);
+/* shaped[i] = gain[i] curved(v[i]); gain and curve (of whole numbers, the curves') have one number
+   for all or one for each, those that are missing being 1 and linear.  -1 and a sentence when there
+   are more than LATENT_DRIVE_CONTROLS values. */
+int latent_drive_shape(const float *v, int n, const float *gain, int n_gain, const float *curve,
+                       int n_curve, double *shaped, latent_error *e);
 
 /* ---- following, in time
 

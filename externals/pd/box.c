@@ -103,21 +103,27 @@ static int set_number(t_object *x, const t_latent_param *p, double value, void *
     return 0;
 }
 
-static int set_choice(t_object *x, const t_latent_param *p, const t_atom *a, int *field)
+int latent_choice(t_object *x, const char *name, const char *choices, const t_atom *a)
 {
     char word[64];
     int place = -1;
     if (a->a_type == A_SYMBOL)
-        place = find_choice(p->choices, a->a_w.w_symbol->s_name);
+        place = find_choice(choices, a->a_w.w_symbol->s_name);
     else if (a->a_w.w_float >= 0 && a->a_w.w_float < 1000 &&
-             !choice_at(p->choices, (int)a->a_w.w_float, word, sizeof(word)))
+             !choice_at(choices, (int)a->a_w.w_float, word, sizeof(word)))
         place = (int)a->a_w.w_float;
     if (place < 0) {
         atom_string((t_atom *)a, word, sizeof(word));
-        latent_complain(x, "%s is one of %s, but %s came; it stays as it was", p->name, p->choices,
-                        word);
-        return -1;
+        latent_complain(x, "%s is one of %s, but %s came; it stays as it was", name, choices, word);
     }
+    return place;
+}
+
+static int set_choice(t_object *x, const t_latent_param *p, const t_atom *a, int *field)
+{
+    int place = latent_choice(x, p->name, p->choices, a);
+    if (place < 0)
+        return -1;
     *field = place;
     return 0;
 }

@@ -32,6 +32,9 @@ void latent_params_message(t_object *x, t_symbol *s, int argc, t_atom *argv);
 /* Takes the flags out of the creation arguments, which are moved together; a wrong one is named by
    pd_error and left out.  Returns how many arguments remain. */
 int latent_params_flags(t_object *x, const t_latent_param *params, int argc, t_atom *argv);
+/* The place of a word (or number) in choices ("linear square"), or -1 after a complaint in the name
+   of that message. */
+int latent_choice(t_object *x, const char *name, const char *choices, const t_atom *a);
 /* Complains when more than wanted arguments remain. */
 void latent_params_rest(t_object *x, int wanted, int argc, const t_atom *argv);
 /* Sends "info <name> <value>" for every row. */

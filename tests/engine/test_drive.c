@@ -35,6 +35,22 @@ static void test_curves(void **state)
         close_to(latent_curved((latent_curve)c, 0), 0, 0);
 }
 
+static void test_shape(void **state)
+{
+    const float v[3] = {0.5f, -2, 3}, gain[2] = {10, 100}, all[1] = {2}, curve[2] = {1, 2};
+    double shaped[3];
+    latent_error e;
+    (void)state;
+    assert_int_equal(latent_drive_shape(v, 3, gain, 2, curve, 2, shaped, &e), 0);
+    close_to(shaped[0], 2.5, 0);
+    close_to(shaped[1], -800, 0);
+    close_to(shaped[2], 3, 0);
+    assert_int_equal(latent_drive_shape(v, 3, all, 1, all, 1, shaped, &e), 0);
+    close_to(shaped[2], 54, 0);
+    assert_int_equal(latent_drive_shape(v, LATENT_DRIVE_CONTROLS + 1, all, 1, all, 1, shaped, &e),
+                     -1);
+}
+
 static void test_one_pole(void **state)
 {
     latent_follower f = {0}, g;
@@ -362,11 +378,12 @@ static void test_few(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_curves),        cmocka_unit_test(test_one_pole),
-        cmocka_unit_test(test_momentum),      cmocka_unit_test(test_apply),
-        cmocka_unit_test(test_letters),       cmocka_unit_test(test_random),
-        cmocka_unit_test(test_ridge_by_hand), cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_curved),        cmocka_unit_test(test_few),
+        cmocka_unit_test(test_curves),   cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_one_pole), cmocka_unit_test(test_momentum),
+        cmocka_unit_test(test_apply),    cmocka_unit_test(test_letters),
+        cmocka_unit_test(test_random),   cmocka_unit_test(test_ridge_by_hand),
+        cmocka_unit_test(test_linear),   cmocka_unit_test(test_curved),
+        cmocka_unit_test(test_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
