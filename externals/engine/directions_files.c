@@ -242,7 +242,7 @@ static int write_tensors(const latent_directions *d, const char *path, latent_er
 {
     struct {
         latent_tensor_out tensor[MANY];
-        char name[MANY][16];
+        char name[MANY][24];
         float claimed[LATENT_DIRECTIONS_MOST][4];
     } *w = calloc(1, sizeof(*w));
     char num_ws[16];
