@@ -9,12 +9,14 @@
                    stage <name> ms <a run> gmac <a run> runs <n> hits <n>   one for each stage
                    runs <n>, hits <n>, evictions <n>     computed, found in the cache, pushed out
                    memory <MB> <MB> <MB>                 cached values, all tensors, spare blocks
+                   weights <MB>                          of all models
                    threads <n>, sync <0 or 1>
    reset         counts from 0 again
    clear         forgets every cached value
 
    The settings are the whole program's; several boxes of this kind speak of the same engine. */
 #include "engine/evaluate.h"
+#include "engine/models/model.h"
 #include "engine/parallel.h"
 #include "pd/box.h"
 #include "pd/mail.h"
@@ -92,6 +94,7 @@ static void latent_engine_stats(t_latent_engine *x)
     send_numbers(o, "memory", 3,
                  (double[]){(double)s.cached_bytes / 1e6, (double)s.tensor_bytes / 1e6,
                             (double)s.stored_bytes / 1e6});
+    send_numbers(o, "weights", 1, (double[]){(double)latent_models_bytes() / 1e6});
     send_numbers(o, "threads", 1, (double[]){latent_threads()});
     send_numbers(o, "sync", 1, (double[]){latent_offline()});
 }

@@ -1,8 +1,10 @@
-/* [latent.model file -name n]: loads a model once, in the background, for all boxes.
+/* [latent.model file -name n -half]: loads a model once, in the background, for all boxes.
 
    read <file>      another model; what was there before stays until the new one has arrived, and
                     stays for good when the new one can't be read
    write <file>     the same network as a .safetensors file (relative to the patch)
+   half 0/1         weights in half precision: half the memory, pictures within 1/1000; the file is
+                    read again
    name <n>         as the flag: from now on other boxes name the model by that word
    info             tells about it, at the right outlet
    left outlet      bang when loaded
@@ -28,6 +30,8 @@ typedef struct {
     t_object x_obj;
     t_canvas *x_canvas;
     t_symbol *x_name;          /* or NULL */
+    t_symbol *x_file;          /* what was named last, or NULL */
+    int x_half;                /* are weights to be kept in half precision? */
     t_latent_modelref *x_ref;  /* what is in use */
     t_latent_modelref *x_next; /* what is being read, or NULL */
     int x_progress;            /* what was told of the file that is read, in thousandths */
@@ -43,8 +47,11 @@ typedef struct {
     char file[MAXPDSTRING];
 } t_write;
 
+static void latent_modelbox_halve(void *z);
+
 static const t_latent_param latent_model_params[] = {
     {"name", LATENT_WORD, offsetof(t_latent_modelbox, x_name), 0, 0, NULL, NULL},
+    {"half", LATENT_WHOLE, offsetof(t_latent_modelbox, x_half), 0, 1, NULL, latent_modelbox_halve},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
 /* ---- reading */
@@ -115,7 +122,9 @@ static void latent_modelbox_ready(void *z)
 static void latent_modelbox_read(t_latent_modelbox *x, t_symbol *file)
 {
     latent_modelref_free(x->x_next);
-    x->x_next = latent_modelref_new_at(&x->x_obj, x->x_canvas, file, latent_modelbox_ready);
+    x->x_file = file;
+    x->x_next =
+        latent_modelref_new_half(&x->x_obj, x->x_canvas, file, x->x_half, latent_modelbox_ready);
     if (!x->x_next)
         return;
     latent_modelref_kind(x->x_next, LATENT_ANY_KIND);
@@ -130,6 +139,12 @@ static void latent_modelbox_read(t_latent_modelbox *x, t_symbol *file)
     if (!strpbrk(file->s_name, "./"))
         latent_modelref_get(x->x_next, 1); /* a name: say that there is none */
     latent_modelbox_failed(x);
+}
+
+static void latent_modelbox_halve(void *z)
+{
+    t_latent_modelbox *x = z;
+    latent_modelbox_read(x, x->x_file ? x->x_file : &s_);
 }
 
 /* ---- writing */
@@ -207,6 +222,7 @@ static void latent_modelbox_info(t_latent_modelbox *x)
     }
     latent_info_word(o, "kind", m->arch->name);
     latent_info_word(o, "file", m->label);
+    latent_info_number(o, "half", m->half);
     if (m->embedding) {
         latent_info_number(o, "embedding", m->embedding);
         latent_info_number(o, "context", m->context);
@@ -226,18 +242,34 @@ static void latent_modelbox_info(t_latent_modelbox *x)
 
 /* ---- the box */
 
+/* "-half" needs no number after it, and takes no other word for one; returns how many remain. */
+static int latent_modelbox_half_flag(t_latent_modelbox *x, int argc, t_atom *argv)
+{
+    int kept = 0;
+    for (int i = 0; i < argc; i++) {
+        if (argv[i].a_type != A_SYMBOL || argv[i].a_w.w_symbol != gensym("-half") ||
+            (i + 1 < argc && argv[i + 1].a_type == A_FLOAT))
+            argv[kept++] = argv[i];
+        else
+            x->x_half = 1;
+    }
+    return kept;
+}
+
 static void *latent_modelbox_new(t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_modelbox *x = (t_latent_modelbox *)pd_new(latent_model_class);
     (void)s;
     x->x_canvas = canvas_getcurrent();
+    argc = latent_modelbox_half_flag(x, argc, argv);
     argc = latent_params_flags(&x->x_obj, latent_model_params, argc, argv);
+    x->x_file = argc && argv->a_type == A_SYMBOL ? argv->a_w.w_symbol : NULL;
     x->x_out = outlet_new(&x->x_obj, &s_bang);
     x->x_info = outlet_new(&x->x_obj, 0);
     x->x_writer = latent_mail_new(x, LATENT_WRITER, 0, latent_modelbox_written);
     x->x_soon = clock_new(x, (t_method)latent_modelbox_arrived);
-    x->x_ref =
-        latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv), latent_modelbox_ready);
+    x->x_ref = latent_modelref_new_half(&x->x_obj, x->x_canvas, x->x_file, x->x_half,
+                                        latent_modelbox_ready);
     latent_modelref_kind(x->x_ref, LATENT_ANY_KIND);
     if (x->x_ref)
         latent_modelref_watch(x->x_ref, latent_modelbox_failed, latent_modelbox_progress);

@@ -18,6 +18,7 @@ typedef struct _slot {
     t_symbol *word; /* what was written in the box */
     char *paths;    /* where a file may lie; NULL for a name */
     size_t paths_size;
+    int half; /* weights in half precision */
     t_state state;
     latent_model *model; /* held */
     char *reason;        /* why loading failed */
@@ -42,6 +43,7 @@ typedef struct {
     latent_job job;
     latent_model *model;
     char *paths;
+    int half;
 } t_load;
 
 static t_slot *slots;
@@ -119,7 +121,8 @@ static int load_work(latent_job *job)
 {
     t_load *l = (t_load *)job;
     latent_progress progress = {&job->permille, &job->cancel};
-    l->model = latent_model_load_first(l->paths, progress, &job->error);
+    l->model = (l->half ? latent_model_load_half : latent_model_load_first)(l->paths, progress,
+                                                                            &job->error);
     return l->model ? 0 : -1;
 }
 
@@ -234,6 +237,7 @@ static void slot_load(t_slot *s)
         return;
     }
     memcpy(l->paths, s->paths, s->paths_size + 1);
+    l->half = s->half;
     l->job.work = load_work;
     l->job.discard = load_discard;
     s->state = LOADING;
@@ -244,16 +248,17 @@ static void slot_load(t_slot *s)
 
 /* ---- references */
 
-static t_slot *find_slot(t_symbol *word, const char *paths, size_t size)
+static t_slot *find_slot(t_symbol *word, const char *paths, size_t size, int half)
 {
     for (t_slot *s = slots; s; s = s->next)
-        if (paths ? s->paths && s->paths_size == size && !memcmp(s->paths, paths, size)
+        if (paths ? s->paths && s->half == half && s->paths_size == size &&
+                        !memcmp(s->paths, paths, size)
                   : !s->paths && s->word == word)
             return s;
     return NULL;
 }
 
-static t_slot *make_slot(t_symbol *word, char *paths, size_t size)
+static t_slot *make_slot(t_symbol *word, char *paths, size_t size, int half)
 {
     t_slot *s = calloc(1, sizeof(*s));
     if (!s)
@@ -261,6 +266,7 @@ static t_slot *make_slot(t_symbol *word, char *paths, size_t size)
     s->word = word;
     s->paths = paths;
     s->paths_size = size;
+    s->half = half;
     s->next = slots;
     slots = s;
     return s;
@@ -279,20 +285,26 @@ t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready
 t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbol *word,
                                           void (*ready)(void *x))
 {
+    return latent_modelref_new_half(x, canvas, word, 0, ready);
+}
+
+t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_symbol *word, int half,
+                                            void (*ready)(void *x))
+{
     t_latent_modelref *r = calloc(1, sizeof(*r));
     int builtin = !word || !*word->s_name;
-    t_slot *s = builtin ? NULL : find_slot(word, NULL, 0);
+    t_slot *s = builtin ? NULL : find_slot(word, NULL, 0, 0);
     if (!r)
         return NULL;
     if (!s && (builtin || looks_like_file(word->s_name))) {
         size_t size;
         char *paths = builtin ? builtin_path(&size) : find_paths(canvas, word->s_name, &size);
-        if (paths && (s = find_slot(word, paths, size)))
+        if (paths && (s = find_slot(word, paths, size, half)))
             free(paths);
-        else if (!paths || !(s = make_slot(builtin ? gensym(BUILTIN) : word, paths, size)))
+        else if (!paths || !(s = make_slot(builtin ? gensym(BUILTIN) : word, paths, size, half)))
             free(paths);
     } else if (!s)
-        s = make_slot(word, NULL, 0);
+        s = make_slot(word, NULL, 0, 0);
     if (!s) {
         free(r);
         latent_complain(x, "no memory for a model");
@@ -404,8 +416,8 @@ int latent_modelref_is_word(const t_atom *a)
 
 void latent_model_expect(t_symbol *name)
 {
-    t_slot *s = find_slot(name, NULL, 0);
-    if (!s && !(s = make_slot(name, NULL, 0)))
+    t_slot *s = find_slot(name, NULL, 0, 0);
+    if (!s && !(s = make_slot(name, NULL, 0, 0)))
         return;
     s->named = 1;
     if (!s->model)
@@ -414,8 +426,8 @@ void latent_model_expect(t_symbol *name)
 
 void latent_model_name(t_symbol *name, latent_model *m)
 {
-    t_slot *s = find_slot(name, NULL, 0);
-    if (!s && (!m || !(s = make_slot(name, NULL, 0))))
+    t_slot *s = find_slot(name, NULL, 0, 0);
+    if (!s && (!m || !(s = make_slot(name, NULL, 0, 0))))
         return;
     s->named = m != NULL;
     if (!s->model)

@@ -19,6 +19,10 @@ t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready
 /* The same outside the new method; canvas is what canvas_getcurrent() gave inside it. */
 t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbol *word,
                                           void (*ready)(void *x));
+/* The same with weights in half precision (1), or not (0); of a name that stands for what it does.
+ */
+t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_symbol *word, int half,
+                                            void (*ready)(void *x));
 void latent_modelref_free(t_latent_modelref *r);
 /* Which models the box takes: generators, until it is told. */
 void latent_modelref_kind(t_latent_modelref *r, latent_model_kind kind);

@@ -201,6 +201,7 @@ static int read_numbers(clip_reader *r, const char *name, int rank, const int64_
         if (!isfinite(data[i]))
             return latent_fail(r->error, "%s%s holds numbers that are none", r->prefix, name);
     r->model->weights_bytes += (size_t)t->count * sizeof(float);
+    r->model->kept_bytes += (size_t)t->count * sizeof(float);
     return 0;
 }
 

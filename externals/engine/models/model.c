@@ -16,8 +16,10 @@ static const latent_arch *const architectures[] = {
     &latent_arch_clip,
 };
 
-latent_model *latent_model_from_weights(latent_weights *w, const char *label, latent_progress p,
-                                        latent_error *e)
+static atomic_size_t all_bytes; /* of the models' weights */
+
+static latent_model *build(latent_weights *w, const char *label, int half, latent_progress p,
+                           latent_error *e)
 {
     char prefix[64];
     latent_model *m;
@@ -31,11 +33,14 @@ latent_model *latent_model_from_weights(latent_weights *w, const char *label, la
         }
         m->refs = 1;
         m->arch = arch;
+        m->half = half && arch->input;
         snprintf(m->label, sizeof(m->label), "%s", label);
         if (arch->build(m, w, prefix, p, e)) {
+            m->kept_bytes = 0; /* they were not counted yet */
             latent_model_release(m);
             return NULL;
         }
+        atomic_fetch_add(&all_bytes, m->kept_bytes);
         return m;
     }
     latent_fail(e,
@@ -44,6 +49,17 @@ latent_model *latent_model_from_weights(latent_weights *w, const char *label, la
                 "vision_model.embeddings...) was expected",
                 latent_weights_format(w), latent_weights_count(w));
     return NULL;
+}
+
+latent_model *latent_model_from_weights(latent_weights *w, const char *label, latent_progress p,
+                                        latent_error *e)
+{
+    return build(w, label, 0, p, e);
+}
+
+size_t latent_models_bytes(void)
+{
+    return atomic_load(&all_bytes);
 }
 
 /* ---- the cache: every living model that came from a file, so that none is loaded twice */
@@ -63,10 +79,10 @@ static int identify(const char *path, uint64_t file[4])
     return 0;
 }
 
-static latent_model *find_cached(const uint64_t file[4])
+static latent_model *find_cached(const uint64_t file[4], int half)
 {
     latent_model *m = cached;
-    while (m && memcmp(m->file, file, sizeof(m->file)))
+    while (m && (memcmp(m->file, file, sizeof(m->file)) || m->half != half))
         m = m->next_cached;
     if (m)
         m->refs++;
@@ -92,7 +108,8 @@ static int complete(latent_model *m, const char *path, const char *paths)
     return found == 1;
 }
 
-static latent_model *load(const char *path, const char *paths, latent_progress p, latent_error *e)
+static latent_model *load(const char *path, const char *paths, int half, latent_progress p,
+                          latent_error *e)
 {
     const char *slash = strrchr(path, '/');
     latent_weights *w;
@@ -101,16 +118,16 @@ static latent_model *load(const char *path, const char *paths, latent_progress p
     int known = !identify(path, file);
     pthread_mutex_lock(&lock);
     if (known)
-        m = find_cached(file);
+        m = find_cached(file, half);
     pthread_mutex_unlock(&lock);
     if (m || !(w = latent_weights_open(path, e)))
         return m;
-    m = latent_model_from_weights(w, slash ? slash + 1 : path, p, e);
+    m = build(w, slash ? slash + 1 : path, half, p, e);
     latent_weights_close(w);
     if (!m || !complete(m, path, paths) || !known) /* when all is there the file is read anew */
         return m;
     pthread_mutex_lock(&lock);
-    if (!(other = find_cached(file))) { /* nobody loaded it meanwhile */
+    if (!(other = find_cached(file, m->half))) { /* nobody loaded it meanwhile */
         memcpy(m->file, file, sizeof(file));
         m->next_cached = cached;
         cached = m;
@@ -124,18 +141,28 @@ static latent_model *load(const char *path, const char *paths, latent_progress p
 
 latent_model *latent_model_load(const char *path, latent_progress p, latent_error *e)
 {
-    return load(path, "", p, e);
+    return load(path, "", 0, p, e);
 }
 
-latent_model *latent_model_load_first(const char *paths, latent_progress p, latent_error *e)
+static latent_model *load_first(const char *paths, int half, latent_progress p, latent_error *e)
 {
     for (const char *path = paths; *path; path += strlen(path) + 1)
         if (!access(path, F_OK))
-            return load(path, paths, p, e);
+            return load(path, paths, half, p, e);
     latent_fail(e,
                 "no such file; it was looked for beside the patch and in Pd's path (first as %s)",
                 paths);
     return NULL;
+}
+
+latent_model *latent_model_load_first(const char *paths, latent_progress p, latent_error *e)
+{
+    return load_first(paths, 0, p, e);
+}
+
+latent_model *latent_model_load_half(const char *paths, latent_progress p, latent_error *e)
+{
+    return load_first(paths, 1, p, e);
 }
 
 latent_model *latent_model_retain(latent_model *m)
@@ -151,6 +178,7 @@ latent_model *latent_model_retain(latent_model *m)
 static void bury(latent_grave *g)
 {
     latent_model *m = (latent_model *)((char *)g - offsetof(latent_model, grave));
+    atomic_fetch_sub(&all_bytes, m->kept_bytes);
     if (m->net)
         m->arch->free(m);
     free(m->w_avg);

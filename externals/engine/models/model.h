@@ -75,6 +75,8 @@ struct latent_model {
     char layers[LATENT_MAX_LAYERS][12]; /* their names, coarse to fine: "4", "8" ... */
     float *w_avg;                       /* [w_dim], or NULL */
     size_t weights_bytes;               /* as float32 */
+    size_t kept_bytes;                  /* as they are kept */
+    int half;                           /* weights are kept in half precision */
     void *net;                          /* the architecture's own */
 };
 
@@ -85,6 +87,12 @@ latent_model *latent_model_load(const char *path, latent_progress p, latent_erro
    the last by two).  What belongs to a model, the vocabulary of an encoder, is looked for beside
    it, then in the folders of the other paths. */
 latent_model *latent_model_load_first(const char *paths, latent_progress p, latent_error *e);
+/* The same with the weights of a generator kept in half precision (they come from 16 bits then:
+   half the memory, pictures within 1/1000 of their deviation).  It is another model than that of
+   latent_model_load_first. */
+latent_model *latent_model_load_half(const char *paths, latent_progress p, latent_error *e);
+/* Bytes that the weights of all living models take. */
+size_t latent_models_bytes(void);
 latent_model *latent_model_from_weights(latent_weights *w, const char *label, latent_progress p,
                                         latent_error *e);
 latent_model *latent_model_retain(latent_model *m);

@@ -10,6 +10,7 @@
    Row k of W+ goes to convolution number k; the ToRGB of a block uses the row after its last
    convolution, which is also that of the next block's first.  "skip" networks draw after every
    block and enlarge and add; "resnet" and "orig" networks draw once, after the last. */
+#include "../half.h"
 #include "../kernels/gemm.h"
 #include "../ops/ops.h"
 #include "architectures.h"
@@ -143,7 +144,20 @@ static int read_tensor(sg2_reader *r, const char *name, int rank, const int64_t 
             return latent_fail(r->error, "%s%s holds numbers that are none", r->prefix, name);
         }
     r->model->weights_bytes += (*tensor)->count * sizeof(float);
+    r->model->kept_bytes += (*tensor)->count * sizeof(float);
     return 0;
+}
+
+/* In half precision, when that is wanted and worth it, and the numbers fit. */
+static latent_node *parameter(sg2_reader *r, latent_tensor *t)
+{
+    float most = 0;
+    for (size_t i = 0; i < t->count; i++)
+        most = fmaxf(most, fabsf(t->data[i]));
+    if (!r->model->half || t->count < 4096 || most > LATENT_HALF_MOST)
+        return latent_op_parameter(t, r->error);
+    r->model->kept_bytes -= t->count * sizeof(uint16_t);
+    return latent_op_parameter_half(t, r->error);
 }
 
 static int read_node(sg2_reader *r, const char *name, int rank, const int64_t *dim,
@@ -152,7 +166,7 @@ static int read_node(sg2_reader *r, const char *name, int rank, const int64_t *d
     latent_tensor *t;
     if (read_tensor(r, name, rank, dim, &t))
         return -1;
-    *node = latent_op_parameter(t, r->error);
+    *node = parameter(r, t);
     latent_tensor_release(t);
     return *node ? 0 : -1;
 }
@@ -254,7 +268,7 @@ static int read_layer(sg2_reader *r, const char *where, int in, int out, int ker
             read_tensor(r, name[0], 2, (int64_t[]){noise, noise}, &map))
             return -1;
         map->shape = (latent_shape){1, noise, noise, 1};
-        l->noise = latent_op_parameter(map, r->error);
+        l->noise = parameter(r, map);
         latent_tensor_release(map);
         if (!l->noise)
             return -1;

@@ -1,6 +1,8 @@
 /* leaf: where values enter the graph: a model's parameters, pictures from outside, styles, and maps
    of noise. */
+#include "../half.h"
 #include "../random.h"
+#include "../weights/weights.h"
 #include "ops.h"
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +56,56 @@ latent_node *latent_op_parameter(latent_tensor *t, latent_error *e)
 {
     tensor_params p = {t};
     return latent_node_make(&op_parameter, NULL, 0, &p, sizeof(p), NULL, e);
+}
+
+/* ---- parameters in half precision */
+
+typedef struct {
+    latent_shape shape;
+    uint16_t *numbers; /* the node's, which is equal to itself alone */
+} half_params;
+
+static int half_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    (void)e;
+    *s = ((const half_params *)n->params)->shape;
+    return 0;
+}
+
+static latent_tensor *half_leaf(const latent_node *n)
+{
+    const uint16_t *numbers = ((const half_params *)n->params)->numbers;
+    latent_tensor *t = latent_tensor_new(n->shape, NULL);
+    for (size_t i = 0; t && i < t->count; i++)
+        t->data[i] = latent_half_float(numbers[i]);
+    return t;
+}
+
+static const latent_op op_half_parameter = {
+    .name = "half parameter",
+    .shape = half_shape,
+    .leaf = half_leaf,
+};
+
+latent_node *latent_op_parameter_half(const latent_tensor *t, latent_error *e)
+{
+    half_params p;
+    latent_node *n;
+    memset(&p, 0, sizeof(p));
+    p.shape = t->shape;
+    if (!(p.numbers = malloc(t->count * sizeof(*p.numbers)))) {
+        latent_fail(e, "no memory for %zu weights", t->count);
+        return NULL;
+    }
+    for (size_t i = 0; i < t->count; i++)
+        p.numbers[i] = latent_half_from_float(t->data[i]);
+    if (!(n = latent_node_make(&op_half_parameter, NULL, 0, &p, sizeof(p), NULL, e))) {
+        free(p.numbers);
+        return NULL;
+    }
+    n->prepared = p.numbers;
+    n->prepared_free = free;
+    return n;
 }
 
 latent_node *latent_op_picture(latent_tensor *t, latent_error *e)

@@ -11,6 +11,9 @@
 
 /* A tensor of a model (weights, biases, noise maps).  Holds it; equal only to itself. */
 latent_node *latent_op_parameter(latent_tensor *t, latent_error *e);
+/* The same, kept in half precision: half the memory, 11 bits of each number; numbers beyond 65504
+   become infinite.  Does not hold it. */
+latent_node *latent_op_parameter_half(const latent_tensor *t, latent_error *e);
 /* A picture from outside, [1][h][w][c]. */
 latent_node *latent_op_picture(latent_tensor *t, latent_error *e);
 /* The same of numbers in channel, row, column order, [c][h][w].  When like (or NULL) is a picture
