@@ -304,4 +304,5 @@ void setup_latent0x2emodel(void)
     class_addmethod(latent_model_class, (t_method)latent_modelbox_named, gensym("name"), A_SYMBOL,
                     0);
     class_addmethod(latent_model_class, (t_method)latent_modelbox_info, gensym("info"), 0);
+    latent_params_setup(latent_model_class, latent_model_params);
 }
