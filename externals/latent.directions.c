@@ -14,11 +14,7 @@
    layers a b      rows of W+ that are to move (alone: all);  stop <layer>: where calibrate looks
    info            to the right outlet: settings, directions, method, sigma, gain, change
    right inlet     list: the latent from which a difference goes
-   left outlet     list, or clear and direction
-   right outlet    progress <0 to 1>, directions <n> when they are there, calibrated <n>,
-                   written <file>, info
-
-   Slow things happen in the background; offline they are done at once. */
+   outlets         list, or clear and direction; right: progress, directions, calibrated, info */
 #include "engine/directions_jobs.h"
 #include "pd/box.h"
 #include "pd/calibrator.h"
@@ -92,6 +88,7 @@ static void latent_directions_found(void *z, latent_job *job)
     t_latent_directions *x = z;
     latent_directions_job *j = (latent_directions_job *)job;
     latent_directions *set = j->set;
+    int count;
     if (job->failed) {
         latent_complain(&x->x_obj, "%s%s%s", j->label, *j->label ? ": " : "", job->error.text);
         return;
@@ -104,9 +101,10 @@ static void latent_directions_found(void *z, latent_job *job)
         latent_complain(&x->x_obj, "%s", job->error.text);
         return;
     }
+    count = set->count;
     latent_directions_set(x, set);
     latent_directions_progress(x, 1000);
-    tell(x, "directions", set->count);
+    tell(x, "directions", count);
 }
 
 static void latent_directions_send(t_latent_directions *x, t_latent_mail *mail,
@@ -211,18 +209,20 @@ static void latent_directions_written(void *z, latent_job *job)
 static void latent_directions_calibrated(void *z, const latent_calibration *c)
 {
     t_latent_directions *x = z;
-    size_t bytes = (size_t)x->x_set->count * sizeof(float);
+    int count = x->x_set->count;
+    size_t bytes = (size_t)count * sizeof(float);
     memcpy(x->x_set->gain, latent_calibration_gains(c), bytes);
     memcpy(x->x_change, latent_calibration_changes(c), bytes);
     latent_directions_progress(x, 1000);
-    tell(x, "calibrated", x->x_set->count);
+    tell(x, "calibrated", count);
 }
 
 static void latent_directions_calibrate(t_latent_directions *x, t_symbol *s, int argc, t_atom *argv)
 {
     latent_model *m = latent_modelref_get(x->x_model, 1);
     const char *stop = x->x_stop->s_name;
-    int pictures = argc ? (int)atom_getfloat(argv) : 4, layer = -1;
+    t_float said = argc ? atom_getfloat(argv) : 4;
+    int pictures = said >= 0 && said < 1e6 ? (int)said : -1, layer = -1;
     latent_calibration *c;
     latent_error e;
     (void)s;

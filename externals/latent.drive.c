@@ -18,9 +18,7 @@
    learn ridge, learn network   learns the way from the examples, in the background
    ridge f, hidden n, steps n   how (0.01, 16, 2000);  forget: no examples
    reset         all values 0, at once
-   outlets       list: the latent;  right: progress <0 to 1>, learned <error>, examples <n>, info
-
-   Settings are flags too. */
+   outlets       list: the latent;  right: progress <0 to 1>, learned <error>, examples <n>, info */
 #include "engine/drive.h"
 #include "pd/box.h"
 #include "pd/encoder.h"
@@ -235,13 +233,14 @@ static void latent_drive_other(void *z, t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_drive *x = z;
     latent_drive_map **m = &x->x_map[DIRECTIONS];
+    t_float at = argc ? atom_getfloat(argv) : 0;
     latent_error e;
     if (s == &s_list || s == &s_float)
         latent_list_set(&x->x_obj, &x->x_start, argc, argv);
     else if (s == gensym("clear")) {
         latent_drive_map_free(*m);
         *m = NULL;
-    } else if (s != gensym("direction") || argc < 2)
+    } else if (s != gensym("direction") || argc < 2 || argv->a_type != A_FLOAT)
         latent_complain(&x->x_obj,
                         "the right inlet takes a latent, or \"direction\" with its number and a "
                         "list, or \"clear\"; %s came",
@@ -249,7 +248,8 @@ static void latent_drive_other(void *z, t_symbol *s, int argc, t_atom *argv)
     else if (!latent_list_set(&x->x_obj, &x->x_fresh, argc - 1, argv + 1) &&
              (*m || (*m = latent_drive_map_new()))) {
         x->x_mode = DIRECTIONS;
-        if (latent_drive_map_set(*m, (int)atom_getfloat(argv), x->x_fresh.v, x->x_fresh.n, &e))
+        if (latent_drive_map_set(*m, at >= 0 && at < 1e6 ? (int)at : -1, x->x_fresh.v, x->x_fresh.n,
+                                 &e))
             latent_complain(&x->x_obj, "%s", e.text);
     }
 }

@@ -10,6 +10,7 @@
 
 #define SAMPLES_TOGETHER 64
 #define SAMPLES_MOST 1000000
+#define WIDEST 2048 /* w: its covariance has the square of that */
 
 /* ---- statistics of styles */
 
@@ -383,6 +384,9 @@ static int check_settings(const latent_model *m, const latent_directions_setting
 {
     if (latent_model_is(m, LATENT_GENERATOR, e))
         return -1;
+    if (m->w_dim > WIDEST)
+        return latent_fail(e, "styles of %d numbers; directions are found in %d at most", m->w_dim,
+                           WIDEST);
     if (s->count < 1 || s->count > LATENT_DIRECTIONS_MOST)
         return latent_fail(e, "%d directions; from 1 to %d can be had", s->count,
                            LATENT_DIRECTIONS_MOST);
