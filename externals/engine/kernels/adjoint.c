@@ -45,6 +45,11 @@ void latent_adjoint_free(latent_adjoint *a)
     free(a);
 }
 
+int latent_adjoint_halve(latent_adjoint *a)
+{
+    return latent_conv_halve(a->conv);
+}
+
 /* ---- [1 3 3 1], backwards */
 
 typedef struct {

@@ -13,6 +13,8 @@ typedef struct latent_adjoint latent_adjoint;
 /* spec and weights of the convolution whose adjoint this is. */
 latent_adjoint *latent_adjoint_new(latent_conv_spec spec, const float *weights, latent_error *e);
 void latent_adjoint_free(latent_adjoint *a);
+/* Keeps the weights in half precision, as latent_conv_halve. */
+int latent_adjoint_halve(latent_adjoint *a);
 
 /* gx[h][w][in] from g[up*h][up*w][out] (up -2: [h/2][w/2][out]), each channel of g times g_scale
    [out] (NULL: 1).  h and w are those of the convolution's input.  Works with the pool. */

@@ -1,7 +1,9 @@
 /* conv: see conv.h.  Here are the weights' storage, the choice of a method, and the order of work;
    conv_plan.h tells the methods, conv_kernels.h has the arithmetic. */
 #include "conv.h"
+#include "../half.h"
 #include "../parallel.h"
+#include "../weights/weights.h"
 #include "conv_plan.h"
 #include "conv_points.h"
 #include <pthread.h>
@@ -24,8 +26,9 @@
 struct latent_conv {
     latent_conv_spec spec;
     const latent_conv_code *code;
-    float *packed; /* [panel][in][kernel * kernel][width] */
-    float *energy; /* [out][in] */
+    float *packed;  /* [panel][in][kernel * kernel][width] */
+    uint16_t *half; /* the same in half precision, instead of packed; or NULL */
+    float *energy;  /* [out][in] */
 };
 
 /* Room for the numbers between the steps, kept for the next convolution. */
@@ -182,6 +185,7 @@ void latent_conv_free(latent_conv *c)
 {
     if (c) {
         free(c->packed);
+        free(c->half);
         free(c->energy);
         free(c);
     }
@@ -192,22 +196,49 @@ latent_conv_spec latent_conv_get_spec(const latent_conv *c)
     return c->spec;
 }
 
+int latent_conv_halve(latent_conv *c)
+{
+    size_t n = packed_count(c);
+    uint16_t *half = c->half ? NULL : malloc(n * sizeof(*half));
+    int fits = 1;
+    if (!half)
+        return c->half ? 0 : -1;
+    for (size_t i = 0; i < n; i++) {
+        fits &= c->packed[i] <= LATENT_HALF_MOST && c->packed[i] >= -LATENT_HALF_MOST;
+        half[i] = latent_half_from_float(c->packed[i]);
+    }
+    if (!fits) {
+        free(half);
+        return -1;
+    }
+    free(c->packed);
+    c->packed = NULL;
+    c->half = half;
+    return 0;
+}
+
+/* One of the weights, as they are packed. */
+static float weight_at(const latent_conv *c, size_t i)
+{
+    return c->half ? latent_half_float(c->half[i]) : c->packed[i];
+}
+
 void latent_conv_weights(const latent_conv *c, float *weights)
 {
     size_t in = (size_t)c->spec.in, taps = (size_t)(c->spec.kernel * c->spec.kernel);
     size_t width = (size_t)c->code->width;
     for (size_t o = 0; o < (size_t)c->spec.out; o++)
         for (size_t i = 0; i < in; i++) {
-            const float *from = c->packed + (o / width * in + i) * taps * width + o % width;
+            size_t from = (o / width * in + i) * taps * width + o % width;
             for (size_t t = 0; t < taps; t++)
-                weights[(o * in + i) * taps + t] = from[t * width];
+                weights[(o * in + i) * taps + t] = weight_at(c, from + t * width);
         }
 }
 
 size_t latent_conv_bytes(const latent_conv *c)
 {
-    return sizeof(*c) +
-           (packed_count(c) + (size_t)c->spec.in * (size_t)c->spec.out) * sizeof(float);
+    return sizeof(*c) + packed_count(c) * (c->half ? sizeof(uint16_t) : sizeof(float)) +
+           (c->energy ? (size_t)c->spec.in * (size_t)c->spec.out * sizeof(float) : 0);
 }
 
 const float *latent_conv_energy(const latent_conv *c)
@@ -615,7 +646,8 @@ static void few_outputs(const latent_conv *c, const latent_conv_plan *p, float *
     few_job f = {p, weights};
     for (int o = 0; o < c->spec.out; o++)
         for (int i = 0; i < c->spec.in; i++)
-            weights[o * c->spec.in + i] = c->packed[i * c->code->width + o] * p->in_scale[i];
+            weights[o * c->spec.in + i] =
+                weight_at(c, (size_t)(i * c->code->width + o)) * p->in_scale[i];
     latent_parallel((int)(((size_t)p->h * (size_t)p->w + FEW_PIXELS - 1) / FEW_PIXELS), few_item,
                     &f);
 }
@@ -682,6 +714,7 @@ static int run(const latent_conv *c, latent_conv_room *room, int points, int n, 
     p.spec = c->spec;
     p.code = c->code;
     p.packed = c->packed;
+    p.half = c->half;
     p.pictures = n;
     p.h = c->spec.up == -2 ? h / 2 : h;
     p.w = c->spec.up == -2 ? w / 2 : w;

@@ -40,8 +40,11 @@ typedef struct latent_conv latent_conv;
    there is no memory.  Any thread; may take long. */
 latent_conv *latent_conv_new(latent_conv_spec spec, const float *weights, latent_error *e);
 void latent_conv_free(latent_conv *c);
+/* Keeps the weights in half precision from now on: half the memory.  0, or -1 when there is no
+   memory or a weight is beyond 65504; then they stay as they are.  Before anybody else has c. */
+int latent_conv_halve(latent_conv *c);
 latent_conv_spec latent_conv_get_spec(const latent_conv *c);
-/* The weights as they were given, [out][in][kernel][kernel], to the bit. */
+/* The weights as they were given, [out][in][kernel][kernel], to the bit (or to 11 bits). */
 void latent_conv_weights(const latent_conv *c, float *weights);
 /* Bytes that the prepared weights take. */
 size_t latent_conv_bytes(const latent_conv *c);

@@ -3,11 +3,12 @@
 #include "conv_plan.h"
 #include <stddef.h>
 #if defined(__x86_64__)
+#include <cpuid.h>
 #ifdef __clang__
-#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx2,fma")
+#pragma GCC target("avx2,fma,f16c")
 #endif
 #define LATENT_SIMD 256
 #define PANEL 2
@@ -20,9 +21,17 @@
 #pragma GCC pop_options
 #endif
 
+/* Of which compilers' __builtin_cpu_supports does not know. */
+static int has_f16c(void)
+{
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
+}
+
 const latent_conv_code *latent_conv_code_avx2(void)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &code : NULL;
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c() ? &code
+                                                                                         : NULL;
 }
 #else
 const latent_conv_code *latent_conv_code_avx2(void)

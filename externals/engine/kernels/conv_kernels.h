@@ -2,6 +2,7 @@
    conv_base.c, conv_avx2.c and conv_avx512.c.  They define LATENT_SIMD, and PANEL, the vectors in a
    panel of weights, and ROWS, the rows of a plane that are multiplied at once: ROWS x PANEL sums
    must fit the registers.  conv_plan.h says what is computed. */
+#include "../half.h"
 #include "conv_plan.h"
 #include "conv_points.h"
 #include "simd.h"
@@ -420,15 +421,44 @@ static void input_item(const latent_conv_plan *p, const latent_conv_part *c, int
 
 /* ---- the product's step ---- */
 
+/* VL numbers in half precision. */
+INLINE vec load_half(const uint16_t *p)
+{
+#if LATENT_SIMD == 512
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+#elif LATENT_SIMD == 256
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+#else
+    vec v;
+    for (int i = 0; i < VL; i++)
+        v[i] = latent_half_float(p[i]);
+    return v;
+#endif
+}
+
+/* The taps of one input's weights in a panel, [tap][WIDTH]: as they lie, or made of half precision
+   in room. */
+INLINE const float *taps_of(const latent_conv_plan *p, int panel, int input, int taps,
+                            const int half, float *room)
+{
+    size_t at = ((size_t)panel * (size_t)p->spec.in + (size_t)input) * (size_t)taps * WIDTH;
+    if (!half)
+        return p->packed + at;
+    for (int i = 0; i < taps * WIDTH; i += VL)
+        store(room + i, load_half(p->half + at + i));
+    return room;
+}
+
 /* Matrix row i of panel's weights for k inputs from on, times the style: u[j][k][WIDTH], p->matrix
    floats apart. */
 INLINE void transform_weights(const latent_conv_plan *p, int panel, int i, int from, int k,
-                              const int N, float *u)
+                              const int N, const int half, float *u)
 {
     const float *t = N == TOOM ? toom_taps[i < TOOM ? i : 0] : N == 6 ? taps6[i] : taps8[i];
-    const float *w = p->packed + ((size_t)panel * (size_t)p->spec.in + (size_t)from) * 9 * WIDTH;
+    float room[9 * WIDTH];
     const size_t second = N == TOOM ? 6 : 3; /* the tap below, in the same phase */
-    for (int c = 0; c < k; c++, w += 9 * WIDTH) {
+    for (int c = 0; c < k; c++) {
+        const float *w = taps_of(p, panel, from + c, 9, half, room);
         vec style = all(p->in_scale[from + c]);
         vec t0 = style * all(t[0]), t1 = style * all(t[1]), t2 = all(0);
         if (N != TOOM)
@@ -463,9 +493,9 @@ INLINE void transform_weights(const latent_conv_plan *p, int panel, int i, int f
 static void copy_weights(const latent_conv_plan *p, int panel, int i, int from, int k, float *u)
 {
     int side = p->spec.kernel;
-    const float *w = p->packed + ((size_t)panel * (size_t)p->spec.in + (size_t)from) *
-                                     (size_t)(side * side) * WIDTH;
-    for (int c = 0; c < k; c++, w += side * side * WIDTH) {
+    float room[9 * WIDTH];
+    for (int c = 0; c < k; c++) {
+        const float *w = taps_of(p, panel, from + c, side * side, p->half != NULL, room);
         vec style = all(p->in_scale[from + c]);
         for (int j = 0; j < side; j++)
             for (int v = 0; v < WIDTH; v += VL)
@@ -474,17 +504,27 @@ static void copy_weights(const latent_conv_plan *p, int panel, int i, int from, 
     }
 }
 
+/* N and half are known here, so that each pair has code of its own. */
+INLINE void transform_by(const latent_conv_plan *p, int panel, int i, int from, int k, const int N,
+                         float *u)
+{
+    if (p->half)
+        transform_weights(p, panel, i, from, k, N, 1, u);
+    else
+        transform_weights(p, panel, i, from, k, N, 0, u);
+}
+
 static void weights_row(const latent_conv_plan *p, int panel, int i, int from, int k, float *u)
 {
     switch (p->points) {
     case TOOM:
-        transform_weights(p, panel, i, from, k, TOOM, u);
+        transform_by(p, panel, i, from, k, TOOM, u);
         break;
     case 6:
-        transform_weights(p, panel, i, from, k, 6, u);
+        transform_by(p, panel, i, from, k, 6, u);
         break;
     case 8:
-        transform_weights(p, panel, i, from, k, 8, u);
+        transform_by(p, panel, i, from, k, 8, u);
         break;
     default:
         copy_weights(p, panel, i, from, k, u);

@@ -28,6 +28,7 @@
 #ifndef LATENT_CONV_PLAN_H
 #define LATENT_CONV_PLAN_H
 #include "conv.h"
+#include <stdint.h>
 
 typedef struct latent_conv_code latent_conv_code;
 
@@ -38,6 +39,7 @@ typedef struct {
     int pictures; /* one after the other in x and y; more than one with up 2 or -2: h and w are
                      multiples of n */
     const float *x, *packed; /* packed: [panel][in][tap][width] */
+    const uint16_t *half;    /* the same in half precision; then there is no packed */
     const latent_conv_end *end;
     float *y;
     int stream; /* write y past the caches */

@@ -178,8 +178,14 @@ static int read_weight(sg2_reader *r, const char *name, int in, int out, int ker
     if (read_tensor(r, name, 4, (int64_t[]){out, in, kernel, kernel}, &t))
         return -1;
     *node = latent_op_conv_weight(t, up, r->error);
+    r->model->kept_bytes -= t->count * sizeof(float);
     latent_tensor_release(t);
-    return *node ? 0 : -1;
+    if (!*node)
+        return -1;
+    if (r->model->half)
+        latent_op_conv_weight_halve(*node);
+    r->model->kept_bytes += latent_op_conv_weight_bytes(*node);
+    return 0;
 }
 
 static int read_array(sg2_reader *r, const char *name, int rank, const int64_t *dim, float **array)

@@ -16,6 +16,7 @@ enum { X, STYLE, BIAS, NOISE, NOISE_STRENGTH, ADD, WEIGHT, INPUTS };
 
 typedef struct {
     latent_conv *forward;
+    int half;             /* both are kept in half precision */
     latent_adjoint *back; /* made when a gradient is first asked for */
 } prepared_weight;
 
@@ -74,6 +75,17 @@ latent_node *latent_op_conv_weight(const latent_tensor *t, int up, latent_error 
     return n;
 }
 
+void latent_op_conv_weight_halve(latent_node *weight)
+{
+    prepared_weight *w = ((const weight_params *)weight->params)->weight;
+    w->half = !latent_conv_halve(w->forward);
+}
+
+size_t latent_op_conv_weight_bytes(const latent_node *weight)
+{
+    return latent_conv_bytes(((const weight_params *)weight->params)->weight->forward);
+}
+
 static const latent_conv *forward_of(const latent_node *weight)
 {
     return ((const weight_params *)weight->params)->weight->forward;
@@ -88,6 +100,8 @@ static const latent_adjoint *back_of(const latent_node *weight, latent_error *e)
         w->back = latent_adjoint_new(latent_conv_get_spec(w->forward), t->data, e);
     else if (!w->back)
         latent_fail(e, "no memory for the gradient of a layer");
+    if (t && w->back && w->half)
+        latent_adjoint_halve(w->back);
     latent_tensor_release(t);
     return w->back;
 }

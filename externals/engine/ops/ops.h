@@ -58,6 +58,10 @@ typedef struct {
 /* The weights of a convolution, a tensor of shape [out][in][k][k] (as files have it); k is 1 or 3.
    Only the kernels' form of them is kept.  Takes its time: while a model loads. */
 latent_node *latent_op_conv_weight(const latent_tensor *t, int up, latent_error *e);
+/* Keeps it in half precision from now on, when its numbers fit; before it is used.  How many bytes
+   it takes. */
+void latent_op_conv_weight_halve(latent_node *weight);
+size_t latent_op_conv_weight_bytes(const latent_node *weight);
 /* A modulated convolution and all that follows it in a layer (StyleGAN2, figure 2c).
    x [1][h][w][in], s [1][1][1][in] or NULL, weight made by latent_op_conv_weight with the same up,
    bias [1][1][1][out] or NULL, noise [1][h'][w'][1] or NULL, noise_strength a single number or NULL
