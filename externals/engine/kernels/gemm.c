@@ -5,8 +5,9 @@
 #include <cblas.h>
 #include <pthread.h>
 
-#define LANES 8     /* running sums of a dot product, which the compiler keeps in vectors */
-#define MIN_ROWS 48 /* below this a BLAS call spends its time packing the other matrix */
+#define LANES 8       /* running sums of a dot product, which the compiler keeps in vectors */
+#define MIN_ROWS 48   /* what every BLAS kernel's tile divides */
+#define GOOD_ROWS 384 /* below this a BLAS call spends its time packing the other matrix */
 #define MAX_PIECES 16
 
 /* OpenBLAS would start threads of its own beside the pool's.  Another BLAS lacks the function. */
@@ -49,9 +50,12 @@ static void compute_piece(void *context, int i, int slot)
                       p->c + (size_t)row * (size_t)p->n + column, p->n);
 }
 
+/* The side in pieces: two at least where it can be, for two threads. */
 static int piece(int side)
 {
-    int size = (side + MAX_PIECES - 1) / MAX_PIECES;
+    int size = (side + MAX_PIECES - 1) / MAX_PIECES, half = (side + 1) / 2;
+    if (size < GOOD_ROWS)
+        size = half < GOOD_ROWS ? half : GOOD_ROWS;
     size = (size + MIN_ROWS - 1) / MIN_ROWS * MIN_ROWS;
     return size < side ? size : side;
 }

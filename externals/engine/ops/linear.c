@@ -1,11 +1,13 @@
 /* linear: a fully connected layer; the affine maps that make a layer's style of w (StyleGAN,
    Karras et al. 2019, "A" in figure 1), and the projections of a transformer's tokens. */
 #include "../kernels/gemm.h"
+#include "../parallel.h"
 #include "encoder.h"
 #include "ops.h"
 #include <stdlib.h>
 #include <string.h>
 
+#define END_ROWS 16 /* of a result that one thread ends at a time */
 #define MANY_ROWS 4 /* from here on a product of matrices is faster than one with each vector */
 
 typedef struct {
@@ -30,25 +32,47 @@ static double linear_cost(const latent_node *n)
     return (double)latent_shape_count(n->shape) * n->in[0]->shape.c;
 }
 
+typedef struct {
+    const linear_params *p;
+    size_t rows, n_out;
+    const float *bias, *add; /* or NULL */
+    float *y;
+} end_job;
+
+/* What follows the product: gains, the bias and what is added. */
+static void end_piece(void *context, int piece, int slot)
+{
+    const end_job *j = context;
+    size_t first = (size_t)piece * END_ROWS, last = first + END_ROWS;
+    (void)slot;
+    for (size_t r = first; r < last && r < j->rows; r++) {
+        float *y = j->y + r * j->n_out;
+        const float *add = j->add ? j->add + r * j->n_out : NULL;
+        for (size_t o = 0; o < j->n_out; o++)
+            y[o] = j->p->weight_gain * y[o] + (j->bias ? j->p->bias_gain * j->bias[o] : 0);
+        for (size_t o = 0; add && o < j->n_out; o++)
+            y[o] += add[o];
+    }
+}
+
 static int linear_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
                           latent_error *e)
 {
-    const linear_params *p = n->params;
     int n_in = in[0]->shape.c, n_out = out->shape.c;
     size_t rows = out->count / (size_t)n_out;
+    end_job j = {
+        n->params, rows, (size_t)n_out, in[2] ? in[2]->data : NULL, in[3] ? in[3]->data : NULL,
+        out->data};
     (void)e;
     if (rows >= MANY_ROWS)
         latent_gemm(0, 1, (int)rows, n_out, n_in, in[0]->data, in[1]->data, 0, out->data);
-    for (size_t r = 0; r < rows; r++) {
-        float *y = out->data + r * (size_t)n_out;
-        const float *add = in[3] ? in[3]->data + r * (size_t)n_out : NULL;
-        if (rows < MANY_ROWS)
-            latent_matvec(in[1]->data, in[0]->data + r * (size_t)n_in, y, n_out, n_in);
-        for (int o = 0; o < n_out; o++)
-            y[o] = p->weight_gain * y[o] + (in[2] ? p->bias_gain * in[2]->data[o] : 0);
-        for (int o = 0; add && o < n_out; o++)
-            y[o] += add[o];
-    }
+    for (size_t r = 0; rows < MANY_ROWS && r < rows; r++)
+        latent_matvec(in[1]->data, in[0]->data + r * (size_t)n_in, out->data + r * (size_t)n_out,
+                      n_out, n_in);
+    if (rows <= END_ROWS)
+        end_piece(&j, 0, 0);
+    else
+        latent_parallel((int)((rows + END_ROWS - 1) / END_ROWS), end_piece, &j);
     return 0;
 }
 

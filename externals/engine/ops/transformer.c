@@ -1,6 +1,6 @@
 /* transformer: what a transformer's tower is made of (Vaswani et al. 2017; Dosovitskiy et al. 2021
    for pictures): layer norm, attention, the activation, patches, places, words. */
-#include "../kernels/exponential.h"
+#include "../kernels/gelu.h"
 #include "../kernels/gemm.h"
 #include "../parallel.h"
 #include "encoder.h"
@@ -10,6 +10,7 @@
 
 #define EPSILON 1e-5f
 #define PIECE 16384 /* numbers of an elementwise operation that one thread takes at a time */
+#define TOKENS 16   /* so many of a layer norm's */
 
 /* ---- layer norm */
 
@@ -34,23 +35,70 @@ static void moments(const float *x, int c, double *mean, double *scale)
     *scale = 1 / sqrt(squares / c + EPSILON);
 }
 
+typedef struct {
+    size_t tokens;
+    int c;
+    const float *x, *gain, *bias, *g; /* g: on the way back */
+    float *y;                         /* the value, or the gradient with respect to x */
+} norm_job;
+
+static void norm_token(const norm_job *j, size_t r)
+{
+    const float *x = j->x + r;
+    float *y = j->y + r, m, s;
+    double mean, scale;
+    moments(x, j->c, &mean, &scale);
+    m = (float)mean;
+    s = (float)scale;
+    for (int i = 0; i < j->c; i++)
+        y[i] = (x[i] - m) * s * j->gain[i] + j->bias[i];
+}
+
+static void norm_token_back(const norm_job *j, size_t r)
+{
+    const float *x = j->x + r, *g = j->g + r, *gain = j->gain;
+    double mean, scale, sum = 0, along = 0; /* of gain * g, and of it times the normal x */
+    float m, s, a, b, *y = j->y + r;
+    moments(x, j->c, &mean, &scale);
+    m = (float)mean;
+    s = (float)scale;
+    for (int i = 0; i < j->c; i++) {
+        double step = (double)gain[i] * g[i];
+        sum += step;
+        along += step * ((x[i] - mean) * scale);
+    }
+    a = (float)(sum / j->c);
+    b = (float)(along / j->c);
+    for (int i = 0; i < j->c; i++)
+        y[i] += s * (gain[i] * g[i] - a - (x[i] - m) * s * b);
+}
+
+static void norm_piece(void *context, int piece, int slot)
+{
+    const norm_job *j = context;
+    size_t first = (size_t)piece * TOKENS, last = first + TOKENS;
+    (void)slot;
+    for (size_t r = first; r < last && r < j->tokens; r++)
+        (j->g ? norm_token_back : norm_token)(j, r * (size_t)j->c);
+}
+
+static void norm_run(norm_job j, size_t count)
+{
+    j.tokens = count / (size_t)j.c;
+    latent_parallel((int)((j.tokens + TOKENS - 1) / TOKENS), norm_piece, &j);
+}
+
 static int norm_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
                         latent_error *e)
 {
-    int c = out->shape.c;
-    const float *gain = in[1]->data, *bias = in[2]->data;
     (void)n;
     (void)e;
-    for (size_t r = 0; r < out->count; r += (size_t)c) {
-        const float *x = in[0]->data + r;
-        float *y = out->data + r, m, s;
-        double mean, scale;
-        moments(x, c, &mean, &scale);
-        m = (float)mean;
-        s = (float)scale;
-        for (int i = 0; i < c; i++)
-            y[i] = (x[i] - m) * s * gain[i] + bias[i];
-    }
+    norm_run((norm_job){.c = out->shape.c,
+                        .x = in[0]->data,
+                        .gain = in[1]->data,
+                        .bias = in[2]->data,
+                        .y = out->data},
+             out->count);
     return 0;
 }
 
@@ -59,27 +107,21 @@ static int norm_backward(const latent_node *n, latent_tensor *const *in, const l
                          latent_error *e)
 {
     int c = out->shape.c;
-    const float *gain = in[1]->data;
     (void)n;
     (void)e;
-    for (size_t r = 0; r < out->count; r += (size_t)c) {
+    if (grad_in[0])
+        norm_run((norm_job){.c = c,
+                            .x = in[0]->data,
+                            .gain = in[1]->data,
+                            .g = grad_out->data,
+                            .y = grad_in[0]->data},
+                 out->count);
+    for (size_t r = 0; (grad_in[1] || grad_in[2]) && r < out->count; r += (size_t)c) {
         const float *x = in[0]->data + r, *g = grad_out->data + r;
-        double mean, scale, sum = 0, along = 0; /* of gain * g, and of it times the normal x */
-        float m, s, a, b;
+        double mean, scale;
         moments(x, c, &mean, &scale);
-        m = (float)mean;
-        s = (float)scale;
-        for (int i = 0; i < c; i++) {
-            double step = (double)gain[i] * g[i];
-            sum += step;
-            along += step * ((x[i] - mean) * scale);
-        }
-        a = (float)(sum / c);
-        b = (float)(along / c);
-        for (int i = 0; grad_in[0] && i < c; i++)
-            grad_in[0]->data[r + (size_t)i] += s * (gain[i] * g[i] - a - (x[i] - m) * s * b);
         for (int i = 0; grad_in[1] && i < c; i++)
-            grad_in[1]->data[i] += g[i] * ((x[i] - m) * s);
+            grad_in[1]->data[i] += g[i] * ((x[i] - (float)mean) * (float)scale);
         for (int i = 0; grad_in[2] && i < c; i++)
             grad_in[2]->data[i] += g[i];
     }
@@ -142,8 +184,7 @@ static void attend(const attention_job *j, const float *q, const float *k, float
         int seen = j->causal ? i + 1 : t;
         for (int o = 1; o < seen; o++)
             most = row[o] > most ? row[o] : most;
-        for (int o = 0; o < seen; o++)
-            row[o] = latent_exp(scale * (row[o] - most));
+        latent_exp_row((size_t)seen, row, scale, most);
         for (int o = 0; o < seen; o++)
             sum += row[o];
         for (int o = 0; o < seen; o++)
@@ -269,24 +310,12 @@ static int same_shape(const latent_node *n, latent_shape *s, latent_error *e)
 static void gelu_piece(void *context, int piece, int slot)
 {
     const gelu_job *j = context;
-    size_t i = (size_t)piece * PIECE, end = i + PIECE < j->count ? i + PIECE : j->count;
+    size_t i = (size_t)piece * PIECE, n = j->count - i < PIECE ? j->count - i : PIECE;
     (void)slot;
-    if (j->quick && !j->g)
-        for (; i < end; i++)
-            j->y[i] = j->x[i] / (1 + latent_exp(-1.702f * j->x[i]));
-    else if (j->quick)
-        for (; i < end; i++) {
-            float s = 1 / (1 + latent_exp(-1.702f * j->x[i]));
-            j->y[i] += j->g[i] * (s + 1.702f * j->x[i] * s * (1 - s));
-        }
+    if (j->g)
+        latent_gelu_back(j->quick, n, j->x + i, j->g + i, j->y + i);
     else
-        for (; i < end; i++) {
-            float x = j->x[i], phi = 0.5f * (1 + erff(0.70710678f * x));
-            if (j->g)
-                j->y[i] += j->g[i] * (phi + x * 0.39894228f * latent_exp(-0.5f * x * x));
-            else
-                j->y[i] = x * phi;
-        }
+        latent_gelu(j->quick, n, j->x + i, j->y + i);
 }
 
 static int gelu_run(const latent_node *n, const float *x, const float *g, float *y)
