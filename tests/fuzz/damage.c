@@ -1,4 +1,5 @@
-/* damage: makes many damaged model files out of right ones, in memory, and loads each.  What must
+/* damage: makes many damaged model files and files with latents out of right ones, in memory, and
+   loads each.  What must
    hold for all: nothing crashes (the sanitizers watch), a refusal has a sentence, and the memory
    that the loading takes stays below twice the file and 64 MB.
 
@@ -7,6 +8,7 @@
    The right files are those of helper_files.c and the files named.  -w writes the former into a
    folder (the corpus of the fuzzer) and does nothing else.  Variant number i is always the same for
    the same seed and files. */
+#include "engine/weights/arrays.h"
 #include "engine/weights/weights.h"
 #include "helper_files.h"
 #include <malloc.h>
@@ -297,6 +299,20 @@ static const char *load(const bytes *b, latent_error *e)
     return wrong;
 }
 
+/* The same of a file with latents. */
+static const char *load_array(const bytes *b, latent_error *e)
+{
+    static const char *const keys[] = {NULL, "w", "z"};
+    for (size_t i = 0; i < 3; i++) {
+        latent_array a;
+        if (!latent_array_read_memory(&a, b->data, b->size, keys[i], e))
+            latent_array_free(&a);
+        else if (strlen(e->text) < 20)
+            return "it was refused without a sentence";
+    }
+    return NULL;
+}
+
 static double seconds(void)
 {
     struct timespec t;
@@ -321,9 +337,9 @@ static int read_file(const char *path, bytes *b)
 static int write_seeds(bytes *right, const char *folder)
 {
     int failed = 0;
-    for (size_t i = 0; i < n_seeds(); i++) {
+    for (size_t i = 0; i < n_seeds() + n_arrays(); i++) {
         const char *name;
-        bytes b = make_seed(i, &name);
+        bytes b = i < n_seeds() ? make_seed(i, &name) : make_array(i - n_seeds(), &name);
         char path[4096];
         FILE *f;
         snprintf(path, sizeof(path), "%s/%s", folder, name);
@@ -341,12 +357,15 @@ static int write_seeds(bytes *right, const char *folder)
 int main(int argc, char **argv)
 {
     bytes right[64] = {0};
+    const size_t n_small = n_seeds() + n_arrays();
     size_t n_right = 0, n = 10000, refused = 0, failed = 0, most = 0;
     long only = -1;
     uint64_t seed = 1;
     double start = seconds(), slowest = 0;
     for (; n_right < n_seeds(); n_right++)
         right[n_right] = make_seed(n_right, NULL);
+    for (; n_right < n_small; n_right++)
+        right[n_right] = make_array(n_right - n_seeds(), NULL);
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (argv[i][0] == '-' && argv[i][1] && strchr("nsow", argv[i][1])) {
@@ -374,10 +393,10 @@ int main(int argc, char **argv)
             continue;
         state = seed * UINT64_C(1000003) + i;
         /* the small files are where the structure is; the large ones have their turn */
-        pick = i % 8 ? below(n_seeds()) : below(n_right);
-        b = damaged(right + pick, right + below(n_seeds()));
+        pick = i % 8 ? below(n_small) : below(n_right);
+        b = damaged(right + pick, right + below(n_small));
         before = peak = held;
-        wrong = load(&b, &e);
+        wrong = pick < n_seeds() || pick >= n_small ? load(&b, &e) : load_array(&b, &e);
         took = seconds() - began;
         used = peak - before;
         if (!wrong && used > 2 * b.size + ((size_t)64 << 20))

@@ -20,11 +20,11 @@ fuzz_limits = -max_len=65536 -rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=20
 
 $(top)/fuzz/damage: tests/fuzz/damage.c tests/engine/helper_files.c $(fuzz_sources) $(fuzz_headers)
 	@mkdir -p $(@D)
-	$(CC) $(fuzz_flags) -fsanitize=address,undefined -o $@ $(filter %.c,$^) $(damage_wrap) -lm
+	$(CC) $(fuzz_flags) -fsanitize=address,undefined -o $@ $(filter %.c,$^) $(damage_wrap) -lz -lm
 
 $(top)/fuzz/fuzz_weights: tests/fuzz/fuzz_weights.c $(fuzz_sources) $(fuzz_headers)
 	@mkdir -p $(@D)
-	clang $(fuzz_flags) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^) -lm
+	clang $(fuzz_flags) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^) -lz -lm
 
 damage: $(top)/fuzz/damage
 	@$(if $(damage_files),,echo 'SKIP there are no fixtures; the small files are damaged alone';) \

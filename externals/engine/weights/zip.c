@@ -134,7 +134,8 @@ const latent_member *latent_zip_find(const latent_zip *z, const char *name)
     return z->count ? bsearch(&key, z->members, z->count, sizeof(key), by_name) : NULL;
 }
 
-int latent_zip_place(const latent_zip *z, const latent_member *m, uint64_t *offset, latent_error *e)
+int latent_zip_packed(const latent_zip *z, const latent_member *m, uint64_t *offset,
+                      latent_error *e)
 {
     uint8_t h[30];
     if (m->flags & 1)
@@ -142,20 +143,31 @@ int latent_zip_place(const latent_zip *z, const latent_member *m, uint64_t *offs
                            "%s in the zip archive is encrypted: save the model again without a "
                            "password",
                            latent_print(m->name).text);
-    if (m->method != 0 || m->packed != m->size)
-        return latent_fail(e,
-                           "%s in the zip archive is compressed, which torch never does: pack "
-                           "it again without compression (zip -0)",
-                           latent_print(m->name).text);
+    if (!(m->method == 8 || (m->method == 0 && m->packed == m->size)))
+        return latent_fail(
+            e,
+            "%s in the zip archive is compressed in a way that is not known: pack it "
+            "again without compression (zip -0)",
+            latent_print(m->name).text);
     if (latent_source_read(z->source, m->header, h, sizeof(h), e) < 0)
         return -1;
     if (memcmp(h, "PK\3\4", 4))
         return damaged(e, "a member is not where the table of contents says");
     *offset = m->header + sizeof(h) + latent_u16(h + 26) + latent_u16(h + 28);
-    if (*offset > z->source->size || m->size > z->source->size - *offset)
+    if (*offset > z->source->size || m->packed > z->source->size - *offset)
         return latent_fail(e,
                            "%s in the zip archive should have %" PRIu64 " bytes at byte %" PRIu64
                            ", but the file ends before: it is damaged or cut off, fetch it again",
-                           latent_print(m->name).text, m->size, *offset);
+                           latent_print(m->name).text, m->packed, *offset);
     return 0;
+}
+
+int latent_zip_place(const latent_zip *z, const latent_member *m, uint64_t *offset, latent_error *e)
+{
+    if (m->method != 0 && !(m->flags & 1))
+        return latent_fail(e,
+                           "%s in the zip archive is compressed, which torch never does: pack "
+                           "it again without compression (zip -0)",
+                           latent_print(m->name).text);
+    return latent_zip_packed(z, m, offset, e);
 }
