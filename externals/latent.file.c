@@ -28,10 +28,13 @@
 
 static t_class *latent_file_class;
 
-/* What is kept: latents of width numbers each. */
+#define MOST_IN_ONE 65536 /* numbers of a latent */
+
+/* What is kept: count / latents numbers each. */
 typedef struct {
     latent_grave grave; /* large ones are freed by a worker */
-    size_t count;
+    atomic_int refs;    /* the box, and a job that writes it */
+    size_t count, room;
     int latents, rows;
     float *data;
 } t_kept;
@@ -69,24 +72,30 @@ static void kept_bury(latent_grave *g)
 
 static void kept_free(t_kept *k)
 {
-    if (k)
+    if (k && atomic_fetch_sub(&k->refs, 1) == 1)
         latent_grave_add(&k->grave, kept_bury);
 }
 
-/* One latent of n numbers, after those of before (or NULL), which stay as they are. */
-static t_kept *kept_new(const t_kept *before, const float *v, int n)
+/* One more latent of n numbers, after those of before (taken over, or NULL). */
+static t_kept *kept_grow(t_kept *before, const float *v, int n)
 {
-    size_t old = before ? before->count : 0;
-    t_kept *k = calloc(1, sizeof(*k));
-    if (!k || !(k->data = malloc((old + (size_t)n) * sizeof(*k->data)))) {
-        free(k);
-        return NULL;
+    size_t old = before ? before->count : 0, room = 2 * old + (size_t)n;
+    t_kept *k = before;
+    if (!k || atomic_load(&k->refs) > 1 || k->room < old + (size_t)n) {
+        if (!(k = calloc(1, sizeof(*k))) || !(k->data = malloc(room * sizeof(*k->data)))) {
+            free(k);
+            return NULL;
+        }
+        atomic_init(&k->refs, 1);
+        k->room = room;
+        if (old)
+            memcpy(k->data, before->data, old * sizeof(*k->data));
+        k->latents = before ? before->latents : 0;
+        kept_free(before);
     }
-    if (old)
-        memcpy(k->data, before->data, old * sizeof(*k->data));
     memcpy(k->data + old, v, (size_t)n * sizeof(*k->data));
     k->count = old + (size_t)n;
-    k->latents = before ? before->latents + 1 : 1;
+    k->latents++;
     return k;
 }
 
@@ -99,8 +108,11 @@ static int split(t_kept *k, const latent_array *a, int rows, latent_error *e)
     if (all % (size_t)rows)
         return latent_fail(e, "it has %zu rows of %zu numbers, which are no latents of %d rows",
                            all, width, rows);
+    if ((size_t)rows * width > MOST_IN_ONE)
+        return latent_fail(e, "it has latents of %zu numbers; none has more than %d",
+                           (size_t)rows * width, MOST_IN_ONE);
     k->data = a->data;
-    k->count = a->count;
+    k->count = k->room = a->count;
     k->rows = rows;
     k->latents = (int)(all / (size_t)rows);
     return 0;
@@ -123,6 +135,7 @@ static int read_work(latent_job *job)
                            j->paths);
     if (!(j->kept = calloc(1, sizeof(*j->kept))))
         return latent_fail(&job->error, "no memory to read a file");
+    atomic_init(&j->kept->refs, 1);
     if (latent_array_read(&a, path, *j->key ? j->key : NULL, &job->error))
         return -1;
     if (split(j->kept, &a, j->rows, &job->error)) {
@@ -196,21 +209,23 @@ static void latent_file_number(t_latent_file *x, t_float f)
 static int latent_file_take(t_latent_file *x, int argc, const t_atom *argv, int more)
 {
     t_kept *k, *before = more ? x->x_kept : NULL;
-    size_t most = LATENT_MOST_NUMBERS - (before ? before->count : 0);
+    size_t count = before ? before->count : 0, each = count ? count / (size_t)before->latents : 0;
     if (!argc || latent_list_set(&x->x_obj, &x->x_list, argc, argv))
         return -1;
-    if (before && before->count / (size_t)before->latents != (size_t)argc) {
+    if (each && each != (size_t)argc) {
         latent_complain(&x->x_obj, "%d numbers can't be added to latents of %zu; clear begins anew",
-                        argc, before->count / (size_t)before->latents);
+                        argc, each);
         return -1;
     }
-    if ((size_t)argc > most || !(k = kept_new(before, x->x_list.v, argc))) {
+    if (count + (size_t)argc > LATENT_MOST_NUMBERS || !(k = kept_grow(before, x->x_list.v, argc))) {
         latent_complain(&x->x_obj, "there is no room for one more latent");
         return -1;
     }
     latent_mail_cancel(x->x_reader); /* what is being read is not wanted any more */
     x->x_reading = 0;
-    latent_file_keep(x, k);
+    if (!before)
+        kept_free(x->x_kept);
+    x->x_kept = k;
     x->x_now = k->latents - 1;
     return 0;
 }
@@ -246,6 +261,7 @@ static void latent_file_read_done(void *z, latent_job *job)
 {
     t_latent_file *x = z;
     t_file_job *j = (t_file_job *)job;
+    const t_kept *k;
     x->x_reading = 0;
     if (job->failed) {
         x->x_wanted = 0;
@@ -253,13 +269,11 @@ static void latent_file_read_done(void *z, latent_job *job)
         return;
     }
     latent_file_keep(x, j->kept);
-    j->kept = NULL;
-    latent_info_number(x->x_info, "numbers",
-                       (double)(x->x_kept->count / (size_t)x->x_kept->latents));
-    if (x->x_kept)
-        latent_info_number(x->x_info, "rows", x->x_kept->rows);
-    if (x->x_kept)
-        latent_info_number(x->x_info, "latents", x->x_kept->latents);
+    k = j->kept;
+    atomic_fetch_add(&j->kept->refs, 1); /* it stays with the job until all has been said */
+    latent_info_number(x->x_info, "numbers", (double)(k->count / (size_t)k->latents));
+    latent_info_number(x->x_info, "rows", k->rows);
+    latent_info_number(x->x_info, "latents", k->latents);
     latent_info_word(x->x_info, "file", x->x_file->s_name);
     if (x->x_wanted && x->x_kept)
         latent_file_send(x);
@@ -325,10 +339,9 @@ static void latent_file_write(t_latent_file *x, t_symbol *file)
         j->file = file;
         j->rows = x->x_rows ? x->x_rows : k->rows ? k->rows : 1;
         j->paths = strdup(path);
-        if ((j->kept = kept_new(NULL, k->data, (int)k->count)))
-            j->kept->latents = k->latents;
+        atomic_fetch_add(&(j->kept = x->x_kept)->refs, 1);
     }
-    if (!j || !j->paths || !j->kept) {
+    if (!j || !j->paths) {
         if (j)
             file_discard(&j->job);
         latent_words_error(&x->x_obj, x->x_info, "there is no memory to write a file");

@@ -3,6 +3,8 @@
 #ifndef LATENT_GRAVE_H
 #define LATENT_GRAVE_H
 
+#pragma GCC visibility push(default)
+
 typedef struct latent_grave {
     struct latent_grave *next;
     void (*bury)(struct latent_grave *);
@@ -12,5 +14,7 @@ typedef struct latent_grave {
 void latent_grave_add(latent_grave *g, void (*bury)(latent_grave *));
 /* Frees all that waits.  Called by the workers after every job and when idle. */
 void latent_graves_bury(void);
+
+#pragma GCC visibility pop
 
 #endif
