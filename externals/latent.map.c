@@ -11,17 +11,25 @@
                  and w has one row again
    class n       for conditional models: the class, or a place between two classes (1.5)
    class w0 w1 ...   the classes mixed, one weight for each
-   average       the mean of all w comes out
-   info          to the right outlet: z_dim, w_dim, num_ws, classes and the settings
+   average       the mean of all w comes out, as the network knows it
+   average n     the mean of n of them, drawn now (by RandomState(123), off Pd's thread; class
+   counts); before it, info deviation f: how far w's numbers lie from it info          to the right
+   outlet: z_dim, w_dim, num_ws, classes and the settings
 
    Settings are silent.  A z that comes while the model is loading is served when it is there.
    Outlets: list w; info. */
 #include "engine/latents.h"
+#include "engine/mean.h"
 #include "pd/box.h"
+#include "pd/mail.h"
 #include "pd/modelref.h"
 #include <stddef.h>
+#include <stdlib.h>
 
-typedef enum { NOTHING, Z, AVERAGE } t_request;
+#define MEAN_SEED 123
+#define MOST_SAMPLES 100000
+
+typedef enum { NOTHING, Z, AVERAGE, SAMPLES } t_request;
 
 typedef struct {
     t_object x_obj;
@@ -33,7 +41,17 @@ typedef struct {
     t_latent_list x_weights; /* [classes], made of it */
     t_latent_list x_z, x_w, x_ws;
     t_request x_waiting; /* asked for while the model was loading: the newest */
+    int x_samples;
+    t_latent_mail *x_mail;
 } t_map;
+
+typedef struct {
+    latent_job job;
+    latent_model *model;
+    int samples;
+    float *classes, *mean; /* classes may be NULL */
+    double deviation;
+} t_mean_job;
 
 static t_class *map_class;
 
@@ -96,18 +114,80 @@ static int map_style(t_map *x, const latent_model *m, t_request request)
     return 0;
 }
 
-static void map_do(t_map *x, t_request request)
+/* Sends x_w, truncated. */
+static void map_send(t_map *x, const latent_model *m)
 {
-    latent_model *m = latent_modelref_get(x->x_ref, 1);
     latent_error e;
-    x->x_waiting = !m && latent_modelref_loading(x->x_ref) ? request : NOTHING;
-    if (!m || map_style(x, m, request) ||
-        latent_list_room(&x->x_obj, &x->x_ws, m->w_dim * (x->x_cutoff < 0 ? 1 : m->num_ws)))
+    if (latent_list_room(&x->x_obj, &x->x_ws, m->w_dim * (x->x_cutoff < 0 ? 1 : m->num_ws)))
         return;
     if (latent_model_truncate(m, x->x_w.v, (float)x->x_psi, x->x_cutoff, x->x_ws.v, &e))
         latent_complain(&x->x_obj, "%s", e.text);
     else
         latent_list_send(x->x_obj.ob_outlet, x->x_ws.n, x->x_ws.v);
+}
+
+/* ---- the mean of many, on the loader */
+
+static int mean_work(latent_job *job)
+{
+    t_mean_job *j = (t_mean_job *)job;
+    if (!(j->mean = malloc((size_t)j->model->w_dim * sizeof(*j->mean))))
+        return latent_fail(&job->error, "no memory for the mean of styles");
+    return latent_mean_style(j->model, j->classes, j->samples, MEAN_SEED, &job->cancel, j->mean,
+                             &j->deviation, &job->error);
+}
+
+static void mean_discard(latent_job *job)
+{
+    t_mean_job *j = (t_mean_job *)job;
+    latent_model_release(j->model);
+    free(j->classes);
+    free(j->mean);
+    free(j);
+}
+
+/* It is sent as it is, a row as often as a cutoff asks for: psi would pull it to the other mean. */
+static void map_mean_done(void *z, latent_job *job)
+{
+    t_map *x = z;
+    t_mean_job *j = (t_mean_job *)job;
+    int n = j->model->w_dim, rows = x->x_cutoff < 0 ? 1 : j->model->num_ws;
+    if (job->failed) {
+        latent_complain(&x->x_obj, "%s", job->error.text);
+        return;
+    }
+    if (latent_list_room(&x->x_obj, &x->x_ws, n * rows))
+        return;
+    for (int i = 0; i < n * rows; i++)
+        x->x_ws.v[i] = j->mean[i % n];
+    latent_info_number(x->x_info, "deviation", j->deviation);
+    latent_list_send(x->x_obj.ob_outlet, x->x_ws.n, x->x_ws.v);
+}
+
+static void map_mean(t_map *x, latent_model *m)
+{
+    t_mean_job *j;
+    if (map_weigh(x, m, &x->x_class) || !(j = calloc(1, sizeof(*j))))
+        return;
+    j->job.work = mean_work;
+    j->job.discard = mean_discard;
+    j->model = latent_model_retain(m);
+    j->samples = x->x_samples;
+    if (m->classes && (j->classes = malloc((size_t)m->classes * sizeof(*j->classes))))
+        for (int i = 0; i < m->classes; i++)
+            j->classes[i] = x->x_weights.v[i];
+    if (latent_mail_send(x->x_mail, &j->job) < 0)
+        latent_complain(&x->x_obj, "there is no thread to compute with");
+}
+
+static void map_do(t_map *x, t_request request)
+{
+    latent_model *m = latent_modelref_get(x->x_ref, 1);
+    x->x_waiting = !m && latent_modelref_loading(x->x_ref) ? request : NOTHING;
+    if (m && request == SAMPLES)
+        map_mean(x, m);
+    else if (m && !map_style(x, m, request))
+        map_send(x, m);
 }
 
 static void map_ready(void *z)
@@ -135,9 +215,17 @@ static void map_list(t_map *x, t_symbol *s, int argc, t_atom *argv)
         map_do(x, Z);
 }
 
-static void map_average(t_map *x)
+static void map_average(t_map *x, t_symbol *s, int argc, t_atom *argv)
 {
-    map_do(x, AVERAGE);
+    t_float n = argc ? atom_getfloat(argv) : 1;
+    (void)s;
+    if (!(n >= 1 && n <= MOST_SAMPLES)) {
+        latent_complain(&x->x_obj, "average takes nothing, or how many styles to draw: 1 to %d",
+                        MOST_SAMPLES);
+        return;
+    }
+    x->x_samples = (int)n;
+    map_do(x, argc ? SAMPLES : AVERAGE);
 }
 
 static void map_say_class(t_map *x, t_symbol *s, int argc, t_atom *argv)
@@ -201,12 +289,14 @@ static void *map_new(t_symbol *s, int argc, t_atom *argv)
     latent_params_rest(&x->x_obj, argc && argv->a_type == A_SYMBOL, argc, argv);
     outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, NULL);
+    x->x_mail = latent_mail_new(x, LATENT_LOADER, 1, map_mean_done);
     x->x_ref = latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv), map_ready);
     return x;
 }
 
 static void map_free(t_map *x)
 {
+    latent_mail_free(x->x_mail);
     latent_modelref_free(x->x_ref);
     latent_list_free(&x->x_class);
     latent_list_free(&x->x_weights);
@@ -221,7 +311,7 @@ __attribute__((visibility("default"))) void setup_latent0x2emap(void)
                           sizeof(t_map), 0, A_GIMME, 0);
     class_addbang(map_class, map_bang);
     class_addlist(map_class, map_list);
-    class_addmethod(map_class, (t_method)map_average, gensym("average"), 0);
+    class_addmethod(map_class, (t_method)map_average, gensym("average"), A_GIMME, 0);
     class_addmethod(map_class, (t_method)map_say_class, gensym("class"), A_GIMME, 0);
     class_addmethod(map_class, (t_method)map_cutoff, gensym("cutoff"), A_GIMME, 0);
     class_addmethod(map_class, (t_method)map_info, gensym("info"), 0);

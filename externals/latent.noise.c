@@ -157,14 +157,14 @@ static void *noise_new(t_symbol *s, int argc, t_atom *argv)
     latent_params_rest(&x->x_obj, 1, argc, argv);
     outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, NULL);
-    if (argc && argv->a_type == A_FLOAT) {
+    if (argc && argv->a_type == A_FLOAT && argv->a_w.w_float != 0) { /* 0: see latent_params_rest */
         t_float dim = argv->a_w.w_float;
         x->x_dim = dim >= 1 && dim <= MOST ? (int)dim : BUILTIN;
         if (!(dim >= 1 && dim <= MOST))
             latent_complain(&x->x_obj, "a z has 1 to %d numbers, but %g came; %d are taken", MOST,
                             (double)dim, BUILTIN);
     } else
-        x->x_ref = latent_modelref_new(&x->x_obj, argc ? atom_getsymbol(argv) : NULL, noise_ready);
+        x->x_ref = latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv), noise_ready);
     return x;
 }
 

@@ -221,6 +221,8 @@ int latent_params_flags(t_object *x, const t_latent_param *params, int argc, t_a
 void latent_params_rest(t_object *x, int wanted, int argc, const t_atom *argv)
 {
     char word[80];
+    while (argc > wanted && argv[argc - 1].a_type == A_FLOAT && argv[argc - 1].a_w.w_float == 0)
+        argc--; /* an abstraction passes on 0 for what it was not given */
     if (argc <= wanted)
         return;
     atom_string((t_atom *)argv + wanted, word, sizeof(word));
