@@ -12,7 +12,10 @@
                    start, and the goal is its embedding moved by what the prompt says more than from
    cutouts n       so many squares of the picture are looked at (8); 0: the whole picture, once
    power f         of their sizes: below 1 most are large, above 1 most are small (0.5)
+   augment f       each is mirrored, turned, moved, sized and tinted a little by chance, 0 to 1 (0)
    seed n          of their places; every picture gets the next ones
+   preset <name>   loss, cutouts, power and augment as others have them: sg3clip, styleclip, nada,
+                   stylemc, vqganclip
    info            the settings, to the right outlet
    left outlet     list: the gradient, num_ws rows of w_dim numbers, for [latent.step]
    right outlet    loss <f>, before the list; dropped <n>, when pictures came too fast
@@ -20,12 +23,12 @@
    Settings are flags too.  The newest picture wins; offline none is dropped.  There is no built-in
    CLIP; the argument is a file or a name given by [latent.model], and its vocabulary lies beside
    the file or in Pd's path.  The same error is said once, until something is changed. */
-#include "engine/gradient.h"
 #include "engine/guide.h"
 #include "engine/ops/ops.h"
 #include "pd/box.h"
 #include "pd/encoder.h"
 #include "pd/mail.h"
+#include "pd/slope.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +40,7 @@ typedef struct {
     t_object x_obj;
     t_latent_modelref *x_model; /* NULL when none was named */
     int x_loss, x_cutouts, x_seed;
-    double x_power;
+    double x_power, x_augment;
     unsigned x_steps; /* since the seed was set */
     latent_goal x_goals[LATENT_MAX_GOALS];
     int x_n;
@@ -55,94 +58,54 @@ typedef struct {
 
 /* All that a gradient needs; goals and settings point to copies. */
 typedef struct {
-    latent_job job;
+    t_latent_slope slope;
     latent_model *model;
     latent_node *image;
     latent_goal goals[LATENT_MAX_GOALS];
     int n_goals;
     latent_guide_settings settings;
     latent_guide_kept kept;
-    float value;
-    int n;
-    t_atom *atoms;
 } t_guidance;
-
-/* ---- goals */
-
-static void goal_free(latent_goal *g)
-{
-    free((char *)g->text);
-    latent_node_release(g->image);
-    latent_node_release(g->embedding);
-}
-
-static int goal_copy(latent_goal *to, const latent_goal *g)
-{
-    *to = (latent_goal){g->weight, NULL, NULL, NULL};
-    if (g->text && !(to->text = strdup(g->text)))
-        return -1;
-    to->image = latent_node_retain(g->image);
-    to->embedding = latent_node_retain(g->embedding);
-    return 0;
-}
 
 /* ---- on the evaluator */
 
-static int guidance_work(latent_job *job)
+static latent_node *guidance_build(t_latent_slope *s, latent_error *e)
 {
-    t_guidance *w = (t_guidance *)job;
-    latent_error *e = &job->error;
-    int rows, w_dim, failed;
-    float *grad;
-    latent_node *loss =
-        latent_guide(w->model, w->image, w->goals, w->n_goals, &w->settings, &w->kept, e);
-    if (!loss)
-        return -1;
-    failed = latent_gradient_styles(loss, &job->cancel, &w->value, &grad, &rows, &w_dim, e);
-    latent_node_release(loss);
-    if (failed)
-        return -1;
-    w->n = rows * w_dim;
-    if ((w->atoms = malloc((size_t)w->n * sizeof(*w->atoms))))
-        for (int i = 0; i < w->n; i++)
-            SETFLOAT(w->atoms + i, grad[i]);
-    free(grad);
-    return w->atoms ? 0 : latent_fail(e, "no memory for a gradient of %d numbers", w->n);
+    t_guidance *w = (t_guidance *)s;
+    return latent_guide(w->model, w->image, w->goals, w->n_goals, &w->settings, &w->kept, e);
 }
 
-static void guidance_discard(latent_job *job)
+static void guidance_let_go(t_latent_slope *s)
 {
-    t_guidance *w = (t_guidance *)job;
+    t_guidance *w = (t_guidance *)s;
     latent_model_release(w->model);
     latent_node_release(w->image);
     for (int i = 0; i < w->n_goals; i++)
-        goal_free(&w->goals[i]);
+        latent_goal_free(&w->goals[i]);
     free((char *)w->settings.from);
     latent_node_release(w->settings.start);
     latent_guide_forget(&w->kept);
-    free(w->atoms);
-    free(w);
 }
 
 static t_guidance *guidance_new(const t_latent_guide *x, latent_model *m)
 {
-    t_guidance *w = calloc(1, sizeof(*w));
+    t_guidance *w =
+        (t_guidance *)latent_slope_new(sizeof(t_guidance), guidance_build, guidance_let_go);
     if (!w)
         return NULL;
-    w->job.work = guidance_work;
-    w->job.discard = guidance_discard;
     w->model = latent_model_retain(m);
     w->image = latent_node_retain(x->x_image);
     w->settings = (latent_guide_settings){.loss = x->x_loss,
                                           .cutouts = x->x_cutouts,
                                           .power = (float)x->x_power,
+                                          .augment = (float)x->x_augment,
                                           .seed = (uint32_t)x->x_seed + x->x_steps,
                                           .from = x->x_from ? strdup(x->x_from) : NULL,
                                           .start = latent_node_retain(x->x_start)};
     while (w->n_goals < x->x_n) {
         int i = w->n_goals++;
-        if (goal_copy(&w->goals[i], &x->x_goals[i])) {
-            guidance_discard(&w->job);
+        if (latent_goal_copy(&w->goals[i], &x->x_goals[i])) {
+            w->slope.job.discard(&w->slope.job);
             return NULL;
         }
     }
@@ -177,6 +140,7 @@ static const t_latent_param latent_guide_params[] = {
      latent_guide_changed},
     {"power", LATENT_REAL, offsetof(t_latent_guide, x_power), 0.01, 100, NULL,
      latent_guide_changed},
+    {"augment", LATENT_REAL, offsetof(t_latent_guide, x_augment), 0, 1, NULL, latent_guide_changed},
     {"seed", LATENT_WHOLE, offsetof(t_latent_guide, x_seed), 0, 0, NULL, latent_guide_reseeded},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
@@ -199,9 +163,9 @@ static void latent_guide_done(void *z, latent_job *job)
         SETFLOAT(&a, x->x_dropped);
         outlet_anything(x->x_info, gensym("dropped"), 1, &a);
     }
-    SETFLOAT(&a, w->value);
+    SETFLOAT(&a, w->slope.value);
     outlet_anything(x->x_info, gensym("loss"), 1, &a);
-    outlet_list(out, &s_list, w->n, w->atoms);
+    outlet_list(out, &s_list, w->slope.n, w->slope.atoms);
 }
 
 static void latent_guide_bang(t_latent_guide *x)
@@ -223,7 +187,7 @@ static void latent_guide_bang(t_latent_guide *x)
         x->x_start = latent_node_retain(x->x_image);
     w = guidance_new(x, m);
     x->x_steps++;
-    if (!w || (replaced = latent_mail_send(x->x_mail, &w->job)) < 0)
+    if (!w || (replaced = latent_mail_send(x->x_mail, &w->slope.job)) < 0)
         latent_guide_say(x, "no memory, or no thread, to compute with");
     else
         x->x_dropped += replaced;
@@ -258,7 +222,7 @@ static void latent_guide_drop(t_latent_guide *x, t_sort sort)
         latent_goal *g = &x->x_goals[i];
         if (sort == EVERYTHING || (sort == TEXTS && g->text) || (sort == IMAGES && g->image) ||
             (sort == EMBEDDINGS && g->embedding))
-            goal_free(g);
+            latent_goal_free(g);
         else
             x->x_goals[kept++] = *g;
     }
@@ -274,7 +238,7 @@ static void latent_guide_add_goal(t_latent_guide *x, latent_goal g)
         x->x_goals[x->x_n++] = g;
         return;
     }
-    goal_free(&g);
+    latent_goal_free(&g);
     latent_complain(&x->x_obj, "there are %d targets already; clear takes them away", x->x_n);
 }
 
@@ -345,6 +309,21 @@ static void latent_guide_from(t_latent_guide *x, t_symbol *s, int argc, t_atom *
     latent_guide_changed(x);
 }
 
+static void latent_guide_preset_named(t_latent_guide *x, t_symbol *name)
+{
+    latent_guide_settings s;
+    latent_error e;
+    if (latent_guide_preset(name->s_name, &s, &e)) {
+        latent_complain(&x->x_obj, "%s", e.text);
+        return;
+    }
+    x->x_loss = s.loss;
+    x->x_cutouts = s.cutouts;
+    x->x_power = s.power;
+    x->x_augment = s.augment;
+    latent_guide_changed(x);
+}
+
 static void latent_guide_info(t_latent_guide *x)
 {
     latent_params_info(&x->x_obj, latent_guide_params, x->x_info);
@@ -393,6 +372,8 @@ void setup_latent0x2eguide(void)
                     0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_from, gensym("from"), A_GIMME, 0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_clear, gensym("clear"), 0);
+    class_addmethod(latent_guide_class, (t_method)latent_guide_preset_named, gensym("preset"),
+                    A_DEFSYM, 0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_info, gensym("info"), 0);
     latent_params_setup(latent_guide_class, latent_guide_params);
 }

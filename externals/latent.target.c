@@ -1,25 +1,39 @@
-/* [latent.target]: which way to go so that a picture comes nearer to another.
+/* [latent.target clip]: which way to go so that a picture comes nearer to another.
 
    left          image: the picture that is to change.  bang: the same again
    right         image: the picture to approach, of any size
    loss pyramid, loss sse     how the distance is measured (pyramid until told): the mean squared
                  difference at full size and all its halves together; or half the sum of squared
                  differences at full size
-   left outlet   list: the gradient, num_ws rows of w_dim numbers, for the right inlet of
-   [latent.step] right outlet  loss <f>, before the list; dropped <n>, when pictures came too fast
+   pixels f      the weight of that distance (1)
+   perceptual f  the weight of how unlike they are to the eye of a CLIP, which looks for shapes more
+                 than for pixels: of the one that is named as the argument, a file or a name given
+   by [latent.model] (1 with one, else 0) depths a b .. after which of its blocks it is asked, up to
+   8; none: a quarter, a half and three quarters of them left outlet   list: the gradient, num_ws
+   rows of w_dim numbers, for the right inlet of [latent.step] right outlet  loss <f>, before the
+   list; dropped <n>, when pictures came too fast
 
-   The newest picture wins; offline none is dropped. */
-#include "engine/ops/ops.h"
+   Settings are flags too.  The newest picture wins; offline none is dropped.  The same error is
+   said once, until something is changed. */
+#include "engine/approach.h"
 #include "pd/box.h"
+#include "pd/encoder.h"
 #include "pd/mail.h"
 #include "pd/slope.h"
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 
 static t_class *latent_target_class;
 
 typedef struct {
     t_object x_obj;
+    t_latent_modelref *x_eye; /* NULL when none was named */
     int x_loss;
+    double x_pixels, x_perceptual;
+    t_latent_list x_depths;
+    int x_waits;      /* a picture came while the model was loading */
+    char x_said[400]; /* the last error */
     latent_node *x_image, *x_target;
     t_latent_mail *x_mail;
     int x_dropped, x_told;
@@ -27,9 +41,49 @@ typedef struct {
     t_outlet *x_out, *x_info;
 } t_latent_target;
 
+/* All that a gradient needs. */
+typedef struct {
+    t_latent_slope slope;
+    latent_model *eye; /* or NULL */
+    latent_node *image, *target;
+    latent_approach_settings settings;
+} t_approach;
+
+static latent_node *approach_build(t_latent_slope *s, latent_error *e)
+{
+    t_approach *a = (t_approach *)s;
+    return latent_approach(a->eye, a->image, a->target, &a->settings, e);
+}
+
+static void approach_let_go(t_latent_slope *s)
+{
+    t_approach *a = (t_approach *)s;
+    latent_model_release(a->eye);
+    latent_node_release(a->image);
+    latent_node_release(a->target);
+}
+
+/* What was wrong may be right now. */
+static void latent_target_changed(void *z)
+{
+    ((t_latent_target *)z)->x_said[0] = 0;
+}
+
 static const t_latent_param latent_target_params[] = {
-    {"loss", LATENT_CHOICE, offsetof(t_latent_target, x_loss), 0, 0, "pyramid sse", NULL},
+    {"loss", LATENT_CHOICE, offsetof(t_latent_target, x_loss), 0, 0, "pyramid sse",
+     latent_target_changed},
+    {"pixels", LATENT_REAL, offsetof(t_latent_target, x_pixels), 0, 1e9, NULL,
+     latent_target_changed},
+    {"perceptual", LATENT_REAL, offsetof(t_latent_target, x_perceptual), 0, 1e9, NULL,
+     latent_target_changed},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
+
+static void latent_target_say(t_latent_target *x, const char *sentence)
+{
+    if (strcmp(x->x_said, sentence))
+        latent_complain(&x->x_obj, "%s", sentence);
+    snprintf(x->x_said, sizeof(x->x_said), "%s", sentence);
+}
 
 static void latent_target_done(void *z, latent_job *job)
 {
@@ -38,9 +92,10 @@ static void latent_target_done(void *z, latent_job *job)
     t_outlet *out = x->x_out;
     t_atom a;
     if (job->failed) {
-        latent_complain(&x->x_obj, "%s", job->error.text);
+        latent_target_say(x, job->error.text);
         return;
     }
+    x->x_said[0] = 0;
     if (x->x_dropped != x->x_told) {
         x->x_told = x->x_dropped;
         SETFLOAT(&a, x->x_dropped);
@@ -51,28 +106,76 @@ static void latent_target_done(void *z, latent_job *job)
     outlet_list(out, &s_list, s->n, s->atoms);
 }
 
+/* The eye, where it is asked: 0, or -1 when it is not there. */
+static int latent_target_eye(t_latent_target *x, latent_model **eye)
+{
+    *eye = NULL;
+    if (x->x_perceptual == 0)
+        return 0;
+    if (!x->x_said[0])
+        *eye = latent_encoder_get(&x->x_obj, x->x_eye);
+    else if (x->x_eye)
+        *eye = latent_modelref_get(x->x_eye, 0);
+    if (*eye)
+        return 0;
+    x->x_waits = x->x_eye && latent_modelref_loading(x->x_eye);
+    strcpy(x->x_said, "no model"); /* is said once */
+    return -1;
+}
+
 static void latent_target_bang(t_latent_target *x)
 {
-    latent_error e;
-    latent_node *loss;
-    t_latent_slope *s;
+    latent_model *eye;
+    t_approach *a;
     int replaced;
+    x->x_waits = 0;
     if (!x->x_image)
         return;
     if (!x->x_target) {
-        latent_complain(&x->x_obj, "no picture to approach yet; send an image to the right inlet");
+        latent_target_say(x, "no picture to approach yet; send an image to the right inlet");
         return;
     }
-    if (!(loss = latent_op_target(x->x_image, x->x_target, x->x_loss, &e))) {
-        latent_complain(&x->x_obj, "%s", e.text);
+    if (latent_target_eye(x, &eye))
+        return;
+    if (!(a = (t_approach *)latent_slope_new(sizeof(*a), approach_build, approach_let_go))) {
+        latent_complain(&x->x_obj, "no memory to compute with");
         return;
     }
-    s = latent_slope_new(loss);
-    latent_node_release(loss);
-    if (!s || (replaced = latent_mail_send(x->x_mail, &s->job)) < 0)
-        latent_complain(&x->x_obj, "no memory, or no thread, to compute with");
+    a->eye = eye ? latent_model_retain(eye) : NULL;
+    a->image = latent_node_retain(x->x_image);
+    a->target = latent_node_retain(x->x_target);
+    a->settings = (latent_approach_settings){.loss = x->x_loss,
+                                             .pixels = (float)x->x_pixels,
+                                             .perceptual = (float)x->x_perceptual,
+                                             .n_depths = x->x_depths.n};
+    for (int i = 0; i < x->x_depths.n; i++)
+        a->settings.depths[i] = (int)x->x_depths.v[i];
+    if ((replaced = latent_mail_send(x->x_mail, &a->slope.job)) < 0)
+        latent_complain(&x->x_obj, "no thread to compute with");
     else
         x->x_dropped += replaced;
+}
+
+static void latent_target_ready(void *z)
+{
+    t_latent_target *x = z;
+    latent_target_changed(x);
+    if (x->x_waits)
+        latent_target_bang(x);
+}
+
+static void latent_target_depths(t_latent_target *x, t_symbol *s, int argc, t_atom *argv)
+{
+    (void)s;
+    latent_target_changed(x);
+    for (int i = 0; i < argc; i++)
+        if (argc > LATENT_MAX_DEPTHS || argv[i].a_type != A_FLOAT ||
+            !(argv[i].a_w.w_float >= 1 && argv[i].a_w.w_float < 1000)) {
+            latent_complain(&x->x_obj, "depths are up to %d numbers of blocks, from 1 on",
+                            LATENT_MAX_DEPTHS);
+            return;
+        }
+    latent_list_set(&x->x_obj, &x->x_depths, argc, argv);
 }
 
 /* Keeps the image that a message means in *place; 0, or -1 after a complaint. */
@@ -96,6 +199,7 @@ static void latent_target_image(t_latent_target *x, t_symbol *s, int argc, t_ato
 static void latent_target_right(void *z, t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_target *x = z;
+    latent_target_changed(x);
     if (s == gensym("image"))
         latent_target_keep(x, &x->x_target, s, argc, argv);
     else
@@ -108,18 +212,25 @@ static void *latent_target_new(t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_target *x = (t_latent_target *)pd_new(latent_target_class);
     (void)s;
+    x->x_pixels = 1;
+    x->x_perceptual = -1;
     argc = latent_params_flags(&x->x_obj, latent_target_params, argc, argv);
-    latent_params_rest(&x->x_obj, 0, argc, argv);
+    latent_params_rest(&x->x_obj, argc && argv->a_type == A_SYMBOL, argc, argv);
     x->x_right = latent_inlet_new(&x->x_obj, latent_target_right);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
     x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_target_done);
+    x->x_eye = latent_encoder_new(&x->x_obj, argc, argv, latent_target_ready);
+    if (x->x_perceptual < 0)
+        x->x_perceptual = argc && latent_modelref_is_word(argv);
     return x;
 }
 
 static void latent_target_free(t_latent_target *x)
 {
     latent_mail_free(x->x_mail);
+    latent_modelref_free(x->x_eye);
+    latent_list_free(&x->x_depths);
     latent_inlet_free(x->x_right);
     latent_node_release(x->x_image);
     latent_node_release(x->x_target);
@@ -132,6 +243,8 @@ void setup_latent0x2etarget(void)
                   (t_method)latent_target_free, sizeof(t_latent_target), CLASS_DEFAULT, A_GIMME, 0);
     class_addbang(latent_target_class, latent_target_bang);
     class_addmethod(latent_target_class, (t_method)latent_target_image, gensym("image"), A_GIMME,
+                    0);
+    class_addmethod(latent_target_class, (t_method)latent_target_depths, gensym("depths"), A_GIMME,
                     0);
     latent_params_setup(latent_target_class, latent_target_params);
 }

@@ -2,6 +2,54 @@
 #include "guide.h"
 #include "ops/encoder.h"
 #include "ops/ops.h"
+#include <stdlib.h>
+#include <string.h>
+
+int latent_goal_copy(latent_goal *to, const latent_goal *g)
+{
+    *to = (latent_goal){g->weight, NULL, NULL, NULL};
+    if (g->text && !(to->text = strdup(g->text)))
+        return -1;
+    to->image = latent_node_retain(g->image);
+    to->embedding = latent_node_retain(g->embedding);
+    return 0;
+}
+
+void latent_goal_free(latent_goal *g)
+{
+    free((char *)(size_t)g->text);
+    latent_node_release(g->image);
+    latent_node_release(g->embedding);
+}
+
+int latent_guide_preset(const char *name, latent_guide_settings *s, latent_error *e)
+{
+    static const struct {
+        const char *name;
+        latent_guide_loss loss;
+        int cutouts;
+        float power, augment;
+    } known[] = {
+        {"sg3clip", LATENT_GUIDE_SPHERICAL, 32, 0.5f, 0},
+        {"styleclip", LATENT_GUIDE_COSINE, 0, 0.5f, 0},
+        {"nada", LATENT_GUIDE_DIRECTIONAL, 0, 0.5f, 0},
+        {"stylemc", LATENT_GUIDE_SPHERICAL, 0, 0.5f, 0},
+        {"vqganclip", LATENT_GUIDE_SPHERICAL, 32, 1, 0.7f},
+    };
+    memset(s, 0, sizeof(*s));
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (!strcmp(name, known[i].name)) {
+            s->loss = known[i].loss;
+            s->cutouts = known[i].cutouts;
+            s->power = known[i].power;
+            s->augment = known[i].augment;
+            return 0;
+        }
+    return latent_fail(e,
+                       "preset is one of sg3clip styleclip nada stylemc vqganclip, but %.40s "
+                       "came; all stays as it was",
+                       name);
+}
 
 void latent_guide_forget(latent_guide_kept *kept)
 {
@@ -37,8 +85,14 @@ static latent_node *embed_goal(latent_model *m, const latent_goal *g, latent_err
 static latent_node *look(latent_model *m, latent_node *picture, const latent_guide_settings *s,
                          latent_error *e)
 {
-    latent_node *cut, *seen = NULL;
-    if ((cut = latent_op_cutouts(picture, s->cutouts, m->resolution, s->power, s->seed, e)))
+    latent_node *cut, *changed, *seen = NULL;
+    cut = latent_op_cutouts(picture, s->cutouts, m->resolution, s->power, s->seed, e);
+    if (cut && s->augment > 0) {
+        changed = latent_op_augment(cut, s->augment, s->seed, e);
+        latent_node_release(cut);
+        cut = changed;
+    }
+    if (cut)
         seen = latent_model_embed_picture(m, cut, e);
     latent_node_release(cut);
     return seen;

@@ -17,6 +17,10 @@ typedef struct {
     latent_node *embedding; /* [1][1][1][embedding] */
 } latent_goal;
 
+/* Copies a goal: 0, or -1 without memory (free it all the same); and lets go of what it holds. */
+int latent_goal_copy(latent_goal *to, const latent_goal *g);
+void latent_goal_free(latent_goal *g);
+
 typedef enum {
     LATENT_GUIDE_SPHERICAL,
     LATENT_GUIDE_COSINE,
@@ -24,14 +28,20 @@ typedef enum {
 } latent_guide_loss;
 
 typedef struct {
-    int loss;    /* a latent_guide_loss */
-    int cutouts; /* 0: the whole picture */
-    float power; /* of the cutouts' sizes */
+    int loss;      /* a latent_guide_loss */
+    int cutouts;   /* 0: the whole picture */
+    float power;   /* of the cutouts' sizes */
+    float augment; /* how much each is changed by chance, 0 to 1 */
     uint32_t seed;
     /* directional: the goal is the embedding of start, moved from this text towards the goal's */
     const char *from;
     latent_node *start;
 } latent_guide_settings;
+
+/* What other systems take for loss, cutouts, power and augment (all else is 0), by name: sg3clip
+   (Crowson and others, StyleGAN3 + CLIP), styleclip, nada, stylemc, vqganclip.  0, or -1 and a
+   sentence. */
+int latent_guide_preset(const char *name, latent_guide_settings *s, latent_error *e);
 
 /* The embeddings that a loss is measured against.  Whoever keeps them until the next loss of the
    same goals was made spares their computation. */

@@ -6,35 +6,41 @@ static int work(latent_job *job)
 {
     t_latent_slope *s = (t_latent_slope *)job;
     float *grad;
-    int rows, w_dim;
-    if (latent_gradient_styles(s->loss, &job->cancel, &s->value, &grad, &rows, &w_dim, &job->error))
+    int rows, w_dim, failed;
+    latent_node *loss = s->build(s, &job->error);
+    if (!loss)
+        return -1;
+    failed =
+        latent_gradient_styles(loss, &job->cancel, &s->value, &grad, &rows, &w_dim, &job->error);
+    latent_node_release(loss);
+    if (failed)
         return -1;
     s->n = rows * w_dim;
-    if (!(s->atoms = malloc((size_t)s->n * sizeof(*s->atoms)))) {
-        free(grad);
-        return latent_fail(&job->error, "no memory for a gradient of %d numbers", s->n);
-    }
-    for (int i = 0; i < s->n; i++)
-        SETFLOAT(s->atoms + i, grad[i]);
+    if ((s->atoms = malloc((size_t)s->n * sizeof(*s->atoms))))
+        for (int i = 0; i < s->n; i++)
+            SETFLOAT(s->atoms + i, grad[i]);
     free(grad);
-    return 0;
+    return s->atoms ? 0 : latent_fail(&job->error, "no memory for a gradient of %d numbers", s->n);
 }
 
 static void discard(latent_job *job)
 {
     t_latent_slope *s = (t_latent_slope *)job;
-    latent_node_release(s->loss);
+    s->let_go(s);
     free(s->atoms);
     free(s);
 }
 
-t_latent_slope *latent_slope_new(latent_node *loss)
+t_latent_slope *latent_slope_new(size_t size,
+                                 latent_node *(*build)(t_latent_slope *s, latent_error *e),
+                                 void (*let_go)(t_latent_slope *s))
 {
-    t_latent_slope *s = calloc(1, sizeof(*s));
+    t_latent_slope *s = calloc(1, size);
     if (!s)
         return NULL;
     s->job.work = work;
     s->job.discard = discard;
-    s->loss = latent_node_retain(loss);
+    s->build = build;
+    s->let_go = let_go;
     return s;
 }

@@ -1,5 +1,5 @@
 /* slope: the gradient of a loss as a job for the evaluator, for [latent.target] and [latent.guide].
- */
+   The owner's job begins with this struct and says how the loss is made. */
 #ifndef LATENT_SLOPE_H
 #define LATENT_SLOPE_H
 #include "engine/gradient.h"
@@ -8,16 +8,20 @@
 
 #pragma GCC visibility push(default)
 
-typedef struct {
+typedef struct t_latent_slope {
     latent_job job;
-    latent_node *loss; /* held */
+    latent_node *(*build)(struct t_latent_slope *s,
+                          latent_error *e);   /* the loss; on the evaluator */
+    void (*let_go)(struct t_latent_slope *s); /* of what the owner's part holds; any thread */
     float value;
     int n;         /* rows * w_dim */
     t_atom *atoms; /* the gradient, row after row */
 } t_latent_slope;
 
-/* NULL when there is no memory. */
-t_latent_slope *latent_slope_new(latent_node *loss);
+/* A job of that size (whose first part this is), all else 0.  NULL when there is no memory. */
+t_latent_slope *latent_slope_new(size_t size,
+                                 latent_node *(*build)(t_latent_slope *s, latent_error *e),
+                                 void (*let_go)(t_latent_slope *s));
 
 #pragma GCC visibility pop
 #endif

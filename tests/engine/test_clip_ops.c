@@ -249,6 +249,16 @@ static latent_node *do_whole(latent_node *const *in, latent_error *e)
     return latent_op_cutouts(in[0], 0, 6, 1, 7, e);
 }
 
+static latent_node *do_unlike(latent_node *const *in, latent_error *e)
+{
+    return latent_op_unlike(in[0], in[1], e);
+}
+
+static latent_node *do_augment(latent_node *const *in, latent_error *e)
+{
+    return latent_op_augment(in[0], 1, 7, e);
+}
+
 static latent_node *do_cosine(latent_node *const *in, latent_error *e)
 {
     return latent_op_distance(in[0], in[1], LATENT_COSINE, e);
@@ -293,6 +303,8 @@ static void gradients(void **state)
     GRADIENT(do_whole, S(1, 13, 19, 3));
     GRADIENT(do_cosine, S(3, 1, 1, 12), S(1, 1, 1, 12));
     GRADIENT(do_spherical, S(3, 1, 1, 12), S(1, 1, 1, 12));
+    GRADIENT(do_unlike, S(2, 1, 5, 12), S(2, 1, 5, 12));
+    GRADIENT(do_augment, S(3, 7, 9, 3));
     GRADIENT(do_blend, S(1, 1, 1, 9), S(1, 1, 1, 9), S(1, 1, 1, 9));
 }
 
@@ -502,6 +514,39 @@ static void distances_on_the_sphere(void **state)
     assert_true(isfinite(distance(none, x, 2, LATENT_SPHERICAL)));
 }
 
+/* Strength 0 changes nothing; equal seeds change equally, others otherwise; a plain picture stays
+   plain where nothing is tinted. */
+static void changes_by_chance(void **state)
+{
+    latent_error e = {""};
+    latent_node *x = leaf((latent_shape){2, 8, 8, 3}), *n[4];
+    latent_tensor *t[4], *was = value_of(x);
+    double same = 0, other = 0;
+    (void)state;
+    n[0] = latent_op_augment(x, 0, 1, &e);
+    n[1] = latent_op_augment(x, 0.5f, 1, &e);
+    n[2] = latent_op_augment(x, 0.5f, 1, &e);
+    n[3] = latent_op_augment(x, 0.5f, 2, &e);
+    assert_ptr_equal(n[1], n[2]);
+    for (int i = 0; i < 4; i++)
+        t[i] = value_of(n[i]);
+    for (size_t i = 0; i < was->count; i++) {
+        same += fabs(t[0]->data[i] - was->data[i]);
+        other += fabs(t[1]->data[i] - t[3]->data[i]);
+    }
+    assert_true(same / (double)was->count < 1e-5);
+    assert_true(other / (double)was->count > 1e-2);
+    for (int i = 0; i < 4; i++) {
+        latent_tensor_release(t[i]);
+        latent_node_release(n[i]);
+    }
+    latent_tensor_release(was);
+    latent_node_release(x);
+    x = leaf((latent_shape){1, 8, 8, 4});
+    assert_null(latent_op_augment(x, 1, 1, &e));
+    latent_node_release(x);
+}
+
 static void what_does_not_fit_is_refused(void **state)
 {
     latent_error e = {""};
@@ -533,6 +578,7 @@ int main(void)
         cmocka_unit_test(the_middle_of_floats_is_near),
         cmocka_unit_test(cutouts_are_squares),
         cmocka_unit_test(distances_on_the_sphere),
+        cmocka_unit_test(changes_by_chance),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
     latent_random_seed(&dice, 11);

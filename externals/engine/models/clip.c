@@ -409,6 +409,7 @@ static int read_sizes(clip_reader *r, const clip_names *names, clip *c, int *voc
     c->text.n_blocks = count_blocks(r, names, names->text_block);
     if (c->picture.n_blocks > MAX_BLOCKS || c->text.n_blocks > MAX_BLOCKS)
         return latent_fail(r->error, "more than %d blocks", MAX_BLOCKS);
+    m->depth = c->picture.n_blocks;
     c->picture.heads = heads_of(c->picture.width, 1);
     c->text.heads = heads_of(c->text.width, 0);
     return 0;
@@ -609,7 +610,8 @@ static latent_node *tower(const clip_tower *t, latent_node *x, int causal, int t
     return layer(&t->projection, x, NULL, stage, e);
 }
 
-static latent_node *clip_picture(latent_model *m, latent_node *pictures, latent_error *e)
+/* A picture as the first block takes it. */
+static latent_node *clip_tokens(latent_model *m, latent_node *pictures, latent_error *e)
 {
     static const float mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
     static const float deviation[3] = {0.26862954f, 0.26130258f, 0.27577711f};
@@ -625,8 +627,22 @@ static latent_node *clip_picture(latent_model *m, latent_node *pictures, latent_
     x = x ? step(x, latent_op_patches(x, c->patch, e)) : NULL;
     x = layer(&c->patches, x, NULL, stage, e);
     x = x ? step(x, latent_op_place(x, c->class_token, c->picture.places, e)) : NULL;
-    x = norm(&c->first, x, stage, e);
-    return tower(&c->picture, x, 0, 0, stage, e);
+    return norm(&c->first, x, stage, e);
+}
+
+static latent_node *clip_picture(latent_model *m, latent_node *pictures, latent_error *e)
+{
+    const clip *c = m->net;
+    return tower(&c->picture, clip_tokens(m, pictures, e), 0, 0, "clip.picture", e);
+}
+
+static latent_node *clip_look(latent_model *m, latent_node *pictures, int depth, latent_error *e)
+{
+    const clip *c = m->net;
+    latent_node *x = clip_tokens(m, pictures, e);
+    for (int i = 0; i < depth && x; i++)
+        x = block(&c->picture, &c->picture.block[i], x, 0, "clip.picture", e);
+    return x;
 }
 
 static latent_node *clip_text(latent_model *m, const char *text, latent_error *e)
@@ -661,5 +677,6 @@ const latent_arch latent_arch_clip = {
     .beside = clip_beside,
     .free = clip_free,
     .picture = clip_picture,
+    .look = clip_look,
     .text = clip_text,
 };

@@ -225,9 +225,9 @@ int latent_model_is(const latent_model *m, latent_model_kind kind, latent_error 
     return 0;
 }
 
-latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, latent_error *e)
+/* The picture as the encoder is shown it, with one more holder. */
+static latent_node *show(latent_model *m, latent_node *picture, latent_error *e)
 {
-    latent_node *shown, *embedding;
     int size = m->resolution;
     if (latent_model_is(m, LATENT_ENCODER, e))
         return NULL;
@@ -238,12 +238,27 @@ latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, l
         return NULL;
     }
     if (picture->shape.h == size && picture->shape.w == size)
-        return m->arch->picture(m, picture, e);
-    if (!(shown = latent_op_middle(picture, size, e)))
-        return NULL;
-    embedding = m->arch->picture(m, shown, e);
+        return latent_node_retain(picture);
+    return latent_op_middle(picture, size, e);
+}
+
+latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, latent_error *e)
+{
+    latent_node *shown = show(m, picture, e);
+    latent_node *embedding = shown ? m->arch->picture(m, shown, e) : NULL;
     latent_node_release(shown);
     return embedding;
+}
+
+latent_node *latent_model_look(latent_model *m, latent_node *picture, int depth, latent_error *e)
+{
+    latent_node *shown = show(m, picture, e), *seen = NULL;
+    if (shown && (depth < 1 || depth > m->depth || !m->arch->look))
+        latent_fail(e, "%s looks in %d steps; depth %d is none of them", m->label, m->depth, depth);
+    else if (shown)
+        seen = m->arch->look(m, shown, depth, e);
+    latent_node_release(shown);
+    return seen;
 }
 
 latent_node *latent_model_embed_text(latent_model *m, const char *text, latent_error *e)

@@ -55,6 +55,7 @@ typedef struct latent_arch {
     latent_tensor *(*affine)(const latent_model *m, int row, int i);
     /* encoders: of pictures [n][resolution][resolution][3], and of a text */
     latent_node *(*picture)(latent_model *m, latent_node *pictures, latent_error *e);
+    latent_node *(*look)(latent_model *m, latent_node *pictures, int depth, latent_error *e);
     latent_node *(*text)(latent_model *m, const char *text, latent_error *e);
 } latent_arch;
 
@@ -71,6 +72,7 @@ struct latent_model {
     int channels;   /* of the picture */
     int embedding;  /* encoders: numbers in an embedding; generators: 0 */
     int context;    /* encoders: the most tokens of a text */
+    int depth;      /* encoders: how many blocks look at a picture */
     int n_layers;
     char layers[LATENT_MAX_LAYERS][12]; /* their names, coarse to fine: "4", "8" ... */
     float *w_avg;                       /* [w_dim], or NULL */
@@ -108,6 +110,10 @@ int latent_model_is(const latent_model *m, latent_model_kind kind, latent_error 
    NULL and a sentence (too long, no vocabulary). */
 latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, latent_error *e);
 latent_node *latent_model_embed_text(latent_model *m, const char *text, latent_error *e);
+
+/* What an encoder has seen in a picture of any size after so many of its blocks (1 to depth), a row
+   of tokens [1][1][tokens][width]. */
+latent_node *latent_model_look(latent_model *m, latent_node *picture, int depth, latent_error *e);
 
 /* The number of a layer by its name, or -1 and a sentence that lists the names. */
 int latent_model_layer(const latent_model *m, const char *name, latent_error *e);

@@ -330,3 +330,154 @@ latent_node *latent_op_cutouts(latent_node *x, int n, int size, float power, uin
     cutout_params p = {n, size, power, n ? seed : 0};
     return latent_node_make(&op_cutouts, &x, 1, &p, sizeof(p), "cutouts", e);
 }
+
+/* ---- small changes by chance */
+
+typedef struct {
+    float strength;
+    uint32_t seed;
+} augment_params;
+
+/* Where output pixels come from, and what becomes of their colours: y = light * (colour * x +
+   (1 - colour) * grey). */
+typedef struct {
+    double xx, xy, x0, yx, yy, y0;
+    float light, colour;
+} change;
+
+typedef struct {
+    latent_shape s;
+    const change *changes;
+    const float *from; /* the pictures, or on the way back the gradient */
+    float *to;
+    int back;
+} augment_job;
+
+static int augment_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    *s = n->in[0]->shape;
+    return s->c != 3 || s->n > MAX_CUTOUTS
+               ? latent_fail(e, "pictures of 3 channels are changed; %d came", s->c)
+               : 0;
+}
+
+static double swing(latent_random *r)
+{
+    return 2 * latent_random_uniform(r) - 1;
+}
+
+static void draw_changes(const augment_params *p, latent_shape s, change *changes)
+{
+    latent_random r;
+    latent_random_seed(&r, p->seed);
+    for (int i = 0; i < s.n; i++) {
+        change *c = &changes[i];
+        int mirrored = latent_random_uniform(&r) < 0.5 * p->strength;
+        double turn = 0.2618 * p->strength * swing(&r), scale = 1 + 0.1 * p->strength * swing(&r);
+        double along = 0.1 * p->strength * s.w * swing(&r),
+               down = 0.1 * p->strength * s.h * swing(&r);
+        double mx = 0.5 * (s.w - 1), my = 0.5 * (s.h - 1), sign = mirrored ? -1 : 1;
+        c->xx = sign * scale * cos(turn);
+        c->xy = -sign * scale * sin(turn);
+        c->yx = scale * sin(turn);
+        c->yy = scale * cos(turn);
+        c->x0 = mx + along - c->xx * mx - c->xy * my;
+        c->y0 = my + down - c->yx * mx - c->yy * my;
+        c->light = (float)(1 + 0.1 * p->strength * swing(&r));
+        c->colour = (float)(1 + 0.2 * p->strength * swing(&r));
+    }
+}
+
+static int inside(double v, int size)
+{
+    return v < 0 ? 0 : v > size - 1 ? size - 1 : (int)v;
+}
+
+/* The four pixels around a place, and their shares. */
+static void corners(const change *c, latent_shape s, int i, int j, size_t at[4], float share[4])
+{
+    double x = c->xx * j + c->xy * i + c->x0, y = c->yx * j + c->yy * i + c->y0;
+    double left = floor(x), top = floor(y);
+    float fx = (float)(x - left), fy = (float)(y - top);
+    for (int k = 0; k < 4; k++) {
+        at[k] =
+            ((size_t)inside(top + k / 2, s.h) * (size_t)s.w + (size_t)inside(left + k % 2, s.w)) *
+            3;
+        share[k] = (k / 2 ? fy : 1 - fy) * (k % 2 ? fx : 1 - fx);
+    }
+}
+
+/* y = light * (colour * x + (1 - colour) * grey), which is its own transpose. */
+static void tint(const change *c, const float *x, float *y)
+{
+    float grey = (x[0] + x[1] + x[2]) / 3;
+    for (int k = 0; k < 3; k++)
+        y[k] = c->light * (c->colour * x[k] + (1 - c->colour) * grey);
+}
+
+static void augment_piece(void *context, int n, int slot)
+{
+    const augment_job *a = context;
+    const change *c = &a->changes[n];
+    size_t place = (size_t)n * (size_t)a->s.h * (size_t)a->s.w * 3, at[4];
+    const float *from = a->from + place;
+    float *to = a->to + place, share[4], v[3];
+    (void)slot;
+    for (int i = 0; i < a->s.h; i++)
+        for (int j = 0; j < a->s.w; j++) {
+            size_t here = ((size_t)i * (size_t)a->s.w + (size_t)j) * 3;
+            corners(c, a->s, i, j, at, share);
+            if (a->back) {
+                tint(c, from + here, v);
+                for (int k = 0; k < 12; k++)
+                    to[at[k / 3] + (size_t)(k % 3)] += share[k / 3] * v[k % 3];
+                continue;
+            }
+            v[0] = v[1] = v[2] = 0;
+            for (int k = 0; k < 12; k++)
+                v[k % 3] += share[k / 3] * from[at[k / 3] + (size_t)(k % 3)];
+            tint(c, v, to + here);
+        }
+}
+
+static void augment_run(const latent_node *n, const float *from, float *to, int back)
+{
+    change changes[MAX_CUTOUTS];
+    augment_job a = {n->shape, changes, from, to, back};
+    draw_changes(n->params, n->shape, changes);
+    latent_parallel(n->shape.n, augment_piece, &a);
+}
+
+static int augment_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                           latent_error *e)
+{
+    (void)e;
+    augment_run(n, in[0]->data, out->data, 0);
+    return 0;
+}
+
+static int augment_backward(const latent_node *n, latent_tensor *const *in,
+                            const latent_tensor *out, const latent_tensor *grad_out,
+                            latent_tensor *const *grad_in, latent_error *e)
+{
+    (void)in;
+    (void)out;
+    (void)e;
+    if (grad_in[0])
+        augment_run(n, grad_out->data, grad_in[0]->data, 1);
+    return 0;
+}
+
+static const latent_op op_augment = {
+    .name = "augment",
+    .n_computed = -1,
+    .shape = augment_shape,
+    .forward = augment_forward,
+    .backward = augment_backward,
+};
+
+latent_node *latent_op_augment(latent_node *x, float strength, uint32_t seed, latent_error *e)
+{
+    augment_params p = {strength, seed};
+    return latent_node_make(&op_augment, &x, 1, &p, sizeof(p), "cutouts", e);
+}

@@ -99,6 +99,70 @@ latent_node *latent_op_distance(latent_node *a, latent_node *b, latent_distance 
     return latent_node_make(&op_distance, in, 2, &params, sizeof(params), "loss", e);
 }
 
+/* ---- how unlike two rows of tokens are */
+
+static int unlike_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    if (!latent_shape_equal(n->in[0]->shape, n->in[1]->shape))
+        return latent_fail(e, "%d tokens can't be compared with %d", n->in[0]->shape.w,
+                           n->in[1]->shape.w);
+    *s = (latent_shape){1, 1, 1, 1};
+    return 0;
+}
+
+static int unlike_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                          latent_error *e)
+{
+    size_t d = (size_t)in[0]->shape.c, tokens = in[0]->count / d;
+    double sum = 0;
+    (void)n;
+    (void)e;
+    for (size_t k = 0; k < tokens; k++) {
+        const float *a = in[0]->data + k * d, *b = in[1]->data + k * d;
+        double t = angle(a, length(a, d), b, length(b, d), d);
+        sum += 2 * sin(t / 2) * sin(t / 2);
+    }
+    out->data[0] = (float)(sum / (double)tokens);
+    return 0;
+}
+
+static int unlike_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                           const latent_tensor *grad_out, latent_tensor *const *grad_in,
+                           latent_error *e)
+{
+    size_t d = (size_t)in[0]->shape.c, tokens = in[0]->count / d;
+    double slope = -(double)grad_out->data[0] / (double)tokens;
+    (void)n;
+    (void)out;
+    (void)e;
+    for (size_t k = 0; k < tokens; k++) {
+        const float *a = in[0]->data + k * d, *b = in[1]->data + k * d;
+        double al = length(a, d), bl = length(b, d), along = cos(angle(a, al, b, bl, d));
+        for (size_t i = 0; i < d; i++) {
+            double u = a[i] / al, v = b[i] / bl;
+            if (grad_in[0])
+                grad_in[0]->data[k * d + i] += (float)(slope * (v - along * u) / al);
+            if (grad_in[1])
+                grad_in[1]->data[k * d + i] += (float)(slope * (u - along * v) / bl);
+        }
+    }
+    return 0;
+}
+
+static const latent_op op_unlike = {
+    .name = "unlike",
+    .n_computed = -1,
+    .shape = unlike_shape,
+    .forward = unlike_forward,
+    .backward = unlike_backward,
+};
+
+latent_node *latent_op_unlike(latent_node *a, latent_node *b, latent_error *e)
+{
+    latent_node *in[2] = {a, b};
+    return latent_node_make(&op_unlike, in, 2, NULL, 0, "loss", e);
+}
+
 /* ---- sums of directions */
 
 static int blend_shape(const latent_node *n, latent_shape *s, latent_error *e)

@@ -57,6 +57,12 @@ latent_node *latent_op_middle(latent_node *x, int size, latent_error *e);
 latent_node *latent_op_cutouts(latent_node *x, int n, int size, float power, uint32_t seed,
                                latent_error *e);
 
+/* Each picture of x a little otherwise, by chance: mirrored or not, turned by up to 15 degrees and
+   moved, made larger or smaller by up to a tenth (what lies outside is what lies at the edge),
+   brighter or darker, with more or less colour; all times strength (0 to 1).  Equal seeds change
+   equally.  Pictures of 3 channels. */
+latent_node *latent_op_augment(latent_node *x, float strength, uint32_t seed, latent_error *e);
+
 /* embedding.c: one number of embeddings, or one embedding of several */
 
 /* How far the embeddings a [n][1][1][d] are from b [1][1][1][d] on the sphere, the mean over a:
@@ -64,6 +70,9 @@ latent_node *latent_op_cutouts(latent_node *x, int n, int size, float power, uin
 typedef enum { LATENT_COSINE, LATENT_SPHERICAL } latent_distance;
 latent_node *latent_op_distance(latent_node *a, latent_node *b, latent_distance kind,
                                 latent_error *e);
+/* How unlike the tokens of a and b [n][1][t][d] are: the mean of 1 - cos of the angle between a's
+   and b's at the same place. */
+latent_node *latent_op_unlike(latent_node *a, latent_node *b, latent_error *e);
 /* sum(weight[i] * x[i] / |x[i]|), n at most 16, [1][1][1][d] each. */
 latent_node *latent_op_blend(latent_node *const *x, const float *weight, int n, latent_error *e);
 /* x itself; gradients end here. */
