@@ -2,11 +2,14 @@
    form of file (needs the oracle folder, and the vocabulary beside it); a network of other sizes
    against itself; what is refused. */
 #include "../helpers/npz.h"
+#include "engine/approach.h"
 #include "engine/evaluate.h"
 #include "engine/gradient.h"
+#include "engine/guide.h"
 #include "engine/models/model.h"
 #include "engine/ops/encoder.h"
 #include "engine/ops/ops.h"
+#include "engine/optimise.h"
 #include "engine/random.h"
 #include <math.h>
 #include <setjmp.h>
@@ -225,6 +228,157 @@ static void hugging_face(void **state)
 {
     (void)state;
     check_file("clip-vit-tiny-hf.safetensors");
+}
+
+static double approach_of(latent_model *m, latent_node *x, latent_node *goal,
+                          const latent_approach_settings *s)
+{
+    latent_error e = {""};
+    latent_node *loss = latent_approach(m, x, goal, s, &e);
+    latent_tensor *t;
+    double v;
+    if (!loss)
+        fail_msg("%s", e.text);
+    t = value_of(loss);
+    v = t->data[0];
+    latent_tensor_release(t);
+    latent_node_release(loss);
+    return v;
+}
+
+static latent_node *noise_picture(int h, int w, uint32_t seed, const float *way, double far)
+{
+    latent_error e = {""};
+    latent_tensor *t = latent_tensor_new((latent_shape){1, h, w, 3}, &e);
+    latent_random r;
+    latent_node *n;
+    latent_random_seed(&r, seed);
+    for (size_t i = 0; i < t->count; i++)
+        t->data[i] = (float)(0.4 * latent_random_gauss(&r) + (way ? far * way[i] : 0));
+    n = latent_op_picture(t, &e);
+    latent_tensor_release(t);
+    return n;
+}
+
+/* The perceptual loss: 0 for the same picture, its gradient as central differences have it, the
+   same twice, and what it is made of. */
+static void perceptual(void **state)
+{
+    enum { H = 40, W = 36, N = H * W * 3 };
+    latent_model *m = load("clip-vit-tiny.pt");
+    latent_approach_settings s = {.pixels = 0, .perceptual = 2}, both = s, pixels = s;
+    latent_node *x = noise_picture(H, W, 1, NULL, 0), *goal = noise_picture(50, 50, 2, NULL, 0);
+    float *grad[2] = {test_malloc(N * sizeof(float)), test_malloc(N * sizeof(float))};
+    float *way = test_malloc(N * sizeof(float)), value[2];
+    latent_error e = {""};
+    latent_random r;
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        wish w = {x, grad[k]};
+        latent_gradient_of of = {is_wanted, take, &w};
+        latent_node *loss = latent_approach(m, x, goal, &s, &e);
+        if (!loss || latent_gradient(loss, &of, NULL, &value[k], &e))
+            fail_msg("%s", e.text);
+        latent_node_release(loss);
+        latent_cache_forget();
+    }
+    assert_true(value[0] > 1e-3 && value[0] == value[1]);
+    assert_memory_equal(grad[0], grad[1], N * sizeof(float));
+    latent_random_seed(&r, 5);
+    for (int k = 0; k < 4; k++) {
+        double slope = 0, differences, size = 0;
+        latent_node *up, *down;
+        for (int i = 0; i < N; i++) {
+            way[i] = (float)latent_random_gauss(&r);
+            slope += (double)way[i] * grad[0][i];
+            size += (double)grad[0][i] * grad[0][i];
+        }
+        up = noise_picture(H, W, 1, way, 2e-3);
+        down = noise_picture(H, W, 1, way, -2e-3);
+        differences = (approach_of(m, up, goal, &s) - approach_of(m, down, goal, &s)) / 4e-3;
+        if (!(fabs(differences - slope) < 2e-2 * sqrt(size)))
+            fail_msg("slope %g, differences %g", slope, differences);
+        latent_node_release(up);
+        latent_node_release(down);
+    }
+    assert_true(fabs(approach_of(m, x, x, &s)) < 1e-6);
+    both.pixels = 0.5f;
+    pixels.pixels = 1;
+    pixels.perceptual = 0;
+    assert_true(fabs(approach_of(m, x, goal, &both) - value[0] -
+                     0.5 * approach_of(m, x, goal, &pixels)) < 1e-5);
+    s.n_depths = 1;
+    s.depths[0] = 3;
+    assert_true(approach_of(m, x, goal, &s) != value[0]);
+    s.depths[0] = 4;
+    assert_null(latent_approach(m, x, goal, &s, &e));
+    assert_non_null(strstr(e.text, "depth 4"));
+    latent_node_release(x);
+    latent_node_release(goal);
+    latent_model_release(m);
+    test_free(grad[0]);
+    test_free(grad[1]);
+    test_free(way);
+}
+
+/* Guidance by words on the fixtures, with cutouts, from the mean of w: the running mean of the loss
+   goes down all the way, and a quarter of the steps do half of it. */
+static void guidance_goes_down(void **state)
+{
+    enum { STEPS = 400, WINDOW = 50 };
+    latent_model *eye = load("clip-vit-tiny.pt"), *m = load("sg2ada-32.pkl");
+    latent_goal goal = {.weight = 1, .text = "an armed cyberpunk fish"};
+    latent_guide_settings s = {.loss = LATENT_GUIDE_SPHERICAL, .cutouts = 8, .power = 0.5f};
+    latent_optimiser_settings settings = {
+        .mode = LATENT_ADAM, .rate = 0.05, .beta1 = 0.9, .beta2 = 0.999};
+    latent_optimiser o = {0};
+    latent_guide_kept kept = {{NULL}, 0};
+    latent_error e = {""};
+    float *w = test_malloc((size_t)m->w_dim * sizeof(float)), value, *grad;
+    double mean[STEPS / WINDOW] = {0}, first = 0, last = 0, hundred = 0;
+    int rows, w_dim;
+    (void)state;
+    assert_int_equal(latent_optimiser_start(&o, m->w_avg, m->w_dim, &e), 0);
+    for (int k = 0; k < STEPS; k++) {
+        latent_guide_kept now = {{NULL}, 0};
+        latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
+        latent_node *x, *picture, *loss;
+        latent_optimiser_now(&o, &settings, NULL, w);
+        x = latent_model_input(m, w, 1, &e);
+        for (int i = 0; i < m->n_layers; i++) {
+            latent_node *next = latent_model_forward(m, i, x, NULL, 0, noise, &e);
+            latent_node_release(x);
+            x = next;
+        }
+        picture = latent_features_rgb(x, &e);
+        s.seed = (uint32_t)k;
+        loss = latent_guide(eye, picture, &goal, 1, &s, &now, &e);
+        if (!loss || latent_gradient_styles(loss, NULL, &value, &grad, &rows, &w_dim, &e) ||
+            latent_optimiser_step(&o, &settings, grad, rows * w_dim, NULL, &e))
+            fail_msg("%s", e.text);
+        mean[k / WINDOW] += value / WINDOW;
+        first += k < 5 ? value / 5 : 0;
+        hundred += k >= 95 && k < 100 ? value / 5 : 0;
+        last += k >= STEPS - 5 ? value / 5 : 0;
+        free(grad);
+        latent_guide_forget(&kept);
+        kept = now;
+        latent_node_release(x);
+        latent_node_release(picture);
+        latent_node_release(loss);
+    }
+    printf("guidance: %.3f, after 100 steps %.3f, after 400 %.3f\n", first, hundred, last);
+    for (int k = 1; k < STEPS / WINDOW; k++)
+        if (!(mean[k] < mean[k - 1]))
+            fail_msg("the mean of steps %d on is %g, before it was %g", k * WINDOW, mean[k],
+                     mean[k - 1]);
+    assert_true(last < first - 0.1);
+    assert_true(first - hundred >= 0.5 * (first - last));
+    latent_guide_forget(&kept);
+    latent_optimiser_free(&o);
+    latent_model_release(m);
+    latent_model_release(eye);
+    test_free(w);
 }
 
 static void words_without_a_vocabulary(void **state)
@@ -536,6 +690,8 @@ int main(void)
         cmocka_unit_test(state_dict),
         cmocka_unit_test(torchscript),
         cmocka_unit_test(hugging_face),
+        cmocka_unit_test(perceptual),
+        cmocka_unit_test(guidance_goes_down),
         cmocka_unit_test(words_without_a_vocabulary),
         cmocka_unit_test_setup_teardown(other_sizes, begin, end),
         cmocka_unit_test_setup_teardown(wrong_kinds, begin, end),
