@@ -2,7 +2,7 @@
 
    list      w (w_dim numbers) or W+ (num_ws x w_dim)
    bang      the same again
-   noise const, noise none, noise random      (const until told)
+   noise const, noise none, noise random, noise learned      (const until told)
    seed n, strength f                         of the noise
    stop <layer>    what the network has drawn after that layer; stop 0: the whole picture
    outlet    image
@@ -41,8 +41,7 @@ static int latent_generator_last(const t_latent_generator *x, const latent_model
                                                      : m->n_layers - 1;
 }
 
-static latent_node *latent_generator_chain(const t_latent_generator *x, latent_model *m,
-                                           latent_error *e)
+static latent_node *latent_generator_chain(t_latent_generator *x, latent_model *m, latent_error *e)
 {
     int rows = latent_model_rows(m, x->x_w.n, e), last = latent_generator_last(x, m, e);
     latent_node *features, *next, *rgb = NULL;
@@ -111,6 +110,7 @@ static void *latent_generator_new(t_symbol *s, int argc, t_atom *argv)
 
 static void latent_generator_free(t_latent_generator *x)
 {
+    latent_noise_free(&x->x_noise);
     latent_modelref_free(x->x_model);
     latent_node_release(x->x_last);
     latent_list_free(&x->x_w);

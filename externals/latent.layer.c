@@ -5,7 +5,7 @@
    bang            the same again
    right inlet     list: w or W+ for this layer alone (its own rows are taken)
                    clear: the w that rides along with the features again
-   noise const, noise none, noise random      (const until told)
+   noise const, noise none, noise random, noise learned      (const until told)
    seed n          of random noise
    strength f      how much of the noise, 1 as the network was trained
    outlet          features
@@ -119,6 +119,7 @@ static void *latent_layer_new(t_symbol *s, int argc, t_atom *argv)
 
 static void latent_layer_free(t_latent_layer *x)
 {
+    latent_noise_free(&x->x_noise);
     latent_modelref_free(x->x_model);
     latent_inlet_free(x->x_right);
     latent_node_release(x->x_in);

@@ -7,6 +7,8 @@
    rate f        how far a step goes (0.05)
    mode adam, mode sgd
    pull f        towards the start: pull * (latent - start) is added to every gradient (0)
+   mean <list>   towards this instead of the start: a w, which counts for every row, as [latent.map]
+                 gives it for average; nothing: the start again
    clip f        the longest gradient that is believed, 0: any (0)
    noise f       shakes the latent, less and less, until three quarters of the steps (0)
    steps n       length of the ramps: the rate grows over the first 1/20 and fades over the last
@@ -14,6 +16,8 @@
    momentum f    how much of the steps before goes on (0.9)
    freeze a b    rows a to b stay as they are; freeze alone: none.  rows n says how many rows the
                  latent has
+   preset name   rate, momentum, pull, noise and steps as others have them: projector sg3clip
+                 styleclip stylemc vqganclip
    reset         back to the start
    left outlet   list: the latent
    right outlet  info step <n>, after each bang
@@ -34,7 +38,7 @@ typedef struct {
     int x_mode, x_steps, x_rows;
     int x_first, x_last; /* frozen rows; none when x_first < 0 */
     latent_optimiser x_state;
-    t_latent_list x_gradient, x_list;
+    t_latent_list x_gradient, x_list, x_mean;
     unsigned char *x_frozen; /* [n], or NULL */
     struct _latent_inlet *x_right;
     t_outlet *x_out, *x_info;
@@ -60,6 +64,8 @@ static latent_optimiser_settings latent_step_settings(const t_latent_step *x)
                                        .beta1 = x->x_momentum,
                                        .beta2 = 0.999,
                                        .pull = x->x_pull,
+                                       .where = x->x_mean.v,
+                                       .where_n = x->x_mean.n,
                                        .clip = x->x_clip,
                                        .noise = x->x_noise,
                                        .steps = x->x_steps};
@@ -123,6 +129,32 @@ static void latent_step_list(t_latent_step *x, t_symbol *s, int argc, t_atom *ar
         latent_step_freeze_rows(x);
 }
 
+static void latent_step_mean(t_latent_step *x, t_symbol *s, int argc, t_atom *argv)
+{
+    (void)s;
+    if (argc && x->x_state.n && x->x_state.n % argc)
+        latent_complain(&x->x_obj, "a mean of %d numbers came for a latent of %d", argc,
+                        x->x_state.n);
+    else
+        latent_list_set(&x->x_obj, &x->x_mean, argc, argv);
+}
+
+static void latent_step_preset(t_latent_step *x, t_symbol *name)
+{
+    latent_optimiser_settings s = latent_step_settings(x);
+    latent_error e;
+    if (latent_optimiser_preset(name->s_name, &s, &e)) {
+        latent_complain(&x->x_obj, "%s", e.text);
+        return;
+    }
+    x->x_mode = s.mode;
+    x->x_rate = s.rate;
+    x->x_momentum = s.beta1;
+    x->x_pull = s.pull;
+    x->x_noise = s.noise;
+    x->x_steps = s.steps;
+}
+
 static void latent_step_reset(t_latent_step *x)
 {
     latent_optimiser_reset(&x->x_state);
@@ -166,6 +198,7 @@ static void latent_step_free(t_latent_step *x)
     latent_optimiser_free(&x->x_state);
     latent_list_free(&x->x_gradient);
     latent_list_free(&x->x_list);
+    latent_list_free(&x->x_mean);
     free(x->x_frozen);
 }
 
@@ -177,6 +210,8 @@ void setup_latent0x2estep(void)
     class_addbang(latent_step_class, latent_step_bang);
     class_addlist(latent_step_class, latent_step_list);
     class_addmethod(latent_step_class, (t_method)latent_step_reset, gensym("reset"), 0);
+    class_addmethod(latent_step_class, (t_method)latent_step_mean, gensym("mean"), A_GIMME, 0);
+    class_addmethod(latent_step_class, (t_method)latent_step_preset, gensym("preset"), A_DEFSYM, 0);
     class_addmethod(latent_step_class, (t_method)latent_step_freeze, gensym("freeze"), A_GIMME, 0);
     latent_params_setup(latent_step_class, latent_step_params);
 }

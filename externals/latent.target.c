@@ -30,7 +30,7 @@ typedef struct {
     t_object x_obj;
     t_latent_modelref *x_eye; /* NULL when none was named */
     int x_loss;
-    double x_pixels, x_perceptual;
+    double x_pixels, x_perceptual, x_maps, x_smooth;
     t_latent_list x_depths;
     int x_waits;      /* a picture came while the model was loading */
     char x_said[400]; /* the last error */
@@ -76,6 +76,8 @@ static const t_latent_param latent_target_params[] = {
      latent_target_changed},
     {"perceptual", LATENT_REAL, offsetof(t_latent_target, x_perceptual), 0, 1e9, NULL,
      latent_target_changed},
+    {"maps", LATENT_REAL, offsetof(t_latent_target, x_maps), 0, 100, NULL, NULL},
+    {"smooth", LATENT_REAL, offsetof(t_latent_target, x_smooth), 0, 1e12, NULL, NULL},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
 static void latent_target_say(t_latent_target *x, const char *sentence)
@@ -141,6 +143,7 @@ static void latent_target_bang(t_latent_target *x)
         latent_complain(&x->x_obj, "no memory to compute with");
         return;
     }
+    a->slope.learn = (latent_maps_settings){x->x_maps, x->x_smooth};
     a->eye = eye ? latent_model_retain(eye) : NULL;
     a->image = latent_node_retain(x->x_image);
     a->target = latent_node_retain(x->x_target);
@@ -213,6 +216,7 @@ static void *latent_target_new(t_symbol *s, int argc, t_atom *argv)
     t_latent_target *x = (t_latent_target *)pd_new(latent_target_class);
     (void)s;
     x->x_pixels = 1;
+    x->x_smooth = 1e5;
     x->x_perceptual = -1;
     argc = latent_params_flags(&x->x_obj, latent_target_params, argc, argv);
     latent_params_rest(&x->x_obj, argc && argv->a_type == A_SYMBOL, argc, argv);

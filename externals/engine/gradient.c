@@ -210,18 +210,25 @@ int latent_gradient(latent_node *loss, const latent_gradient_of *of, const atomi
 typedef struct {
     int rows, w_dim; /* 0 until the first style has come, that of the last layer */
     float *grad;
+    latent_maps_settings learn;
+    int failed; /* a map could not be learned: error says why */
+    latent_error error;
 } style_rows;
 
 static int is_style(const latent_node *leaf, void *context)
 {
-    (void)context;
-    return latent_style_row(leaf) >= 0;
+    const style_rows *r = context;
+    return latent_style_row(leaf) >= 0 || (r->learn.rate > 0 && latent_maps_is(leaf));
 }
 
 static void take_style(const latent_node *leaf, const latent_tensor *grad, void *context)
 {
     style_rows *r = context;
     int row = latent_style_row(leaf), rows = latent_style_rows(leaf), w_dim = leaf->shape.c;
+    if (latent_maps_is(leaf)) {
+        r->failed |= latent_maps_step(leaf, grad, r->learn, &r->error);
+        return;
+    }
     if (!r->rows) {
         r->rows = rows;
         r->w_dim = w_dim;
@@ -236,10 +243,20 @@ static void take_style(const latent_node *leaf, const latent_tensor *grad, void 
 int latent_gradient_styles(latent_node *loss, const atomic_int *cancel, float *value, float **grad,
                            int *rows, int *w_dim, latent_error *e)
 {
-    style_rows r = {0, 0, NULL};
+    return latent_gradient_learn(loss, (latent_maps_settings){0, 0}, cancel, value, grad, rows,
+                                 w_dim, e);
+}
+
+int latent_gradient_learn(latent_node *loss, latent_maps_settings learn, const atomic_int *cancel,
+                          float *value, float **grad, int *rows, int *w_dim, latent_error *e)
+{
+    style_rows r = {.learn = learn};
     latent_gradient_of of = {is_style, take_style, &r};
+    int failed = latent_gradient(loss, &of, cancel, value, e);
     *grad = NULL;
-    if (latent_gradient(loss, &of, cancel, value, e)) {
+    if (!failed && r.failed)
+        failed = latent_fail(e, "%s", r.error.text);
+    if (failed) {
         free(r.grad);
         return -1;
     }

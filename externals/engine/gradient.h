@@ -4,6 +4,7 @@
 #ifndef LATENT_GRADIENT_H
 #define LATENT_GRADIENT_H
 #include "graph.h"
+#include "maps.h"
 
 #pragma GCC visibility push(default)
 
@@ -23,6 +24,9 @@ int latent_gradient(latent_node *loss, const latent_gradient_of *of, const atomi
    two networks drew one picture it is the one that worked last. */
 int latent_gradient_styles(latent_node *loss, const atomic_int *cancel, float *value, float **grad,
                            int *rows, int *w_dim, latent_error *e);
+/* The same, and the learned noise maps that took part step (maps.h) where their rate is above 0. */
+int latent_gradient_learn(latent_node *loss, latent_maps_settings learn, const atomic_int *cancel,
+                          float *value, float **grad, int *rows, int *w_dim, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

@@ -10,6 +10,33 @@
 #define NOISE_END 0.75 /* of all steps */
 #define EPSILON 1e-8
 
+int latent_optimiser_preset(const char *name, latent_optimiser_settings *s, latent_error *e)
+{
+    static const struct {
+        const char *name;
+        double rate, beta1, pull, noise;
+        int steps;
+    } known[] = {
+        {"projector", 0.1, 0.9, 0, 0.05, 1000}, {"sg3clip", 0.03, 0, 0, 0, 0},
+        {"styleclip", 0.1, 0.9, 0.016, 0, 300}, {"stylemc", 0.05, 0, 0, 0, 0},
+        {"vqganclip", 0.1, 0.9, 0, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+        if (!strcmp(name, known[i].name)) {
+            s->mode = LATENT_ADAM;
+            s->rate = known[i].rate;
+            s->beta1 = known[i].beta1;
+            s->pull = known[i].pull;
+            s->noise = known[i].noise;
+            s->steps = known[i].steps;
+            return 0;
+        }
+    return latent_fail(e,
+                       "preset is one of projector sg3clip styleclip stylemc vqganclip, but %.40s "
+                       "came; all stays as it was",
+                       name);
+}
+
 int latent_optimiser_start(latent_optimiser *o, const float *x, int n, latent_error *e)
 {
     float *memory = n != o->n ? calloc(4 * (size_t)n, sizeof(*memory)) : o->x;
@@ -62,7 +89,8 @@ static double ramp(double t)
 static double gathered(const latent_optimiser *o, const latent_optimiser_settings *s,
                        const float *g, int count, int i)
 {
-    double sum = s->pull * ((double)o->x[i] - o->start[i]);
+    double where = s->where_n > 0 ? s->where[i % s->where_n] : o->start[i];
+    double sum = s->pull * (o->x[i] - where);
     for (int k = i; k < count; k += o->n)
         sum += g[k];
     return sum;

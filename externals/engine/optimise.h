@@ -14,10 +14,12 @@ typedef struct {
     int mode; /* a latent_optimiser_mode */
     double rate;
     double beta1, beta2; /* Adam's; beta1 is also the momentum of SGD */
-    double pull;         /* pull * (x - start) is added to the gradient */
-    double clip;         /* the longest gradient, or 0 for any */
-    double noise;        /* deviation of the noise at the first step */
-    int steps;           /* the ramps' length, or 0 for no ramps (and noise that stays) */
+    double pull;         /* pull * (x - where) is added to the gradient; where is the start, or */
+    const float *where;  /* where_n numbers, repeated, where that is above 0 */
+    int where_n;
+    double clip;  /* the longest gradient, or 0 for any */
+    double noise; /* deviation of the noise at the first step */
+    int steps;    /* the ramps' length, or 0 for no ramps (and noise that stays) */
 } latent_optimiser_settings;
 
 typedef struct {
@@ -26,6 +28,10 @@ typedef struct {
     long t;                   /* steps taken */
 } latent_optimiser;
 
+/* What others take for mode, rate, beta1, pull, noise and steps (all else as it was), by name:
+   projector (Karras et al. 2020), sg3clip, styleclip, stylemc, vqganclip.  0, or -1 and a sentence.
+ */
+int latent_optimiser_preset(const char *name, latent_optimiser_settings *s, latent_error *e);
 /* Starts at x [n], with no memory of gradients.  0, or -1 and a sentence. */
 int latent_optimiser_start(latent_optimiser *o, const float *x, int n, latent_error *e);
 /* Back to the start. */

@@ -1,4 +1,6 @@
-/* noise: the settings of noise maps that [latent.layer] and [latent.generator] share. */
+/* noise: the settings of noise maps that [latent.layer] and [latent.generator] share: const as the
+   network was trained, none, random by seed, or learned: maps of the box's own that begin as random
+   ones and step when a [latent.target] with maps f goes back to them. */
 #ifndef LATENT_PD_NOISE_H
 #define LATENT_PD_NOISE_H
 #include "box.h"
@@ -9,10 +11,12 @@ typedef struct {
     int mode; /* a latent_noise_mode */
     int seed;
     double strength;
+    latent_maps *maps; /* made when they are first wanted */
+    int maps_seed;
 } t_latent_noise;
 
 #define LATENT_NOISE_PARAMS(type, field)                                                           \
-    {"noise", LATENT_CHOICE, offsetof(type, field.mode), 0, 0, "const none random", NULL},         \
+    {"noise", LATENT_CHOICE, offsetof(type, field.mode), 0, 0, "const none random learned", NULL}, \
         {"seed", LATENT_WHOLE, offsetof(type, field.seed), 0, 0, NULL, NULL},                      \
     {                                                                                              \
         "strength", LATENT_REAL, offsetof(type, field.strength), 0, 0, NULL, NULL                  \
@@ -25,9 +29,24 @@ static inline void latent_noise_init(t_latent_noise *n)
     n->strength = 1;
 }
 
-static inline latent_noise latent_noise_of(const t_latent_noise *n)
+static inline void latent_noise_free(t_latent_noise *n)
 {
-    return (latent_noise){n->mode, (uint32_t)n->seed, (float)n->strength};
+    latent_maps_release(n->maps);
+    n->maps = NULL;
+}
+
+/* Another seed begins anew, and so does another mode. */
+static inline latent_noise latent_noise_of(t_latent_noise *n)
+{
+    int learned = n->mode == LATENT_NOISE_LEARNED;
+    if (n->maps && (!learned || n->maps_seed != n->seed))
+        latent_noise_free(n);
+    if (learned && !n->maps) {
+        n->maps = latent_maps_new((uint32_t)n->seed);
+        n->maps_seed = n->seed;
+    }
+    return (latent_noise){n->mode, n->maps ? latent_maps_number(n->maps) : (uint32_t)n->seed,
+                          (float)n->strength};
 }
 
 #endif

@@ -10,8 +10,8 @@ static int work(latent_job *job)
     latent_node *loss = s->build(s, &job->error);
     if (!loss)
         return -1;
-    failed =
-        latent_gradient_styles(loss, &job->cancel, &s->value, &grad, &rows, &w_dim, &job->error);
+    failed = latent_gradient_learn(loss, s->learn, &job->cancel, &s->value, &grad, &rows, &w_dim,
+                                   &job->error);
     latent_node_release(loss);
     if (failed)
         return -1;

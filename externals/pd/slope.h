@@ -13,6 +13,7 @@ typedef struct t_latent_slope {
     latent_node *(*build)(struct t_latent_slope *s,
                           latent_error *e);   /* the loss; on the evaluator */
     void (*let_go)(struct t_latent_slope *s); /* of what the owner's part holds; any thread */
+    latent_maps_settings learn;               /* learned noise maps that took part step */
     float value;
     int n;         /* rows * w_dim */
     t_atom *atoms; /* the gradient, row after row */

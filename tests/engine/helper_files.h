@@ -50,8 +50,8 @@ void zip_end(zip_writer *z); /* z->file is the archive then */
 /* One right file of each kind, and their number.  The names end as such files do. */
 size_t n_seeds(void);
 bytes make_seed(size_t i, const char **name);
-/* The same of arrays (weights/arrays.h): halves [2][4] 0, 1, 2 ...; a compressed .npz of w and z; the
-   halves in an .npz that is not; and text of two rows. */
+/* The same of arrays (weights/arrays.h): halves [2][4] 0, 1, 2 ...; a compressed .npz of w and z;
+   the halves in an .npz that is not; and text of two rows. */
 size_t n_arrays(void);
 bytes make_array(size_t i, const char **name);
 

@@ -5,6 +5,7 @@
 #ifndef LATENT_MODEL_H
 #define LATENT_MODEL_H
 #include "../graph.h"
+#include "../maps.h"
 #include "../weights/weights.h"
 
 #pragma GCC visibility push(default)
@@ -20,10 +21,16 @@ typedef struct {
 } latent_progress;
 
 /* How a generator's chain treats noise maps. */
-typedef enum { LATENT_NOISE_CONST, LATENT_NOISE_NONE, LATENT_NOISE_RANDOM } latent_noise_mode;
+typedef enum {
+    LATENT_NOISE_CONST,
+    LATENT_NOISE_NONE,
+    LATENT_NOISE_RANDOM,
+    LATENT_NOISE_LEARNED
+} latent_noise_mode;
 typedef struct {
     latent_noise_mode mode;
-    uint32_t seed;  /* of random noise: the same seed gives the same maps */
+    uint32_t
+        seed; /* of random noise: the same seed gives the same maps; the number of learned maps */
     float strength; /* times the network's own; 1 as it was trained */
 } latent_noise;
 

@@ -609,6 +609,16 @@ static uint32_t noise_seed(uint32_t seed, int row)
     return x ^ (x >> 13);
 }
 
+static latent_node *learned_map(uint32_t number, int row, int side, latent_error *e)
+{
+    latent_maps *maps = latent_maps_by_number(number);
+    latent_node *map = maps ? latent_maps_at(maps, row, side, e) : NULL;
+    if (!maps)
+        latent_fail(e, "there are no noise maps to be learned");
+    latent_maps_release(maps);
+    return map;
+}
+
 /* One convolution of a block: x -> style, convolution, noise, bias, lrelu.  gain is 1, or sqrt(1/2)
    at the end of a resnet's block. */
 static latent_node *convolve(const sg2_styles *s, const sg2_block *b, const sg2_layer *l, int row,
@@ -627,9 +637,11 @@ static latent_node *convolve(const sg2_styles *s, const sg2_block *b, const sg2_
     if (l->noise_strength && noise.strength != 0) {
         if (noise.mode == LATENT_NOISE_CONST)
             map = latent_node_retain(l->noise);
-        else if (noise.mode == LATENT_NOISE_RANDOM &&
-                 !(map = latent_op_random(b->resolution, b->resolution, noise_seed(noise.seed, row),
-                                          e))) {
+        else if (noise.mode == LATENT_NOISE_RANDOM)
+            map = latent_op_random(b->resolution, b->resolution, noise_seed(noise.seed, row), e);
+        else if (noise.mode == LATENT_NOISE_LEARNED)
+            map = learned_map(noise.seed, row, b->resolution, e);
+        if (!map && noise.mode >= LATENT_NOISE_RANDOM) {
             latent_node_release(style);
             return NULL;
         }
