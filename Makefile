@@ -71,10 +71,12 @@ else
 endif
 ext = $(if $(filter 64,$(floatsize)),$(os)-$(machine)-64.so,$(ext32))
 
-# The engine is one library; media (FFmpeg) is linked only by the boxes that need it.
+# The engine is one library; media (FFmpeg), sound (FFTW) and sound files (libsndfile) are linked only
+# by the boxes that need them.
 classes := $(patsubst externals/%.c,%,$(wildcard externals/$(name).*.c))
 media_sources := $(wildcard externals/engine/media/*.c)
-engine_sources := $(filter-out $(media_sources),$(wildcard externals/engine/*.c externals/engine/*/*.c))
+sound_sources := $(wildcard externals/engine/sound/*.c)
+engine_sources := $(filter-out $(media_sources) $(sound_sources),$(wildcard externals/engine/*.c externals/engine/*/*.c))
 shared_sources := $(engine_sources) $(wildcard externals/pd/*.c)
 objects = $(patsubst externals/%.c,$(obj)/%.o,$(1))
 shared = $(BUILD)/lib$(name)-$(floatsize).$(shlib)
@@ -88,7 +90,18 @@ engine_libs = -lopenblas -lcairo -lz -lm
 media_libs = -lavformat -lavcodec -lswscale -lavutil
 media_classes = $(name).write $(name).image
 $(media_classes:%=$(BUILD)/%.$(ext)): $(call objects,$(media_sources))
-class_libs = $(if $(filter $*,$(media_classes)),$(call objects,$(media_sources)) $(media_libs))
+class_libs = $(if $(filter $*,$(media_classes)),$(call objects,$(media_sources)) $(media_libs)) $(sound_of_$*)
+
+# Which parts of engine/sound a box has, and their libraries.
+sound_libs = -lfftw3f_threads -lfftw3f -lsndfile
+sound_objects = $(foreach s,$(1),$(obj)/engine/sound/$(s).o)
+ear_objects = $(call sound_objects,ear spectrum onset pitch tempo fft)
+sound_of_$(name).ear~ = $(ear_objects) -lfftw3f_threads -lfftw3f
+sound_of_$(name).soundfile = $(ear_objects) $(call sound_objects,soundfile) $(sound_libs)
+sound_of_$(name).voice~ = $(call sound_objects,voice fft) -lfftw3f_threads -lfftw3f
+sound_of_$(name).noise = $(call sound_objects,colour fft) -lfftw3f_threads -lfftw3f
+sound_classes = ear~ soundfile voice~ noise
+$(foreach c,$(sound_classes),$(eval $(BUILD)/$(name).$(c).$(ext): $(filter %.o,$(sound_of_$(name).$(c)))))
 
 all: $(shared) $(binaries) $(data)
 

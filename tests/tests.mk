@@ -25,7 +25,7 @@ check-fast:
 
 # ---- programs over the engine
 
-engine_objects = $(call objects,$(engine_sources) $(media_sources))
+engine_objects = $(call objects,$(engine_sources) $(media_sources) $(sound_sources))
 engine_tests := $(patsubst tests/engine/%.c,%,$(wildcard tests/engine/test_*.c))
 engine_programs = $(engine_tests:%=$(top)/tests/%)
 bench_programs = $(patsubst tests/bench/%.c,$(top)/bench/%,$(wildcard tests/bench/*.c))
@@ -37,10 +37,10 @@ $(obj)/tests/%.o: tests/%.c
 	$(CC) $(cppflags) -Itests/engine $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
 $(top)/tests/%: $(obj)/tests/engine/%.o $(test_helpers) $(engine_objects)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) -lcmocka $(engine_libs) $(media_libs)
+	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) -lcmocka $(engine_libs) $(media_libs) $(sound_libs)
 $(top)/bench/%: $(obj)/tests/bench/%.o $(engine_objects)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs)
+	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs) $(sound_libs)
 
 engine-tests: $(engine_programs)
 
