@@ -77,7 +77,7 @@ classes := $(patsubst externals/%.c,%,$(wildcard externals/$(name).*.c))
 media_sources := $(wildcard externals/engine/media/*.c)
 sound_sources := $(wildcard externals/engine/sound/*.c)
 engine_sources := $(filter-out $(media_sources) $(sound_sources),$(wildcard externals/engine/*.c externals/engine/*/*.c))
-shared_sources := $(engine_sources) $(wildcard externals/pd/*.c)
+shared_sources := $(engine_sources) $(filter-out externals/pd/hearing.c,$(wildcard externals/pd/*.c))
 objects = $(patsubst externals/%.c,$(obj)/%.o,$(1))
 shared = $(BUILD)/lib$(name)-$(floatsize).$(shlib)
 binaries = $(classes:%=$(BUILD)/%.$(ext))
@@ -95,12 +95,12 @@ class_libs = $(if $(filter $*,$(media_classes)),$(call objects,$(media_sources))
 # Which parts of engine/sound a box has, and their libraries.
 sound_libs = -lfftw3f_threads -lfftw3f -lsndfile
 sound_objects = $(foreach s,$(1),$(obj)/engine/sound/$(s).o)
-ear_objects = $(call sound_objects,ear spectrum onset pitch tempo fft)
+ear_objects = $(call sound_objects,ear spectrum onset pitch tempo fft) $(obj)/pd/hearing.o
 sound_of_$(name).ear~ = $(ear_objects) -lfftw3f_threads -lfftw3f
 sound_of_$(name).soundfile = $(ear_objects) $(call sound_objects,soundfile) $(sound_libs)
-sound_of_$(name).voice~ = $(call sound_objects,voice fft) -lfftw3f_threads -lfftw3f
-sound_of_$(name).noise = $(call sound_objects,colour fft) -lfftw3f_threads -lfftw3f
-sound_classes = ear~ soundfile voice~ noise
+#Vsound_of_$(name).voice~ = $(call sound_objects,voice fft) -lfftw3f_threads -lfftw3f
+#Nsound_of_$(name).noise = $(call sound_objects,colour fft) -lfftw3f_threads -lfftw3f
+sound_classes = ear~ soundfile
 $(foreach c,$(sound_classes),$(eval $(BUILD)/$(name).$(c).$(ext): $(filter %.o,$(sound_of_$(name).$(c)))))
 
 all: $(shared) $(binaries) $(data)

@@ -592,7 +592,7 @@ static void test_onsets(void **state)
                              110 * pow(2, floor(36 * latent_random_uniform(&dice)) / 12), a,
                              0.15 + 0.3 * latent_random_uniform(&dice));
                 truth[count++] = t;
-                t += 0.12 + 0.5 * latent_random_uniform(&dice);
+                t += (kind == 2 ? 0.2 : 0.12) + 0.5 * latent_random_uniform(&dice);
             }
             m = onsets_in(x, n, rate, found);
             hit = matches(truth, count, found, m);

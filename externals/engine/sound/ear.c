@@ -111,7 +111,7 @@ static int init(latent_ear *ear, latent_error *e)
     const latent_ear_settings *s = &ear->s;
     int n = s->window;
     double nyquist = s->sample_rate / 2, high = fmin(s->high, nyquist);
-    if (!(ear->fft = latent_fft_new(n, e)))
+    if (!(ear->fft = latent_fft_shared(n, e)))
         return -1;
     ear->hann = malloc((size_t)n * sizeof(*ear->hann));
     ear->x = malloc((size_t)n * sizeof(*ear->x));
@@ -351,6 +351,11 @@ int latent_ear_step(latent_ear *ear)
         return LATENT_EAR_FRAME;
     }
     return 0;
+}
+
+double latent_ear_heard(const latent_ear *ear)
+{
+    return (double)ear->done;
 }
 
 double latent_ear_onset(const latent_ear *ear, int voice)

@@ -71,7 +71,6 @@ typedef struct latent_ear latent_ear;
 
 /* Slow (makes plans).  NULL and a sentence when the settings can't be or there is no memory. */
 latent_ear *latent_ear_new(const latent_ear_settings *s, latent_error *e);
-/* For the worker: may wait for FFTW's planner. */
 void latent_ear_free(latent_ear *ear);
 const latent_ear_settings *latent_ear_settings_of(const latent_ear *ear);
 /* From now on. */
@@ -89,6 +88,9 @@ int latent_ear_hear(latent_ear *ear, const float *const *voices, int n);
    transform or four for each voice: about 0.05 ms for a window of 2048. */
 enum { LATENT_EAR_HOP = 1, LATENT_EAR_FRAME };
 int latent_ear_step(latent_ear *ear);
+
+/* The sample up to which all has been gone through: the end of the newest hop. */
+double latent_ear_heard(const latent_ear *ear);
 
 /* Did something begin in this hop?  Its strength (raw: how far beyond the threshold), or 0. */
 double latent_ear_onset(const latent_ear *ear, int voice);

@@ -10,13 +10,18 @@ typedef struct {
     float *time;        /* [n] */
     float (*freq)[2];   /* [n/2 + 1]: real and imaginary part */
     void *there, *back; /* the plans */
+    int shared;         /* the plans are everybody's, and stay */
 } latent_fft;
 
 /* Slow, and waits for other makers of plans: not on Pd's thread, unless offline.  NULL and a
    sentence when there is no memory.  The planner is made safe for threads first, for all users of
    FFTW in this process. */
 latent_fft *latent_fft_new(int n, latent_error *e);
-/* May wait for a maker of plans; f may be NULL. */
+/* The same with plans that are made once for all who ask for this length, and kept for good: for
+   the few lengths that live boxes use. */
+latent_fft *latent_fft_shared(int n, latent_error *e);
+/* Quick on any thread when the plans are shared; else it may wait for a maker of plans.  f may be
+   NULL. */
 void latent_fft_free(latent_fft *f);
 
 /* freq[k] = sum of time[j] exp(-2 pi i j k / n); time stays. */

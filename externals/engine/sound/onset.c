@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SURE 0.007   /* flux that is nothing yet, in silence */
+#define SURE 0.01    /* flux that is nothing yet, in silence */
 #define MEDIAN_S 0.3 /* seconds */
 #define MEDIAN_TIMES 2
 #define DEAD 0.1 /* what a band may rise for nothing: noise is uneven */
