@@ -98,9 +98,9 @@ sound_objects = $(foreach s,$(1),$(obj)/engine/sound/$(s).o)
 ear_objects = $(call sound_objects,ear spectrum onset pitch tempo fft) $(obj)/pd/hearing.o
 sound_of_$(name).ear~ = $(ear_objects) -lfftw3f_threads -lfftw3f
 sound_of_$(name).soundfile = $(ear_objects) $(call sound_objects,soundfile) $(sound_libs)
-#Vsound_of_$(name).voice~ = $(call sound_objects,voice fft) -lfftw3f_threads -lfftw3f
+sound_of_$(name).voice~ = $(call sound_objects,voice fft) -lfftw3f_threads -lfftw3f
 #Nsound_of_$(name).noise = $(call sound_objects,colour fft) -lfftw3f_threads -lfftw3f
-sound_classes = ear~ soundfile
+sound_classes = ear~ soundfile voice~
 $(foreach c,$(sound_classes),$(eval $(BUILD)/$(name).$(c).$(ext): $(filter %.o,$(sound_of_$(name).$(c)))))
 
 all: $(shared) $(binaries) $(data)
