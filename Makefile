@@ -99,8 +99,8 @@ ear_objects = $(call sound_objects,ear spectrum onset pitch tempo fft) $(obj)/pd
 sound_of_$(name).ear~ = $(ear_objects) -lfftw3f_threads -lfftw3f
 sound_of_$(name).soundfile = $(ear_objects) $(call sound_objects,soundfile) $(sound_libs)
 sound_of_$(name).voice~ = $(call sound_objects,voice fft) -lfftw3f_threads -lfftw3f
-#Nsound_of_$(name).noise = $(call sound_objects,colour fft) -lfftw3f_threads -lfftw3f
-sound_classes = ear~ soundfile voice~
+sound_of_$(name).noise = $(call sound_objects,colour fft) -lfftw3f_threads -lfftw3f
+sound_classes = ear~ soundfile voice~ noise
 $(foreach c,$(sound_classes),$(eval $(BUILD)/$(name).$(c).$(ext): $(filter %.o,$(sound_of_$(name).$(c)))))
 
 all: $(shared) $(binaries) $(data)
