@@ -2,7 +2,7 @@
 # tools/deps.sh [demo]: installs Debian's packages that latent needs to be built and run and, without
 # "demo", to be tested.  Says nothing, and needs no network, when they are all there.
 set -u
-build='gcc libc6-dev make puredata-dev libopenblas-dev zlib1g-dev libcairo2-dev
+build='gcc libc6-dev make puredata-dev libopenblas-dev zlib1g-dev libcairo2-dev libfftw3-dev libsndfile1-dev
   libavformat-dev libavcodec-dev libswscale-dev libavutil-dev'
 run='puredata-core puredata-gui puredata-extra'
 test='libcmocka-dev clang libclang-rt-dev clang-format valgrind xvfb xauth xdotool x11-utils
@@ -10,7 +10,8 @@ test='libcmocka-dev clang libclang-rt-dev clang-format valgrind xvfb xauth xdoto
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   echo 'latent: this system has no apt-get. Please install these yourself: a C compiler, make,'
-  echo '  Pd 0.53 or newer with its headers (m_pd.h), OpenBLAS, zlib, Cairo, and FFmpeg with its headers;'
+  echo '  Pd 0.53 or newer with its headers (m_pd.h), OpenBLAS, zlib, Cairo, FFTW (single'
+  echo '  precision, with threads), libsndfile, and FFmpeg with its headers;'
   echo '  for the tests cmocka, clang, valgrind, Xvfb, xdotool and ImageMagick.'
   exit 0
 fi
