@@ -140,25 +140,24 @@ static void ear_onsets(t_ear *x)
     }
 }
 
-/* So many hops at once take well under a millisecond; the rest waits for the next turn. */
+/* So many hops of one voice at once take well under a millisecond; the rest waits for the next
+   turn. */
 static int hops_at_once(const latent_ear *ear)
 {
-    int n = LATENT_EAR_WINDOW / 2 / latent_ear_settings_of(ear)->window /
-            latent_ear_settings_of(ear)->voices;
-    return n < 1 ? 1 : n > 8 ? 8 : n;
+    int n = 2 * LATENT_EAR_WINDOW / latent_ear_settings_of(ear)->window;
+    return n < 32 ? n : 32;
 }
 
 static void ear_tick(t_ear *x)
 {
     int left = x->x_ear ? hops_at_once(x->x_ear) : 0, what;
-    while (x->x_ear && left > 0 && (what = latent_ear_step(x->x_ear)))
-        if (what == LATENT_EAR_FRAME) {
-            if (x->x_hearing.rate >= 0)
-                ear_send(x, latent_ear_frame);
-        } else {
-            left--;
+    while (x->x_ear && left > 0 && (what = latent_ear_step(x->x_ear))) {
+        left -= what != LATENT_EAR_FRAME;
+        if (what == LATENT_EAR_FRAME && x->x_hearing.rate >= 0)
+            ear_send(x, latent_ear_frame);
+        else if (what == LATENT_EAR_HOP)
             ear_onsets(x);
-        }
+    }
     if (x->x_ear && left <= 0)
         clock_delay(x->x_clock, 1);
 }

@@ -685,6 +685,36 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* The longest window, and the shortest with the shortest hop, keep up with the sound. */
+static void test_extreme_costs(void **state)
+{
+    static const int sizes[][2] = {{8192, 512}, {64, 4}};
+    float *x = silence(48000, 0.2);
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        latent_ear_settings s = settings(48000);
+        latent_ear *ear;
+        double most = 0, start = seconds();
+        s.window = sizes[i][0];
+        s.hop = sizes[i][1];
+        ear = make(&s);
+        for (int at = 0; at + 64 <= 48000; at += 64) {
+            double before = seconds();
+            latent_ear_hear(ear, &(const float *){x + at}, 64);
+            while (latent_ear_step(ear))
+                ;
+            most = fmax(most, seconds() - before);
+        }
+        print_message("window %d, hop %d: %.1f percent of a core, a block %.3f ms at most\n",
+                      s.window, s.hop, 100 * (seconds() - start), most * 1000);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && defined(__OPTIMIZE__)
+        assert_true(seconds() - start < 0.5);
+#endif
+        latent_ear_free(ear);
+    }
+    free(x);
+}
+
 static void test_cost(void **state)
 {
     latent_ear_settings s = settings(48000);
@@ -783,7 +813,8 @@ int main(void)
         cmocka_unit_test(test_extremes),    cmocka_unit_test(test_full),
         cmocka_unit_test(test_follow),      cmocka_unit_test(test_freeze),
         cmocka_unit_test(test_onsets),      cmocka_unit_test(test_nothing_begins),
-        cmocka_unit_test(test_tempo),       cmocka_unit_test(test_cost),
+        cmocka_unit_test(test_tempo),       cmocka_unit_test(test_extreme_costs),
+        cmocka_unit_test(test_cost),        cmocka_unit_test(test_extreme_costs),
         cmocka_unit_test(test_refusals),    cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

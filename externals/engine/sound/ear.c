@@ -30,6 +30,7 @@ struct latent_ear {
     int count, ring;       /* ring: a power of 2 */
     long long heard, done; /* samples written; samples gone through */
     long long hops, frames;
+    int voice; /* the next one to hear the hop that is due */
     latent_fft *fft;
     float *hann, *x, *power, *amplitude; /* [window], [window], [window/2 + 1] twice */
     double *lags;                        /* [window/2 + 1] */
@@ -182,6 +183,7 @@ void latent_ear_follow(latent_ear *ear, const latent_follow *f)
 void latent_ear_reset(latent_ear *ear)
 {
     ear->heard = ear->done = ear->hops = ear->frames = 0;
+    ear->voice = 0;
     for (int i = 0; i < ear->s.voices; i++) {
         t_voice *v = ear->voices + i;
         memset(v->ring, 0, (size_t)ear->ring * sizeof(*v->ring));
@@ -339,8 +341,10 @@ int latent_ear_step(latent_ear *ear)
     double frame = latent_ear_frame_sample(&ear->s, (double)ear->frames);
     if (hop <= frame && hop <= ear->heard) {
         ear->done = hop;
-        for (int v = 0; v < ear->s.voices; v++)
-            make_hop(ear, ear->voices + v);
+        make_hop(ear, ear->voices + ear->voice++);
+        if (ear->voice < ear->s.voices)
+            return LATENT_EAR_PART;
+        ear->voice = 0;
         ear->hops++;
         return LATENT_EAR_HOP;
     }

@@ -130,8 +130,8 @@ static int hear_block(t_reading *r, int n, latent_error *e)
     }
     latent_ear_hear(r->ear, r->voice, n);
     while ((what = latent_ear_step(r->ear)))
-        if (what == LATENT_EAR_FRAME ? keep_frame(r, e)
-                                     : keep_onsets(r, latent_ear_heard(r->ear), e))
+        if ((what == LATENT_EAR_FRAME && keep_frame(r, e)) ||
+            (what == LATENT_EAR_HOP && keep_onsets(r, latent_ear_heard(r->ear), e)))
             return -1;
     s->samples += n;
     return 0;
