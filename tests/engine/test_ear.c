@@ -814,8 +814,8 @@ int main(void)
         cmocka_unit_test(test_follow),      cmocka_unit_test(test_freeze),
         cmocka_unit_test(test_onsets),      cmocka_unit_test(test_nothing_begins),
         cmocka_unit_test(test_tempo),       cmocka_unit_test(test_extreme_costs),
-        cmocka_unit_test(test_cost),        cmocka_unit_test(test_extreme_costs),
-        cmocka_unit_test(test_refusals),    cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_cost),        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
