@@ -83,10 +83,10 @@ void latent_ear_reset(latent_ear *ear);
    often enough. */
 int latent_ear_hear(latent_ear *ear, const float *const *voices, int n);
 
-/* Goes on to the next event in what was heard: 0 when there is none; else LATENT_EAR_PART (one voice
-   has heard a hop, others have not yet), LATENT_EAR_HOP (all have: values are new, see
-   latent_ear_onset) or LATENT_EAR_FRAME (a frame is due).  A voice takes four Fourier transforms for
-   a hop: about 0.05 ms for a window of 2048. */
+/* Goes on to the next event in what was heard: 0 when there is none; else LATENT_EAR_PART (one
+   voice has heard a hop, others have not yet), LATENT_EAR_HOP (all have: values are new, see
+   latent_ear_onset) or LATENT_EAR_FRAME (a frame is due).  A voice takes four Fourier transforms
+   for a hop: about 0.05 ms for a window of 2048. */
 enum { LATENT_EAR_PART = 1, LATENT_EAR_HOP, LATENT_EAR_FRAME };
 int latent_ear_step(latent_ear *ear);
 
