@@ -15,7 +15,7 @@
    ranges info          to the right outlet: the settings, numbers n (in the list)
 
    Outlets: list; bang when something begins, at once; right: every feature under its name before
-   the list ("mel ..."; several channels: "voice v" before each), "onset <strength>" before the
+   the list ("mel ..."; several channels: "voice v" before each), "strength f" before the
    bang, info.
 
    The signal is copied in Pd's audio turn and listened to in a clock right after it; tables and
@@ -135,7 +135,7 @@ static void ear_onsets(t_ear *x)
             strongest = latent_ear_onset(x->x_ear, v);
     if (strongest > 0) {
         SETFLOAT(&a, (t_float)strongest);
-        outlet_anything(x->x_info, gensym("onset"), 1, &a);
+        outlet_anything(x->x_info, gensym("strength"), 1, &a);
         outlet_bang(x->x_bang);
     }
 }

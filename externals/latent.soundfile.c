@@ -17,7 +17,7 @@
    info            length ms, rate Hz, channels, format, frames, settings
 
    Outlets: list; bang when something begins in the frame; right: every feature under its name
-   before the list, "onset <strength>", info, progress f, loaded, end, error <words>. */
+   before the list, "strength f", info, progress f, loaded, end, error <words>. */
 #include "engine/sound/soundfile.h"
 #include "pd/hearing.h"
 #include "pd/mail.h"
@@ -175,7 +175,7 @@ static void soundfile_send(t_soundfile *x, double n)
     onset = latent_sound_onset_in(s, (long)n);
     if (onset > 0) {
         SETFLOAT(&a, (t_float)onset);
-        outlet_anything(x->x_info, gensym("onset"), 1, &a);
+        outlet_anything(x->x_info, gensym("strength"), 1, &a);
         outlet_bang(x->x_bang);
         if (x->x_sound != s || (long)n >= s->n_frames) /* another one came by these messages */
             return;

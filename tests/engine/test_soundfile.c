@@ -274,7 +274,7 @@ static void test_damage(void **state)
     static uint8_t right[N][120000], b[120000];
     size_t sizes[N];
     const char *many = getenv("LATENT_DAMAGE");
-    int count = many ? atoi(many) : 1200, refused = 0, stderr_before;
+    int count = many ? atoi(many) : 5000, refused = 0, stderr_before;
     latent_ear_settings s = settings();
     double longest = 0;
     (void)state;
