@@ -1,0 +1,48 @@
+/* decode: what the readers of this folder share: a file opened by FFmpeg through us, and its frames
+   as tensors.  Files come from strangers: nothing in them is believed before it has been checked,
+   and no file can make FFmpeg open another one. */
+#ifndef LATENT_DECODE_H
+#define LATENT_DECODE_H
+#include "../tensor.h"
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <stdint.h>
+
+/* What kinds of file a reader takes. */
+typedef struct {
+    const char *what;     /* "picture", for sentences */
+    const char *examples; /* "PNG, JPEG ..." */
+    const char *formats;  /* FFmpeg's names for them, with commas between */
+} latent_kinds;
+
+typedef struct {
+    int fd; /* -1 before it is opened */
+    const atomic_int *cancel;
+} latent_source;
+
+typedef struct {
+    latent_source source;
+    AVIOContext *io;
+    AVFormatContext *format;
+    AVCodecContext *codec;
+    AVPacket *packet;
+    AVFrame *frame;
+} latent_decoder;
+
+/* d is zeroes, but for source: {-1, cancel or NULL}.  0, or -1 and a sentence; either way
+   latent_decoder_free() is to follow.  d must stay where it is. */
+int latent_decoder_open(latent_decoder *d, const char *path, const latent_kinds *kinds,
+                        latent_error *e);
+/* Opens the codec of a stream, and makes packet and frame. */
+int latent_decoder_codec(latent_decoder *d, const char *path, int stream, latent_error *e);
+void latent_decoder_free(latent_decoder *d);
+
+/* The decoded frame as [1][h][w][channels], see picture.h. */
+latent_tensor *latent_decoder_tensor(const latent_decoder *d, const char *path, int channels,
+                                     latent_error *e);
+
+int latent_decoder_check_size(const char *path, int w, int h, latent_error *e);
+int latent_cancelled(const atomic_int *cancel);
+int latent_fail_memory(const char *path, latent_error *e);
+
+#endif
