@@ -174,6 +174,7 @@ int latent_decoder_codec(latent_decoder *d, const char *path, int stream, latent
     if (avcodec_parameters_to_context(d->codec, p) < 0)
         return latent_fail_memory(path, e);
     d->codec->thread_count = 1;
+    d->codec->pkt_timebase = d->format->streams[stream]->time_base;
     d->codec->max_pixels = LATENT_PICTURE_PIXELS;
     if (p->codec_type == AVMEDIA_TYPE_VIDEO) /* a click in a sound is heard; it is not refused */
         d->codec->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
