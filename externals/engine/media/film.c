@@ -624,6 +624,11 @@ static int finish(latent_film *f, int64_t end, latent_error *e)
     if (f->voice && (play_until(f, f->due, 1, e) || avcodec_send_frame(f->voice, NULL) < 0 ||
                      drain(f, f->voice, f->track, e)))
         return fail(f, f->failed ? NULL : e, "the end of the sound can't be encoded");
+    if (f->kind->picture == GIF) /* else the last picture stays as long as the one before */
+        av_opt_set_int(f->mux->priv_data, "final_delay",
+                       av_rescale_q(1, f->coder->time_base, (AVRational){1, 100}), 0);
+    if (f->kind->picture == APNG)
+        av_opt_set_q(f->mux->priv_data, "final_delay", f->coder->time_base, 0);
     if (av_write_trailer(f->mux) < 0)
         return fail(f, e, "its end can't be written");
     avio_flush(f->io);

@@ -6,6 +6,7 @@
 #define LATENT_MODEL_H
 #include "../graph.h"
 #include "../maps.h"
+#include "../ops/ops.h"
 #include "../weights/weights.h"
 
 #pragma GCC visibility push(default)
@@ -72,7 +73,9 @@ struct latent_model {
     uint64_t file[4]; /* which file it came from: device, inode, size, time of change */
     latent_grave grave;
     const latent_arch *arch;
-    char label[64]; /* for messages: the file's name without its folder */
+    char label[64];       /* for messages: the file's name without its folder */
+    latent_drawer drawer; /* generators: the same, and a hash (16 hex digits) of the trained
+                             weights, equal for the same network in another kind of file */
     int z_dim, w_dim, num_ws;
     int classes;    /* 0: not conditional */
     int resolution; /* of the whole picture; encoders: of the pictures they look at */

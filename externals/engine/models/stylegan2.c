@@ -557,8 +557,9 @@ static latent_node *sg2_input(latent_model *m, const float *w, int rows, latent_
     latent_node *style[2 * MAX_BLOCKS + 2], *made = NULL;
     int n = 0;
     for (; n < m->num_ws; n++)
-        if (!(style[n] = latent_op_style(
-                  n, m->num_ws, w + (rows > 1 ? (size_t)n * (size_t)m->w_dim : 0), m->w_dim, e)))
+        if (!(style[n] = latent_op_style_of(&m->drawer, n, m->num_ws,
+                                            w + (rows > 1 ? (size_t)n * (size_t)m->w_dim : 0),
+                                            m->w_dim, e)))
             break;
     if (n == m->num_ws)
         made = latent_features_make(m, -1, g->constant, NULL, style, n, e);
@@ -581,8 +582,8 @@ static latent_node *style_of(const sg2_styles *s, const sg2_layer *l, int row, c
     int w_dim = s->model->w_dim;
     latent_node *w, *style;
     if (s->own)
-        w = latent_op_style(row, s->model->num_ws,
-                            s->own + (s->rows > 1 ? (size_t)row * (size_t)w_dim : 0), w_dim, e);
+        w = latent_op_style_of(&s->model->drawer, row, s->model->num_ws,
+                               s->own + (s->rows > 1 ? (size_t)row * (size_t)w_dim : 0), w_dim, e);
     else {
         int riding = s->features->n_in - 2;
         w = latent_node_retain(s->features->in[2 + (row < riding ? row : riding - 1)]);

@@ -141,6 +141,7 @@ latent_node *latent_op_planes(const float *planes, int c, int h, int w, latent_n
 /* ---- styles: the numbers themselves are the parameters, so equal styles are one promise */
 
 typedef struct {
+    latent_drawer by;
     int row, rows, count;
     float w[];
 } style_params;
@@ -170,6 +171,13 @@ static const latent_op op_style = {
 
 latent_node *latent_op_style(int row, int rows, const float *w, int count, latent_error *e)
 {
+    static const latent_drawer nobody;
+    return latent_op_style_of(&nobody, row, rows, w, count, e);
+}
+
+latent_node *latent_op_style_of(const latent_drawer *by, int row, int rows, const float *w,
+                                int count, latent_error *e)
+{
     size_t bytes = sizeof(style_params) + (size_t)count * sizeof(float);
     style_params *p = malloc(bytes);
     latent_node *n = NULL;
@@ -177,6 +185,7 @@ latent_node *latent_op_style(int row, int rows, const float *w, int count, laten
         latent_fail(e, "no memory for a style of %d numbers", count);
         return NULL;
     }
+    p->by = *by;
     p->row = row;
     p->rows = rows;
     p->count = count;
@@ -184,6 +193,12 @@ latent_node *latent_op_style(int row, int rows, const float *w, int count, laten
     n = latent_node_make(&op_style, NULL, 0, p, bytes, NULL, e);
     free(p);
     return n;
+}
+
+const latent_drawer *latent_style_drawer(const latent_node *n)
+{
+    const style_params *p = n && n->op == &op_style ? n->params : NULL;
+    return p && *p->by.name ? &p->by : NULL;
 }
 
 int latent_style_row(const latent_node *n)

@@ -23,6 +23,15 @@ latent_node *latent_op_planes(const float *planes, int c, int h, int w, latent_n
 /* Row number row of the rows of a network's styles: count floats.  Gradients are asked for by row.
  */
 latent_node *latent_op_style(int row, int rows, const float *w, int count, latent_error *e);
+/* The same of a known network, so that a picture can tell what drew it (see origin.h); no padding,
+   unused letters are 0.  NULL where n is no style, or nothing is known. */
+typedef struct {
+    char name[64]; /* of the model's file */
+    char hash[24]; /* of its weights, see latent_model */
+} latent_drawer;
+latent_node *latent_op_style_of(const latent_drawer *by, int row, int rows, const float *w,
+                                int count, latent_error *e);
+const latent_drawer *latent_style_drawer(const latent_node *n);
 int latent_style_row(const latent_node *n);  /* -1 when n is no style */
 int latent_style_rows(const latent_node *n); /* how many rows its network has; 0 likewise */
 /* A map of normally distributed numbers, [1][h][w][1], the same for the same seed. */

@@ -1,0 +1,23 @@
+/* origin: how a picture was made: which network drew it, and of which latent.  The promise
+   remembers that; this reads it back, so that a picture on disk can say it and be played on. */
+#ifndef LATENT_ORIGIN_H
+#define LATENT_ORIGIN_H
+#include "ops/ops.h"
+
+#pragma GCC visibility push(default)
+
+typedef struct {
+    latent_drawer drawer; /* empty: not known */
+    int rows, w_dim;      /* 1 row: w; more: W+; 0: no latent is known */
+    float *w;             /* [rows][w_dim], malloc'd, freed by latent_origin_free() */
+} latent_origin;
+
+/* Follows the promise back to its styles.  Where two networks drew one picture it is the one that
+   worked last.  Rows that took no part (after an early stop) are those of the row before.  A
+   picture that no network drew has no origin: all is empty then.  0, or -1 when there is no memory.
+   Any thread; takes microseconds. */
+int latent_origin_of(latent_node *picture, latent_origin *o, latent_error *e);
+void latent_origin_free(latent_origin *o);
+
+#pragma GCC visibility pop
+#endif
