@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define HEADER 33  /* bytes of a PNG up to the end of its first chunk */
 #define PACKETS 64 /* so many may pass before the first frame comes */
 
 /* ---- reading: the file's first frame */
@@ -168,6 +169,12 @@ static int write_all(int fd, const uint8_t *bytes, size_t n)
 int latent_picture_write(const char *path, const uint8_t *bytes, int h, int w, int channels,
                          latent_error *e)
 {
+    return latent_picture_write_with(path, bytes, h, w, channels, NULL, 0, e);
+}
+
+int latent_picture_write_with(const char *path, const uint8_t *bytes, int h, int w, int channels,
+                              const uint8_t *chunks, size_t n_chunks, latent_error *e)
+{
     char part[PATH_MAX];
     struct stat st;
     AVPacket *p;
@@ -185,7 +192,8 @@ int latent_picture_write(const char *path, const uint8_t *bytes, int h, int w, i
         av_packet_free(&p);
         return latent_fail(e, "%s can't be written (%s)", path, strerror(why));
     }
-    failed = write_all(fd, p->data, (size_t)p->size);
+    failed = write_all(fd, p->data, HEADER) || write_all(fd, chunks, n_chunks) ||
+             write_all(fd, p->data + HEADER, (size_t)p->size - HEADER);
     why = errno;
     if (close(fd) && !failed) { /* a full disk may be told only now */
         failed = 1;

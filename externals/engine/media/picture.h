@@ -24,6 +24,10 @@ latent_tensor *latent_picture_read(const char *path, int channels, const atomic_
 int latent_picture_write(const char *path, const uint8_t *bytes, int h, int w, int channels,
                          latent_error *e);
 
+/* The same with further chunks in it, whole and with their checksums (see notes.h); NULL: none. */
+int latent_picture_write_with(const char *path, const uint8_t *bytes, int h, int w, int channels,
+                              const uint8_t *chunks, size_t n_chunks, latent_error *e);
+
 /* Makes a folder, and those above it, where missing, and sees whether files can be made there. */
 int latent_folder_make(const char *path, latent_error *e);
 
