@@ -1,93 +1,70 @@
-/* [latent.write]: pictures to disk, as PNG.
+/* [latent.write]: pictures to disk: single ones, numbered ones in a folder, films.
 
    image               the picture
-   write <file.png>    writes the one that came last; a relative name is beside the patch
-   open <folder> [f]   from now on every picture that comes is written: folder/000001.png ...
-                       (the folder is made; what bears those names is replaced).  f, pictures a
-                       second, is for films and means nothing to single files
+   write <file.png>    writes the one that came last
+   open <folder>       from now on every picture that comes is written: folder/000001.png ...
+                       (the folder is made; what bears those names is replaced)
+   open <film> [f]     the same into a film of f pictures a second (25): .mp4 .mkv .webm .mov .gif
+                       .apng.  A film that was there is kept with a ~ behind its name.
    close               ends that
-   left outlet         bang, when a picture to be written, or all of a closed folder, are on disk
+   quality 0 to 100    of films that are opened from now on (75); 100 in .mkv: nothing is lost
+   size n              their longer side, in pixels; 0: as the first picture
+   sound <file>        what is heard with them, from the first picture on; sound none: nothing
+   seed n              is noted in the PNG that are written from now on; seed alone: no more
+   left outlet         bang, when a picture to be written, or all that was open, is on disk
    right outlet        written <file>, progress <0 to 1, of what was asked for>, error <words>,
-                       dropped <how many of this folder>
+                       dropped <how many pictures of this folder or film were left out>,
+                       late <how many places of a film had no new picture: the last one stayed>
 
-   Pictures are computed and written away from Pd.  In an open folder the newest wins when they come
-   faster than that, and the number of those left out is told; offline none is left out, and each is
-   on disk before the message returns.  When the disk is full, or the folder can't be written to,
-   that is said at once, the folder is closed, and what has been written stays. */
-#include "engine/evaluate.h"
-#include "engine/media/picture.h"
-#include "engine/pixels.h"
+   Pictures are computed and written away from Pd.  While something is open the newest wins when
+   they come faster than that; a film keeps the time at which they came.  Offline none is left out,
+   and each is on disk before the message returns.  What can't be written is said at once, and what
+   has been written stays.  PNG say what they were made of: see engine/media/notes.h. */
+#include "engine/media/take.h"
 #include "pd/box.h"
 #include "pd/mail.h"
 #include "pd/words.h"
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define WRITING 2 /* so many pictures of a folder may wait for the disk */
+#define WRITING 2 /* so many pictures may wait for the disk */
 
 static t_class *latent_write_class;
 
 typedef struct {
     t_object x_obj;
     t_canvas *x_canvas;
-    latent_node *x_last;        /* the picture that came last */
-    latent_node *x_next;        /* the one of the open folder that is to be computed next */
-    t_symbol *x_folder;         /* as it was given; NULL: none is open */
+    double x_quality;
+    int x_size, x_has_seed;
+    double x_seed;
+    t_symbol *x_sound;
+    latent_node *x_last; /* the picture that came last */
+    latent_node *x_next; /* the one that is to be computed next */
+    int64_t x_next_at;   /* and its place in the film */
+    t_symbol *x_open;    /* the folder or film, as it was given; NULL: none is open */
+    int x_is_film, x_opening;
+    latent_film *x_film; /* NULL until it is open */
+    latent_pace x_pace;
+    double x_began;             /* when its first picture came */
+    int64_t x_end;              /* its length, known when it is closed */
     int x_closing;              /* it is closed when all is on disk */
     int x_take;                 /* tells one opening from the next */
     int x_number;               /* of the picture that was written last */
     int x_computing, x_writing; /* pictures of this take that are on their way */
     int x_asked, x_written;     /* since nothing was on its way */
-    int x_dropped, x_told;
+    int x_dropped, x_told, x_late_told;
     t_latent_mail *x_compute, *x_disk;
     t_outlet *x_done, *x_info;
 } t_latent_write;
 
-typedef enum { STILL, FRAME, FOLDER } t_kind;
-
-/* Where a picture goes. */
-typedef struct {
-    t_kind kind;
-    int take;
-    t_symbol *name;         /* as it was given */
-    char path[MAXPDSTRING]; /* where that is */
-} t_target;
-
-typedef struct {
-    latent_job job;
-    t_target target;
-    uint8_t *bytes;
-    latent_shape shape;
-} t_disk_job;
-
-/* ---- away from Pd */
-
-static int latent_write_digest(latent_request *r, latent_error *e)
-{
-    if (latent_pixels_check(r->value->shape, e))
-        return -1;
-    if (!(r->result = malloc(r->value->count)))
-        return latent_fail(e, "there is no memory to write a picture");
-    latent_pixels_from(r->value, r->value->shape.c, r->result);
-    return 0;
-}
-
-static int latent_write_work(latent_job *job)
-{
-    const t_disk_job *d = (t_disk_job *)job;
-    if (d->target.kind == FOLDER)
-        return latent_folder_make(d->target.path, &job->error);
-    return latent_picture_write(d->target.path, d->bytes, d->shape.h, d->shape.w, d->shape.c,
-                                &job->error);
-}
-
-static void latent_write_discard(latent_job *job)
-{
-    free(((t_disk_job *)job)->bytes);
-    free(job);
-}
+static const t_latent_param latent_write_params[] = {
+    {"quality", LATENT_REAL, offsetof(t_latent_write, x_quality), 0, 100, NULL, NULL},
+    {"sound", LATENT_WORD, offsetof(t_latent_write, x_sound), 0, 0, NULL, NULL},
+    {"size", LATENT_WHOLE, offsetof(t_latent_write, x_size), 0, 16384, NULL, NULL},
+    {NULL, 0, 0, 0, 0, NULL, NULL}};
 
 /* ---- saying */
 
@@ -96,19 +73,12 @@ static void latent_write_error(t_latent_write *x, const char *sentence)
     latent_words_error(&x->x_obj, x->x_info, sentence);
 }
 
-static void latent_write_say(t_latent_write *x, const char *word, t_float f)
+static void latent_write_say_missed(t_latent_write *x)
 {
-    t_atom a;
-    SETFLOAT(&a, f);
-    outlet_anything(x->x_info, gensym(word), 1, &a);
-}
-
-static void latent_write_say_dropped(t_latent_write *x)
-{
-    if (x->x_told == x->x_dropped)
-        return;
-    x->x_told = x->x_dropped;
-    latent_write_say(x, "dropped", x->x_told);
+    if (x->x_told != x->x_dropped)
+        latent_say_number(x->x_info, "dropped", x->x_told = x->x_dropped);
+    if (x->x_late_told != x->x_pace.late)
+        latent_say_number(x->x_info, "late", x->x_late_told = x->x_pace.late);
 }
 
 /* The count begins anew when nothing is on its way. */
@@ -120,152 +90,185 @@ static void latent_write_settle(t_latent_write *x)
 
 static void latent_write_say_written(t_latent_write *x, t_symbol *name)
 {
-    t_atom a;
-    t_float share = (t_float)++x->x_written / (t_float)x->x_asked;
+    double share = (double)++x->x_written / x->x_asked;
     latent_write_settle(x);
-    SETSYMBOL(&a, name);
-    outlet_anything(x->x_info, gensym("written"), 1, &a);
-    latent_write_say(x, "progress", share);
+    if (name)
+        latent_say_symbol(x->x_info, "written", name);
+    latent_say_number(x->x_info, "progress", share);
 }
 
 /* ---- the way of a picture: asked for, computed, written */
 
-/* Nothing more goes into the folder. */
+/* Nothing more goes into the folder or film. */
 static void latent_write_end(t_latent_write *x)
 {
-    x->x_folder = NULL;
+    x->x_open = NULL;
     x->x_asked -= x->x_next != NULL;
     latent_write_settle(x);
     latent_node_release(x->x_next);
     x->x_next = NULL;
-    x->x_closing = x->x_computing = x->x_writing = 0;
+    latent_film_release(x->x_film);
+    x->x_film = NULL;
+    x->x_closing = x->x_computing = x->x_writing = x->x_opening = 0;
     x->x_take++;
 }
 
-static void latent_write_failed(t_latent_write *x, const t_target *t, const char *sentence)
+static void latent_write_failed(t_latent_write *x, const latent_take_target *t,
+                                const char *sentence)
 {
-    int told = t->kind != STILL && t->take != x->x_take; /* the folder's first failure was said */
-    x->x_asked -= t->kind != FOLDER;
+    int still = t->step == LATENT_TAKE_STILL;
+    int told = !still && t->take != x->x_take; /* the take's first failure was said */
+    x->x_asked -= still || t->step == LATENT_TAKE_FRAME;
     latent_write_settle(x);
     if (told)
         return;
-    if (t->kind != STILL)
+    if (!still)
         latent_write_end(x);
     latent_write_error(x, sentence);
 }
 
-static int latent_write_compute(t_latent_write *x, latent_node *n, t_kind kind, t_symbol *name)
+static int latent_write_compute(t_latent_write *x, latent_node *n, latent_take_step step,
+                                t_symbol *name)
 {
-    t_target *t = calloc(1, sizeof(*t));
+    latent_take_target *t = calloc(1, sizeof(*t));
     latent_request *r;
     if (t) {
-        t->kind = kind;
+        t->step = step;
         t->take = x->x_take;
-        t->name = name;
-        if (kind == STILL)
-            canvas_makefilename(x->x_canvas, name->s_name, t->path, sizeof(t->path));
+        t->film = step == LATENT_TAKE_FRAME && x->x_is_film;
+        t->at = x->x_next_at;
+        t->word = name;
+        snprintf(t->patch, sizeof(t->patch), "%s", latent_patch_of(x->x_canvas));
+        t->has_seed = x->x_has_seed;
+        t->seed = x->x_seed;
+        if (step == LATENT_TAKE_STILL)
+            canvas_makefilename(x->x_canvas, name->s_name, t->path, MAXPDSTRING);
     }
-    r = t ? latent_request_new(n, latent_write_digest, t) : NULL;
+    r = t ? latent_request_new(n, latent_take_digest, t) : NULL;
     if (r && latent_mail_send(x->x_compute, &r->job) >= 0)
         return 0;
     latent_write_error(x, "there is no memory, or no thread, to compute a picture with");
     return -1;
 }
 
-static void latent_write_to_disk(t_latent_write *x, const t_target *t, uint8_t *bytes,
-                                 latent_shape shape)
+static void latent_write_to_disk(t_latent_write *x, const latent_take_target *t, void *picture)
 {
-    t_disk_job *d = calloc(1, sizeof(*d));
-    if (!d) {
-        free(bytes);
-        latent_write_failed(x, t, "there is no memory to write a picture");
-        return;
+    latent_take_job *j = latent_take_job_new(t, picture, t->film ? x->x_film : NULL);
+    if (j && t->step == LATENT_TAKE_OPEN) {
+        j->settings = (latent_film_settings){x->x_pace.fps, x->x_size, x->x_quality, NULL};
+        if (x->x_sound && strcmp(x->x_sound->s_name, "none"))
+            canvas_makefilename(x->x_canvas, x->x_sound->s_name, j->sound, MAXPDSTRING);
     }
-    d->job.work = latent_write_work;
-    d->job.discard = latent_write_discard;
-    d->target = *t;
-    d->bytes = bytes;
-    d->shape = shape;
-    if (latent_mail_send(x->x_disk, &d->job) < 0)
-        latent_write_failed(x, t, "there is no thread to write with");
+    if (!j || latent_mail_send(x->x_disk, &j->job) < 0)
+        latent_write_failed(x, t, "there is no memory, or no thread, to write with");
 }
 
-/* Sends the next picture of the folder on its way, when there is one and there is room; closes the
-   folder when all is done that was to be. */
+/* The place in the film whose time it is. */
+static int64_t latent_write_now(const t_latent_write *x)
+{
+    return latent_pace_now(&x->x_pace, clock_gettimesince(x->x_began));
+}
+
+/* Sends the next picture on its way, when there is one, it has not come too early for the film, and
+   there is room; closes the folder or film
+   when all is done that was to be. */
 static void latent_write_advance(t_latent_write *x)
 {
     latent_node *n = x->x_next;
-    if (n && !x->x_computing && x->x_writing < WRITING) {
+    int due =
+        !x->x_is_film || x->x_closing || latent_offline() || x->x_next_at <= latent_write_now(x);
+    if (n && !x->x_computing && x->x_writing < WRITING && !x->x_opening && due) {
         x->x_next = NULL;
         x->x_computing = 1;
-        if (latent_write_compute(x, n, FRAME, NULL))
+        if (x->x_is_film)
+            latent_pace_take(&x->x_pace, x->x_next_at);
+        if (latent_write_compute(x, n, LATENT_TAKE_FRAME, NULL))
             latent_write_end(x);
         latent_node_release(n);
         return; /* offline it has come back, and been here, already */
     }
-    if (x->x_closing && !x->x_next && !x->x_computing && !x->x_writing) {
-        latent_write_end(x);
-        outlet_bang(x->x_done);
+    if (x->x_closing == 1 && !x->x_next && !x->x_computing && !x->x_writing && !x->x_opening) {
+        latent_take_target t = {.step = LATENT_TAKE_CLOSE, .take = x->x_take, .at = x->x_end};
+        t.film = x->x_is_film;
+        x->x_closing = 2;
+        latent_write_to_disk(x, &t, NULL);
     }
-}
-
-/* Gives a picture of the folder its number and its name. */
-static void latent_write_number(t_latent_write *x, t_target *t)
-{
-    char name[MAXPDSTRING];
-    int length = (int)strlen(x->x_folder->s_name);
-    while (length > 1 && x->x_folder->s_name[length - 1] == '/')
-        length--;
-    snprintf(name, sizeof(name), "%.*s/%06d.png", length, x->x_folder->s_name, ++x->x_number);
-    t->name = gensym(name);
-    canvas_makefilename(x->x_canvas, name, t->path, sizeof(t->path));
 }
 
 static void latent_write_computed(void *z, latent_job *job)
 {
     t_latent_write *x = z;
     latent_request *r = (latent_request *)job;
-    t_target *t = r->settings;
-    uint8_t *bytes = r->result;
-    int frame = t->kind == FRAME, late = frame && t->take != x->x_take;
+    latent_take_target *t = r->settings;
+    void *picture = r->result;
+    int frame = t->step == LATENT_TAKE_FRAME, late = frame && t->take != x->x_take;
     if (frame && !late)
         x->x_computing = 0;
-    if (job->failed || late) { /* what can't be computed closes no folder */
+    if (job->failed || late) { /* what can't be computed closes nothing */
         x->x_asked--;
         latent_write_settle(x);
         if (!late)
             latent_write_error(x, job->error.text);
     } else {
         r->result = NULL;
-        if (frame) {
-            x->x_writing++;
-            latent_write_number(x, t);
+        x->x_writing += frame;
+        if (frame && !t->film) {
+            t_symbol *name = t->word = latent_numbered_name(x->x_open, ++x->x_number);
+            canvas_makefilename(x->x_canvas, name->s_name, t->path, MAXPDSTRING);
         }
-        latent_write_to_disk(x, t, bytes, r->value->shape);
+        latent_write_to_disk(x, t, picture);
     }
     if (frame)
         latent_write_advance(x);
 }
 
+static void latent_write_closed(t_latent_write *x)
+{
+    if (x->x_is_film && x->x_pace.placed >= 0)
+        latent_say_symbol(x->x_info, "written", x->x_open);
+    latent_write_end(x);
+    outlet_bang(x->x_done);
+}
+
 static void latent_write_written(void *z, latent_job *job)
 {
     t_latent_write *x = z;
-    const t_target *t = &((t_disk_job *)job)->target;
-    int mine = t->kind != STILL && t->take == x->x_take;
-    if (mine)
+    latent_take_job *j = (latent_take_job *)job;
+    const latent_take_target *t = &j->target;
+    int mine = t->step != LATENT_TAKE_STILL && t->take == x->x_take;
+    if (mine && t->step == LATENT_TAKE_FRAME)
         x->x_writing--;
+    if (mine && t->step == LATENT_TAKE_OPEN) {
+        x->x_opening = 0;
+        x->x_film = j->film;
+        j->film = NULL;
+    }
     if (job->failed)
         latent_write_failed(x, t, job->error.text);
-    else if (t->kind != FOLDER)
-        latent_write_say_written(x, t->name);
-    latent_write_say_dropped(x);
-    if (mine)
+    else if (t->step == LATENT_TAKE_STILL || t->step == LATENT_TAKE_FRAME)
+        latent_write_say_written(x, t->word);
+    latent_write_say_missed(x);
+    if (job->failed || (!mine && t->step != LATENT_TAKE_STILL))
+        return;
+    if (t->step == LATENT_TAKE_CLOSE)
+        latent_write_closed(x);
+    else if (mine)
         latent_write_advance(x);
-    else if (t->kind == STILL && !job->failed)
+    else
         outlet_bang(x->x_done);
 }
 
 /* ---- messages */
+
+/* The place of a picture that comes now. */
+static int64_t latent_write_place(t_latent_write *x)
+{
+    if (x->x_pace.placed < 0 && !x->x_next)
+        x->x_began = clock_getlogicaltime();
+    if (latent_offline())
+        return x->x_pace.placed + 1;
+    return latent_pace_for(&x->x_pace, clock_gettimesince(x->x_began));
+}
 
 static void latent_write_image(t_latent_write *x, t_symbol *s, int argc, t_atom *argv)
 {
@@ -274,8 +277,9 @@ static void latent_write_image(t_latent_write *x, t_symbol *s, int argc, t_atom 
         return;
     latent_node_release(x->x_last);
     x->x_last = n;
-    if (!x->x_folder || x->x_closing)
+    if (!x->x_open || x->x_closing)
         return;
+    x->x_next_at = x->x_is_film ? latent_write_place(x) : 0;
     if (x->x_next)
         x->x_dropped++;
     else
@@ -285,88 +289,83 @@ static void latent_write_image(t_latent_write *x, t_symbol *s, int argc, t_atom 
     latent_write_advance(x);
 }
 
-static void latent_write_features(t_latent_write *x)
-{
-    latent_complain(&x->x_obj, "features came, but an image was expected; [latent.rgb] and "
-                               "[latent.tap] make pictures of features");
-}
-
-/* Does the name end with one of the endings (".png .PNG"), whatever its case? */
-static int latent_write_ends(const char *name, const char *endings)
-{
-    const char *dot = strrchr(name, '.');
-    size_t n = dot ? strlen(dot) : 0;
-    for (const char *e = endings; n && e && *e; e = strchr(e, ' '), e += e != NULL)
-        if (!strncasecmp(e, dot, n) && (e[n] == ' ' || !e[n]))
-            return 1;
-    return 0;
-}
-
 static void latent_write_write(t_latent_write *x, t_symbol *name)
 {
-    if (!latent_write_ends(name->s_name, ".png"))
+    const char *dot = strrchr(name->s_name, '.');
+    if (!dot || strcasecmp(dot, ".png"))
         latent_write_error(x, "pictures are written as PNG; a name that ends with .png was "
                               "expected, as in \"write fish.png\"");
     else if (!x->x_last)
         latent_write_error(x, "no picture has come yet that could be written; send an image first");
     else {
         x->x_asked++;
-        if (latent_write_compute(x, x->x_last, STILL, name))
+        if (latent_write_compute(x, x->x_last, LATENT_TAKE_STILL, name))
             x->x_asked--;
     }
 }
 
 static void latent_write_open(t_latent_write *x, t_symbol *s, int argc, t_atom *argv)
 {
-    t_target t = {.kind = FOLDER};
-    char name[MAXPDSTRING];
+    latent_take_target t = {.step = LATENT_TAKE_OPEN};
+    t_symbol *name = latent_name_of(argc, argv);
     (void)s;
-    if (argc < 1 || argc > 2 || (argc == 2 && !(atom_getfloat(argv + 1) > 0)) ||
-        !*atom_getsymbol(argv)->s_name) {
-        latent_write_error(x, "open wants a folder, and maybe how many pictures are a second, as "
-                              "in \"open takes 25\"");
+    if (!name || argc > 2 || (argc == 2 && !(atom_getfloat(argv + 1) > 0))) {
+        latent_write_error(x, "open wants a folder or a film, and maybe how many pictures are a "
+                              "second, as in \"open takes\" or \"open film.mp4 25\"");
         return;
     }
-    if (argv->a_type == A_FLOAT)
-        snprintf(name, sizeof(name), "%g", (double)argv->a_w.w_float);
-    else
-        snprintf(name, sizeof(name), "%s", atom_getsymbol(argv)->s_name);
-    if (latent_write_ends(name, ".mp4 .m4v .mov .mkv .webm .avi .ogv .mpg .mpeg .gif")) {
-        latent_write_error(x, "films are not written yet; open a folder, as in \"open takes\", and "
-                              "make the film of its pictures: ffmpeg -i takes/%06d.png film.mp4");
-        return;
-    }
-    if (x->x_folder) {
+    if (x->x_open) {
         latent_write_error(x, x->x_closing
-                                  ? "the last folder is still being written; wait for the bang"
-                                  : "a folder is open already; send close first");
+                                  ? "what was open last is still being written; wait for the bang"
+                                  : "a folder or film is open already; send close first");
         return;
     }
-    x->x_folder = t.name = gensym(name);
-    x->x_number = x->x_closing = 0;
-    x->x_dropped = x->x_told = 0;
+    x->x_open = name;
+    x->x_is_film = t.film = latent_film_named(name->s_name);
+    x->x_number = x->x_closing = x->x_dropped = x->x_told = x->x_late_told = 0;
+    x->x_pace = (latent_pace){argc == 2 ? (double)atom_getfloat(argv + 1) : 25, -1, 0};
     t.take = ++x->x_take;
-    canvas_makefilename(x->x_canvas, name, t.path, sizeof(t.path));
-    x->x_writing = 1;
-    latent_write_to_disk(x, &t, NULL, (latent_shape){0});
+    canvas_makefilename(x->x_canvas, name->s_name, t.path, MAXPDSTRING);
+    x->x_opening = 1;
+    latent_write_to_disk(x, &t, NULL);
 }
 
 static void latent_write_close(t_latent_write *x)
 {
-    if (!x->x_folder) {
-        latent_write_error(x, "no folder is open; \"open takes\" opens one");
+    if (!x->x_open) {
+        latent_write_error(x,
+                           "nothing is open; \"open takes\" opens a folder, \"open film.mp4 25\" "
+                           "a film");
         return;
     }
+    if (x->x_closing)
+        return;
     x->x_closing = 1;
+    x->x_end = latent_offline() ? 0 : latent_write_now(x);
     latent_write_advance(x);
+}
+
+static void latent_write_seed(t_latent_write *x, t_symbol *s, int argc, t_atom *argv)
+{
+    (void)s;
+    if (argc > 1 || (argc && argv->a_type != A_FLOAT))
+        latent_complain(&x->x_obj, "seed wants one number, or none when it is not known any more");
+    else {
+        x->x_has_seed = argc;
+        x->x_seed = argc ? argv->a_w.w_float : 0;
+    }
 }
 
 /* ---- birth and death */
 
-static void *latent_write_new(void)
+static void *latent_write_new(t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_write *x = (t_latent_write *)pd_new(latent_write_class);
+    (void)s;
     x->x_canvas = canvas_getcurrent();
+    x->x_quality = 75;
+    argc = latent_params_flags(&x->x_obj, latent_write_params, argc, argv);
+    latent_params_rest(&x->x_obj, 0, argc, argv);
     x->x_done = outlet_new(&x->x_obj, &s_bang);
     x->x_info = outlet_new(&x->x_obj, 0);
     x->x_compute = latent_mail_new(x, LATENT_EVALUATOR, 0, latent_write_computed);
@@ -380,16 +379,19 @@ static void latent_write_free(t_latent_write *x)
     latent_mail_free(x->x_disk);
     latent_node_release(x->x_last);
     latent_node_release(x->x_next);
+    latent_film_release(x->x_film);
 }
 
 void setup_latent0x2ewrite(void)
 {
-    t_class *c = class_new(gensym("latent.write"), (t_newmethod)latent_write_new,
-                           (t_method)latent_write_free, sizeof(t_latent_write), CLASS_DEFAULT, 0);
-    latent_write_class = c;
+    t_class *c = latent_write_class =
+        class_new(gensym("latent.write"), (t_newmethod)latent_write_new,
+                  (t_method)latent_write_free, sizeof(t_latent_write), CLASS_DEFAULT, A_GIMME, 0);
     class_addmethod(c, (t_method)latent_write_image, gensym("image"), A_GIMME, 0);
-    class_addmethod(c, (t_method)latent_write_features, gensym("features"), A_GIMME, 0);
+    class_addmethod(c, (t_method)latent_promise_no_features, gensym("features"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_write_write, gensym("write"), A_DEFSYM, 0);
     class_addmethod(c, (t_method)latent_write_open, gensym("open"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_write_close, gensym("close"), 0);
+    class_addmethod(c, (t_method)latent_write_seed, gensym("seed"), A_GIMME, 0);
+    latent_params_setup(c, latent_write_params);
 }

@@ -385,6 +385,15 @@ void latent_promise_no_image(t_object *x, t_symbol *s, int argc, t_atom *argv)
                        "[latent.layer]");
 }
 
+void latent_promise_no_features(t_object *x, t_symbol *s, int argc, t_atom *argv)
+{
+    (void)s;
+    (void)argc;
+    (void)argv;
+    latent_complain(x, "features came, but an image was expected; [latent.rgb] and [latent.tap] "
+                       "make pictures of features");
+}
+
 /* ---- a second inlet for messages of any kind */
 
 struct _latent_inlet {

@@ -66,6 +66,8 @@ void latent_promise_send(t_outlet *o, latent_node *n);
 latent_node *latent_promise_get(t_object *x, t_symbol *selector, int argc, const t_atom *argv);
 /* The method for "image" of a box that takes features only: says so. */
 void latent_promise_no_image(t_object *x, t_symbol *s, int argc, t_atom *argv);
+/* The same for "features" of a box that takes pictures only. */
+void latent_promise_no_features(t_object *x, t_symbol *s, int argc, t_atom *argv);
 
 /* ---- words */
 

@@ -20,3 +20,45 @@ void latent_words_error(t_object *x, t_outlet *o, const char *sentence)
         }
     outlet_anything(o, gensym("error"), n, words);
 }
+
+void latent_say_number(t_outlet *o, const char *word, double value)
+{
+    t_atom a;
+    SETFLOAT(&a, (t_float)value);
+    outlet_anything(o, gensym(word), 1, &a);
+}
+
+void latent_say_symbol(t_outlet *o, const char *word, t_symbol *value)
+{
+    t_atom a;
+    SETSYMBOL(&a, value);
+    outlet_anything(o, gensym(word), 1, &a);
+}
+
+t_symbol *latent_name_of(int argc, const t_atom *argv)
+{
+    char name[32];
+    if (argc < 1)
+        return NULL;
+    if (argv->a_type == A_SYMBOL)
+        return *argv->a_w.w_symbol->s_name ? argv->a_w.w_symbol : NULL;
+    snprintf(name, sizeof(name), "%g", (double)atom_getfloat((t_atom *)argv));
+    return gensym(name);
+}
+
+t_symbol *latent_numbered_name(t_symbol *folder, int number)
+{
+    char name[MAXPDSTRING];
+    int length = (int)strlen(folder->s_name);
+    while (length > 1 && folder->s_name[length - 1] == '/')
+        length--;
+    snprintf(name, sizeof(name), "%.*s/%06d.png", length, folder->s_name, number);
+    return gensym(name);
+}
+
+const char *latent_patch_of(const t_canvas *canvas)
+{
+    while (canvas->gl_owner)
+        canvas = canvas->gl_owner;
+    return canvas->gl_name->s_name;
+}

@@ -201,14 +201,12 @@ static int check_encoders(const film_kind *k, int with_sound, latent_error *e)
                            "ending: %s",
                            k->ending, pictures[k->picture].package, LATENT_FILM_ENDINGS);
     if (with_sound && k->sound == MUTE)
-        return latent_fail(e,
-                           "a %s has no sound; use .mp4, .mkv or .webm, or send sound without "
-                           "a file",
+        return latent_fail(e, "a %s has no sound; use .mp4, .mkv or .webm, or send \"sound none\"",
                            k->ending);
     if (with_sound && !avcodec_find_encoder_by_name(sounds[k->sound].encoder))
         return latent_fail(e,
                            "this FFmpeg can't give %s films a sound (it was built without %s); try "
-                           "another ending, or send sound without a file",
+                           "another ending, or send \"sound none\"",
                            k->ending, sounds[k->sound].encoder);
     return 0;
 }

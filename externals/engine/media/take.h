@@ -1,0 +1,63 @@
+/* take: a take is a row of pictures on its way to disk, into a folder, as numbered PNG, or into a
+   film; and so is a single picture.  Jobs for the evaluator and the writer, and the pace of a film
+   that is recorded in real time.  For [latent.write], which keeps the order and tells the patch. */
+#ifndef LATENT_TAKE_H
+#define LATENT_TAKE_H
+#include "../evaluate.h"
+#include "film.h"
+#include "notes.h"
+#include <limits.h>
+
+typedef enum {
+    LATENT_TAKE_STILL, /* a single picture */
+    LATENT_TAKE_OPEN,  /* makes the folder or the film */
+    LATENT_TAKE_FRAME, /* one picture of it */
+    LATENT_TAKE_CLOSE
+} latent_take_step;
+
+/* What is done, with what, and where. */
+typedef struct {
+    latent_take_step step;
+    int take;            /* the owner's number of the take */
+    int film;            /* is it a film, or a folder? */
+    int64_t at;          /* FRAME of a film: its place; CLOSE: the film's length, or 0 */
+    void *word;          /* the owner's */
+    char path[PATH_MAX]; /* of the picture, the folder or the film */
+    char patch[256];     /* for the notes */
+    int has_seed;
+    double seed;
+} latent_take_target;
+
+/* A digest for latent_request_new(), whose settings are a latent_take_target: makes of a picture
+   what goes to disk (its pixels as bytes, and for PNG the notes). */
+int latent_take_digest(latent_request *r, latent_error *e);
+
+/* A job for the writer.  film is held: that of FRAME and CLOSE; after OPEN of a film it is there.
+ */
+typedef struct {
+    latent_job job;
+    latent_take_target target;
+    latent_film_settings settings; /* OPEN of a film; its sound is sound, when there is one */
+    char sound[PATH_MAX];
+    latent_film *film;
+    void *picture; /* what the digest made; the job's */
+} latent_take_job;
+/* picture (or NULL) is taken over; film (or NULL) is held.  NULL when there is no memory. */
+latent_take_job *latent_take_job_new(const latent_take_target *t, void *picture, latent_film *film);
+
+/* ---- pace: which place in a film a picture gets that comes at some time */
+
+typedef struct {
+    double fps;
+    int64_t placed; /* the last place that was given away; -1: none */
+    int late;       /* how many places had no picture of their own when their time was over */
+} latent_pace;
+
+/* The place whose time it is, ms after the film's beginning. */
+int64_t latent_pace_now(const latent_pace *p, double ms);
+/* The place of a picture that comes then: that one, or the next free one. */
+int64_t latent_pace_for(const latent_pace *p, double ms);
+/* Gives a place away. */
+void latent_pace_take(latent_pace *p, int64_t place);
+
+#endif
