@@ -1,17 +1,20 @@
-/* [latent.image file]: a picture from a file, as an image promise.
+/* [latent.image file]: a picture from a file, or the frames of a film, as an image promise.
 
-   read <file>    another picture (PNG, JPEG, WebP ...; searched beside the patch, then in Pd's
-                  path), sent when it has been read; the same file, unchanged, is the same promise
-   bang           the picture again; while a file is being read, as soon as it has arrived
-   channels n     3 colours (until told), 1 grey, or 4 with opacity; the file is read again
-   left outlet    image
-   right outlet   info file f, info width w, info height h, info channels n, before a new image;
-                  error <words>
+   read <file>    another picture (PNG, JPEG, WebP ...) or film (MP4, MOV, MKV, WebM, AVI, GIF ...),
+                  searched beside the patch, then in Pd's path, sent when it has been read, of a
+   film the first frame; the same file, unchanged, is the same promise.  open is the same bang the
+   picture again; of a film the next frame, after the last one the first; while something is being
+   read, as soon as it has arrived frame n        of a film: that frame, from 0 on time ms        of
+   a film: the frame that is seen then channels n     3 colours (until told), 1 grey, or 4 with
+   opacity; the file is read again info           the info messages again latent, model, seed, patch
+   what a PNG that [latent.write] wrote says about its making left outlet    image right outlet info
+   file f, info width w, info height h, info channels n, of a film info frames n, info fps f, info
+   ms f, before a new file's image; frame n before a film's; dropped n, frames of this film for
+   which there was no time; latent <list>, model <file> <hash>, seed n, patch <file>; error <words>
 
    A file given as an argument is read at once, in the background, and sent at the first bang.  What
    was there before stays when a file can't be read. */
-#include "engine/media/picture.h"
-#include "engine/ops/ops.h"
+#include "engine/media/load.h"
 #include "pd/box.h"
 #include "pd/mail.h"
 #include "pd/modelref.h"
@@ -19,139 +22,154 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static t_class *latent_image_class;
 
-/* What file it is, so that an unchanged one is not read again. */
+/* Which picture is wanted. */
+typedef enum { NONE, NEXT, FRAME, TIME } t_wish_kind;
 typedef struct {
-    dev_t device;
-    ino_t inode;
-    off_t size;
-    struct timespec changed;
-    int channels;
-} t_stamp;
+    t_wish_kind kind;
+    double value; /* FRAME: its number; TIME: ms */
+} t_wish;
 
 typedef struct {
     t_object x_obj;
     t_canvas *x_canvas;
     int x_channels, x_channels_before;
-    t_symbol *x_file;    /* the last that was asked for, or NULL */
-    latent_node *x_node; /* the picture, or NULL */
-    t_stamp x_stamp;     /* of the file it is from */
-    int x_reading;
-    int x_wanted; /* to be sent when it has been read */
+    t_symbol *x_file;     /* the last that was asked for, or NULL */
+    latent_node *x_node;  /* the picture, or NULL */
+    latent_stamp x_stamp; /* of the file it is from */
+    latent_reel *x_reel;  /* the film, or NULL */
+    int x_shown;          /* the frame that x_node is */
+    int x_frame;          /* the one that was asked for last */
+    int x_fresh;          /* the film has not been looked at yet */
+    int x_dropped;
+    latent_notes x_notes;
+    int x_reading;   /* a file */
+    t_wish x_wanted; /* to be sent when it has been read */
     t_latent_mail *x_mail;
     t_outlet *x_out, *x_info;
 } t_latent_image;
 
-typedef struct {
-    latent_job job;
-    char *paths; /* where the file may be: names one after another */
-    t_symbol *file;
-    t_stamp known, found;
-    latent_node *node; /* NULL when it is the known one */
-} t_read;
-
-/* ---- on the loader */
-
-static int stamp_equal(const t_stamp *a, const t_stamp *b)
-{
-    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-           a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec &&
-           a->channels == b->channels;
-}
-
-static int latent_image_load(t_read *r, const char *path, const struct stat *st)
-{
-    latent_error *e = &r->job.error;
-    latent_tensor *t;
-    int channels = r->found.channels;
-    r->found = (t_stamp){st->st_dev, st->st_ino, st->st_size, st->st_mtim, channels};
-    if (stamp_equal(&r->found, &r->known))
-        return 0;
-    if (!(t = latent_picture_read(path, channels, &r->job.cancel, e)))
-        return -1;
-    r->node = latent_op_picture(t, e);
-    latent_tensor_release(t);
-    return r->node ? 0 : -1;
-}
-
-static int latent_image_work(latent_job *job)
-{
-    t_read *r = (t_read *)job;
-    struct stat st;
-    for (const char *path = r->paths; *path; path += strlen(path) + 1)
-        if (!stat(path, &st))
-            return latent_image_load(r, path, &st);
-    return latent_fail(&job->error,
-                       "there is no such file; it was looked for beside the patch and in Pd's path "
-                       "(first as %s)",
-                       r->paths);
-}
-
-static void latent_image_discard(latent_job *job)
-{
-    t_read *r = (t_read *)job;
-    latent_node_release(r->node);
-    free(r->paths);
-    free(r);
-}
-
-/* ---- in Pd */
-
 static void latent_image_send(t_latent_image *x)
 {
-    x->x_wanted = 0;
+    if (x->x_reel)
+        latent_say_number(x->x_info, "frame", x->x_shown);
     latent_promise_send(x->x_out, x->x_node);
 }
 
 static void latent_image_info(t_latent_image *x)
 {
-    const latent_shape s = x->x_node->shape;
+    const latent_shape s = x->x_node ? x->x_node->shape : (latent_shape){0};
+    if (!x->x_node)
+        return;
+    if (x->x_reel) {
+        latent_reel_info film = latent_reel_about(x->x_reel);
+        latent_info_number(x->x_info, "ms", film.ms);
+        latent_info_number(x->x_info, "fps", film.fps);
+        latent_info_number(x->x_info, "frames", film.frames);
+    }
     latent_info_number(x->x_info, "channels", s.c);
     latent_info_number(x->x_info, "height", s.h);
     latent_info_number(x->x_info, "width", s.w);
     latent_info_word(x->x_info, "file", x->x_file->s_name);
 }
 
+static void latent_image_post(t_latent_image *x, latent_load *r)
+{
+    int replaced = latent_mail_send(x->x_mail, &r->job);
+    if (replaced < 0) {
+        x->x_reading = 0;
+        latent_words_error(&x->x_obj, x->x_info, "there is no thread to read a picture with");
+    } else if (replaced > 0)
+        latent_say_number(x->x_info, "dropped", x->x_dropped += replaced);
+}
+
+/* Has a frame of the film come; the one that is there already is sent at once. */
+static void latent_image_fetch(t_latent_image *x, int frame)
+{
+    latent_load *r;
+    x->x_frame = frame;
+    x->x_fresh = 0;
+    if (x->x_shown == frame && !latent_mail_busy(x->x_mail))
+        latent_image_send(x);
+    else if ((r = latent_load_new(x->x_channels))) {
+        r->frame = frame;
+        r->reel = latent_reel_retain(x->x_reel);
+        latent_image_post(x, r);
+    }
+}
+
+/* Serves a wish, when the file is there. */
+static void latent_image_serve(t_latent_image *x, t_wish wish)
+{
+    int frames = x->x_reel ? latent_reel_about(x->x_reel).frames : 0;
+    x->x_wanted.kind = NONE;
+    if (!x->x_reel && wish.kind == NEXT)
+        latent_image_send(x);
+    else if (!x->x_reel)
+        latent_complain(&x->x_obj, "%s is a picture; frame and time are for films",
+                        x->x_file->s_name);
+    else if (wish.kind == NEXT)
+        latent_image_fetch(x, x->x_fresh ? 0 : (x->x_frame + 1) % frames);
+    else if (wish.kind == TIME)
+        latent_image_fetch(x, latent_reel_at(x->x_reel, wish.value));
+    else if (wish.value >= 0 && wish.value < frames)
+        latent_image_fetch(x, (int)wish.value);
+    else
+        latent_complain(&x->x_obj, "there is no frame %g; %s has %d, 0 to %d", wish.value,
+                        x->x_file->s_name, frames, frames - 1);
+}
+
 static void latent_image_done(void *z, latent_job *job)
 {
     t_latent_image *x = z;
-    t_read *r = (t_read *)job;
-    x->x_reading = 0;
+    latent_load *r = (latent_load *)job;
+    t_wish wanted = x->x_wanted;
+    if (r->paths)
+        x->x_reading = 0;
     if (job->failed) {
-        x->x_wanted = 0;
+        if (r->paths)
+            x->x_wanted.kind = NONE;
         latent_words_error(&x->x_obj, x->x_info, job->error.text);
         return;
     }
     if (r->node) {
         latent_node_release(x->x_node);
         x->x_node = latent_node_retain(r->node);
+    }
+    if (!r->paths) {
+        x->x_shown = r->frame;
+        latent_image_send(x);
+        return;
+    }
+    if (r->node) {
+        latent_reel_release(x->x_reel);
+        x->x_reel = r->reel;
+        r->reel = NULL;
+        latent_notes_free(&x->x_notes);
+        x->x_notes = r->notes;
+        memset(&r->notes, 0, sizeof(r->notes));
         x->x_stamp = r->found;
+        x->x_shown = x->x_dropped = 0;
         latent_image_info(x);
     }
-    if (x->x_wanted)
-        latent_image_send(x);
+    x->x_fresh = 1;
+    if (wanted.kind != NONE)
+        latent_image_serve(x, wanted);
 }
 
 static void latent_image_start(t_latent_image *x)
 {
-    t_read *r = calloc(1, sizeof(*r));
+    latent_load *r = latent_load_new(x->x_channels);
     if (!r || !(r->paths = latent_find_paths(&x->x_obj, x->x_canvas, x->x_file->s_name))) {
         free(r);
         return;
     }
-    r->job.work = latent_image_work;
-    r->job.discard = latent_image_discard;
-    r->found.channels = x->x_channels;
     r->known = x->x_stamp;
     latent_mail_cancel(x->x_mail); /* what is being read is not wanted any more */
     x->x_reading = 1;
-    if (latent_mail_send(x->x_mail, &r->job) < 0) {
-        x->x_reading = 0;
-        latent_words_error(&x->x_obj, x->x_info, "there is no thread to read a picture with");
-    }
+    latent_image_post(x, r);
 }
 
 static void latent_image_read(t_latent_image *x, t_symbol *file)
@@ -161,18 +179,71 @@ static void latent_image_read(t_latent_image *x, t_symbol *file)
         return;
     }
     x->x_file = file;
-    x->x_wanted = 1;
+    x->x_wanted.kind = NEXT;
     latent_image_start(x);
+}
+
+static void latent_image_wish(t_latent_image *x, t_wish_kind kind, double value)
+{
+    if (x->x_reading)
+        x->x_wanted = (t_wish){kind, value};
+    else if (x->x_node)
+        latent_image_serve(x, (t_wish){kind, value});
+    else
+        latent_complain(&x->x_obj, "there is no picture yet; \"read fish.png\" reads one");
 }
 
 static void latent_image_bang(t_latent_image *x)
 {
-    if (x->x_reading)
-        x->x_wanted = 1;
-    else if (x->x_node)
-        latent_image_send(x);
-    else
-        latent_complain(&x->x_obj, "there is no picture yet; \"read fish.png\" reads one");
+    latent_image_wish(x, NEXT, 0);
+}
+
+static void latent_image_frame(t_latent_image *x, t_floatarg n)
+{
+    latent_image_wish(x, FRAME, n);
+}
+
+static void latent_image_time(t_latent_image *x, t_floatarg ms)
+{
+    latent_image_wish(x, TIME, ms);
+}
+
+/* ---- what a picture says about its making */
+
+static void latent_image_latent(t_latent_image *x)
+{
+    int n = x->x_notes.origin.rows * x->x_notes.origin.w_dim;
+    t_atom *a = n ? malloc((size_t)n * sizeof(*a)) : NULL;
+    for (int i = 0; a && i < n; i++)
+        SETFLOAT(a + i, x->x_notes.origin.w[i]);
+    if (a)
+        outlet_anything(x->x_info, gensym("latent"), n, a);
+    free(a);
+}
+
+/* For latent, model, seed and patch. */
+static void latent_image_tell(t_latent_image *x, t_symbol *s, int argc, t_atom *argv)
+{
+    const latent_notes *n = &x->x_notes;
+    const char *word = s->s_name;
+    t_atom a[2];
+    (void)argc;
+    (void)argv;
+    if (!strcmp(word, "latent") && n->origin.rows)
+        latent_image_latent(x);
+    else if (!strcmp(word, "seed") && n->has_seed)
+        latent_say_number(x->x_info, word, n->seed);
+    else if (!strcmp(word, "patch") && *n->patch)
+        latent_say_symbol(x->x_info, word, gensym(n->patch));
+    else if (!strcmp(word, "model") && *n->origin.drawer.name) {
+        SETSYMBOL(a, gensym(n->origin.drawer.name));
+        SETSYMBOL(a + 1, gensym(n->origin.drawer.hash));
+        outlet_anything(x->x_info, s, 2, a);
+    } else
+        latent_complain(&x->x_obj,
+                        "%s does not say its %s; PNG say it that [latent.write] wrote and that no "
+                        "other program has saved again",
+                        x->x_node ? x->x_file->s_name : "no picture is there, so nothing", word);
 }
 
 /* Two channels are a number between 1 and 4, but no picture. */
@@ -225,6 +296,8 @@ static void latent_image_free(t_latent_image *x)
 {
     latent_mail_free(x->x_mail);
     latent_node_release(x->x_node);
+    latent_reel_release(x->x_reel);
+    latent_notes_free(&x->x_notes);
 }
 
 void setup_latent0x2eimage(void)
@@ -234,5 +307,12 @@ void setup_latent0x2eimage(void)
                   (t_method)latent_image_free, sizeof(t_latent_image), CLASS_DEFAULT, A_GIMME, 0);
     class_addbang(latent_image_class, latent_image_bang);
     class_addmethod(latent_image_class, (t_method)latent_image_read, gensym("read"), A_DEFSYM, 0);
+    class_addmethod(latent_image_class, (t_method)latent_image_read, gensym("open"), A_DEFSYM, 0);
+    class_addmethod(latent_image_class, (t_method)latent_image_frame, gensym("frame"), A_FLOAT, 0);
+    class_addmethod(latent_image_class, (t_method)latent_image_time, gensym("time"), A_FLOAT, 0);
+    class_addmethod(latent_image_class, (t_method)latent_image_info, gensym("info"), 0);
+    for (const char *const *word = (const char *[]){"latent", "model", "seed", "patch", NULL};
+         *word; word++)
+        class_addmethod(latent_image_class, (t_method)latent_image_tell, gensym(*word), A_GIMME, 0);
     latent_params_setup(latent_image_class, latent_image_params);
 }

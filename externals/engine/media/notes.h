@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LATENT_NOTES_LATENT (1 << 20) /* the most numbers of a latent that are read */
+#define LATENT_NOTES_LATENT (1 << 16) /* the most numbers of a latent that are read */
 
 typedef struct {
     char patch[256]; /* UTF-8; empty: not known, like all that follows */
