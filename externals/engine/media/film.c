@@ -6,7 +6,7 @@
 #include "../pixels.h"
 #include "palette.h"
 #include "picture.h"
-#include "sound.h"
+#include "track.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libavcodec/avcodec.h>
@@ -101,7 +101,7 @@ struct latent_film {
     struct SwsContext *sws;
     AVFrame *frame, *samples;
     AVPacket *packet;
-    latent_sound *sound;
+    latent_track *sound;
     int64_t due;        /* at of the next picture, at the least */
     int64_t played;     /* samples in the film */
     int h, w;           /* of the film */
@@ -213,7 +213,7 @@ static int check_encoders(const film_kind *k, int with_sound, latent_error *e)
 
 static void film_free(latent_film *f)
 {
-    latent_sound_close(f->sound);
+    latent_track_close(f->sound);
     sws_freeContext(f->sws);
     av_frame_free(&f->frame);
     av_frame_free(&f->samples);
@@ -250,7 +250,7 @@ static int film_begin(latent_film *f, const char *path, latent_error *e)
         return latent_fail(e, "a GIF has at most 50 pictures a second, not %g", s->fps);
     if (check_encoders(f->kind, s->sound != NULL, e))
         return -1;
-    if (s->sound && !(f->sound = latent_sound_open(s->sound, e)))
+    if (s->sound && !(f->sound = latent_track_open(s->sound, e)))
         return -1;
     f->settings.sound = NULL; /* which is the caller's */
     f->rate = rate_of(s->fps);
@@ -357,7 +357,7 @@ static int sound_rate(const latent_film *f)
 {
     static const int aac[] = {96000, 88200, 64000, 48000, 44100, 32000, 24000,
                               22050, 16000, 12000, 11025, 8000,  7350};
-    int own = latent_sound_rate(f->sound);
+    int own = latent_track_rate(f->sound);
     if (f->kind->sound == FLAC)
         return own <= 192000 ? own : 48000;
     if (f->kind->sound == AAC)
@@ -371,7 +371,7 @@ static int open_track(latent_film *f, latent_error *e)
 {
     const AVCodec *codec = avcodec_find_encoder_by_name(sounds[f->kind->sound].encoder);
     AVCodecContext *c = f->voice = avcodec_alloc_context3(codec);
-    int channels = latent_sound_channels(f->sound) > 1 ? 2 : 1;
+    int channels = latent_track_channels(f->sound) > 1 ? 2 : 1;
     if (!c || !(f->track = avformat_new_stream(f->mux, NULL)) || !(f->samples = av_frame_alloc()))
         return fail(f, e, "there is no memory for a film's sound");
     c->sample_fmt = sounds[f->kind->sound].format;
@@ -393,7 +393,7 @@ static int open_track(latent_film *f, latent_error *e)
         av_frame_get_buffer(f->samples, 0) < 0 ||
         avcodec_parameters_from_context(f->track->codecpar, c) < 0)
         return fail(f, e, "there is no memory for a film's sound");
-    return latent_sound_as(f->sound, c->sample_rate, channels, c->sample_fmt, e) ? fail(f, NULL, "")
+    return latent_track_as(f->sound, c->sample_rate, channels, c->sample_fmt, e) ? fail(f, NULL, "")
                                                                                  : 0;
 }
 
@@ -515,7 +515,7 @@ static int play_until(latent_film *f, int64_t at, int all, latent_error *e)
         f->samples->nb_samples = until - f->played < size ? (int)(until - f->played) : size;
         f->samples->pts = f->played;
         f->played += f->samples->nb_samples;
-        if (latent_sound_fill(f->sound, f->samples, e))
+        if (latent_track_fill(f->sound, f->samples, e))
             return fail(f, NULL, "");
         if (avcodec_send_frame(f->voice, f->samples) < 0)
             return fail(f, e, "the sound can't be encoded");

@@ -1,5 +1,5 @@
-/* sound: see sound.h */
-#include "sound.h"
+/* track: see track.h */
+#include "track.h"
 #include "decode.h"
 #include <libavutil/audio_fifo.h>
 #include <libavutil/channel_layout.h>
@@ -13,7 +13,7 @@ static const latent_kinds sound_kinds = {
     "sound", "WAV, AIFF, FLAC, MP3, OGG, M4A ...",
     "aac,aiff,au,caf,flac,matroska,mov,mp3,ogg,w64,wav,wv,avi"};
 
-struct latent_sound {
+struct latent_track {
     latent_decoder d;
     char *path;
     int stream, ended;
@@ -26,7 +26,7 @@ struct latent_sound {
 };
 
 /* The next frame of samples: 1; 0 at the end.  What can't be decoded is left out. */
-static int next_frame(latent_sound *s)
+static int next_frame(latent_track *s)
 {
     for (int n = 0; n < PACKETS; n++) {
         int got = avcodec_receive_frame(s->d.codec, s->d.frame), failed;
@@ -48,9 +48,9 @@ static int next_frame(latent_sound *s)
     return 0;
 }
 
-latent_sound *latent_sound_open(const char *path, latent_error *e)
+latent_track *latent_track_open(const char *path, latent_error *e)
 {
-    latent_sound *s = calloc(1, sizeof(*s));
+    latent_track *s = calloc(1, sizeof(*s));
     int failed;
     if (!s) {
         latent_fail_memory(path, e);
@@ -70,7 +70,7 @@ latent_sound *latent_sound_open(const char *path, latent_error *e)
     if (!failed && !(s->has_frame = next_frame(s)))
         failed = latent_fail(e, "no sound can be decoded from %s; it is empty or damaged", path);
     if (failed) {
-        latent_sound_close(s);
+        latent_track_close(s);
         return NULL;
     }
     s->rate = s->d.frame->sample_rate;
@@ -78,7 +78,7 @@ latent_sound *latent_sound_open(const char *path, latent_error *e)
     return s;
 }
 
-void latent_sound_close(latent_sound *s)
+void latent_track_close(latent_track *s)
 {
     if (!s)
         return;
@@ -91,17 +91,17 @@ void latent_sound_close(latent_sound *s)
     free(s);
 }
 
-int latent_sound_rate(const latent_sound *s)
+int latent_track_rate(const latent_track *s)
 {
     return s->rate;
 }
 
-int latent_sound_channels(const latent_sound *s)
+int latent_track_channels(const latent_track *s)
 {
     return s->channels;
 }
 
-int latent_sound_as(latent_sound *s, int rate, int channels, enum AVSampleFormat format,
+int latent_track_as(latent_track *s, int rate, int channels, enum AVSampleFormat format,
                     latent_error *e)
 {
     s->rate = rate;
@@ -115,7 +115,7 @@ int latent_sound_as(latent_sound *s, int rate, int channels, enum AVSampleFormat
 }
 
 /* Moves what the resampler gives for so many samples (NULL: the rest) into the store. */
-static int convert(latent_sound *s, const uint8_t **data, int n)
+static int convert(latent_track *s, const uint8_t **data, int n)
 {
     uint8_t *out[AV_NUM_DATA_POINTERS] = {NULL};
     int room = swr_get_out_samples(s->swr, n), got;
@@ -131,7 +131,7 @@ static int convert(latent_sound *s, const uint8_t **data, int n)
 }
 
 /* Has the resampler take samples as this frame has them; files may change their mind. */
-static int adapt(latent_sound *s)
+static int adapt(latent_track *s)
 {
     const AVFrame *f = s->d.frame;
     AVChannelLayout from = {0};
@@ -156,7 +156,7 @@ static int adapt(latent_sound *s)
     return failed || av_channel_layout_copy(&s->from, &f->ch_layout) < 0 ? -1 : 0;
 }
 
-int latent_sound_fill(latent_sound *s, AVFrame *frame, latent_error *e)
+int latent_track_fill(latent_track *s, AVFrame *frame, latent_error *e)
 {
     int want = frame->nb_samples, got;
     while (av_audio_fifo_size(s->fifo) < want && !s->ended) {
