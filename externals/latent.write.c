@@ -2,15 +2,15 @@
 
    image               the picture
    write <file.png>    writes the one that came last
-   open <folder>       from now on every picture that comes is written: folder/000001.png ...
-                       (the folder is made; what bears those names is replaced)
+   open <folder>       every picture that comes is written: folder/000001.png ... (made, replaced)
    open <film> [f]     the same into a film of f pictures a second (25): .mp4 .mkv .webm .mov .gif
-                       .apng.  A film that was there is kept with a ~ behind its name.
+                       .apng; one that was there is kept with a ~ behind its name
    close               ends that
    quality 0 to 100    of films that are opened from now on (75); 100 in .mkv: nothing is lost
    size n              their longer side, in pixels; 0: as the first picture
+   pace frames         every picture is the next frame, as offline; pace time: it keeps its time
    sound <file>        what is heard with them, from the first picture on; sound none: nothing
-   seed n              is noted in the PNG that are written from now on; seed alone: no more
+   seed n              is noted in the PNG from now on; seed alone: no more
    left outlet         bang, when a picture to be written, or all that was open, is on disk
    right outlet        written <file>, progress <0 to 1, of what was asked for>, error <words>,
                        dropped <how many pictures of this folder or film were left out>,
@@ -38,21 +38,19 @@ typedef struct {
     t_object x_obj;
     t_canvas *x_canvas;
     double x_quality;
-    int x_size, x_has_seed;
+    int x_size, x_pace_kind, x_has_seed;
     double x_seed;
     t_symbol *x_sound;
     latent_node *x_last; /* the picture that came last */
     latent_node *x_next; /* the one that is to be computed next */
     int64_t x_next_at;   /* and its place in the film */
     t_symbol *x_open;    /* the folder or film, as it was given; NULL: none is open */
-    int x_is_film, x_opening;
+    int x_is_film, x_opening, x_closing;
     latent_film *x_film; /* NULL until it is open */
     latent_pace x_pace;
     double x_began;             /* when its first picture came */
     int64_t x_end;              /* its length, known when it is closed */
-    int x_closing;              /* it is closed when all is on disk */
-    int x_take;                 /* tells one opening from the next */
-    int x_number;               /* of the picture that was written last */
+    int x_take, x_number;       /* tells openings apart; of the picture that was written last */
     int x_computing, x_writing; /* pictures of this take that are on their way */
     int x_asked, x_written;     /* since nothing was on its way */
     int x_dropped, x_told, x_late_told;
@@ -61,6 +59,7 @@ typedef struct {
 } t_latent_write;
 
 static const t_latent_param latent_write_params[] = {
+    {"pace", LATENT_CHOICE, offsetof(t_latent_write, x_pace_kind), 0, 0, "time frames", NULL},
     {"quality", LATENT_REAL, offsetof(t_latent_write, x_quality), 0, 100, NULL, NULL},
     {"sound", LATENT_WORD, offsetof(t_latent_write, x_sound), 0, 0, NULL, NULL},
     {"size", LATENT_WHOLE, offsetof(t_latent_write, x_size), 0, 16384, NULL, NULL},
@@ -163,6 +162,12 @@ static void latent_write_to_disk(t_latent_write *x, const latent_take_target *t,
         latent_write_failed(x, t, "there is no memory, or no thread, to write with");
 }
 
+/* Is every picture just the next one, whenever it comes? */
+static int latent_write_counts(const t_latent_write *x)
+{
+    return !x->x_is_film || x->x_pace_kind || latent_offline();
+}
+
 /* The place in the film whose time it is. */
 static int64_t latent_write_now(const t_latent_write *x)
 {
@@ -175,8 +180,7 @@ static int64_t latent_write_now(const t_latent_write *x)
 static void latent_write_advance(t_latent_write *x)
 {
     latent_node *n = x->x_next;
-    int due =
-        !x->x_is_film || x->x_closing || latent_offline() || x->x_next_at <= latent_write_now(x);
+    int due = x->x_closing || latent_write_counts(x) || x->x_next_at <= latent_write_now(x);
     if (n && !x->x_computing && x->x_writing < WRITING && !x->x_opening && due) {
         x->x_next = NULL;
         x->x_computing = 1;
@@ -265,7 +269,7 @@ static int64_t latent_write_place(t_latent_write *x)
 {
     if (x->x_pace.placed < 0 && !x->x_next)
         x->x_began = clock_getlogicaltime();
-    if (latent_offline())
+    if (latent_write_counts(x))
         return x->x_pace.placed + 1;
     return latent_pace_for(&x->x_pace, clock_gettimesince(x->x_began));
 }
@@ -279,7 +283,7 @@ static void latent_write_image(t_latent_write *x, t_symbol *s, int argc, t_atom 
     x->x_last = n;
     if (!x->x_open || x->x_closing)
         return;
-    x->x_next_at = x->x_is_film ? latent_write_place(x) : 0;
+    x->x_next_at = latent_write_place(x);
     if (x->x_next)
         x->x_dropped++;
     else
@@ -332,17 +336,15 @@ static void latent_write_open(t_latent_write *x, t_symbol *s, int argc, t_atom *
 
 static void latent_write_close(t_latent_write *x)
 {
-    if (!x->x_open) {
+    if (!x->x_open)
         latent_write_error(x,
                            "nothing is open; \"open takes\" opens a folder, \"open film.mp4 25\" "
                            "a film");
-        return;
+    else if (!x->x_closing) {
+        x->x_closing = 1;
+        x->x_end = latent_write_counts(x) ? 0 : latent_write_now(x);
+        latent_write_advance(x);
     }
-    if (x->x_closing)
-        return;
-    x->x_closing = 1;
-    x->x_end = latent_offline() ? 0 : latent_write_now(x);
-    latent_write_advance(x);
 }
 
 static void latent_write_seed(t_latent_write *x, t_symbol *s, int argc, t_atom *argv)

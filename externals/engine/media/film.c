@@ -94,6 +94,7 @@ struct latent_film {
     int had_older; /* and it is at kept */
     int fd, why;   /* why: errno of the first write that failed */
     int closed, failed;
+    int begun; /* the container is: its end must be written, whatever happens */
     AVIOContext *io;
     AVFormatContext *mux;
     AVStream *picture, *track;
@@ -135,6 +136,8 @@ static int file_write(void *opaque, out_bytes *bytes, int n)
 {
     latent_film *f = opaque;
     int left = n;
+    if (f->why) /* nothing is written behind a gap */
+        return AVERROR(f->why);
     while (left > 0) {
         ssize_t done = write(f->fd, bytes, (size_t)left);
         if (done < 0 && errno == EINTR)
@@ -423,6 +426,7 @@ static int write_header(latent_film *f, latent_error *e)
         av_dict_set(&options, "plays", "0", 0);
     failed = avformat_write_header(f->mux, &options);
     av_dict_free(&options);
+    f->begun = failed >= 0;
     return failed < 0 ? fail(f, e, "this FFmpeg can't begin such a film") : 0;
 }
 
@@ -627,6 +631,7 @@ static int finish(latent_film *f, int64_t end, latent_error *e)
                        av_rescale_q(1, f->coder->time_base, (AVRational){1, 100}), 0);
     if (f->kind->picture == APNG)
         av_opt_set_q(f->mux->priv_data, "final_delay", f->coder->time_base, 0);
+    f->begun = 0;
     if (av_write_trailer(f->mux) < 0)
         return fail(f, e, "its end can't be written");
     avio_flush(f->io);
@@ -645,6 +650,8 @@ static int end_film(latent_film *f, int64_t end, latent_error *e)
         failed = latent_fail(e, "%s was not finished", f->path);
     else if (!empty)
         failed = finish(f, end, e);
+    if (f->begun)
+        av_write_trailer(f->mux);
     film_free(f);
     if (empty)
         unmake_file(f);
