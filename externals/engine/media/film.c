@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #define BUFFER (1 << 16)
+#define SLACK 64 /* bytes behind a picture, which swscale looks at in passing */
 
 /* ---- kinds */
 
@@ -448,7 +449,7 @@ static int choose_size(latent_film *f, int h, int w, latent_error *e)
     f->full_w = even ? f->w + (f->w & 1) : f->w;
     if (f->full_h > LATENT_PICTURE_SIDE || f->full_w > LATENT_PICTURE_SIDE)
         return fail(f, e, "a film has at most 16384 pixels a side");
-    if (!(f->canvas = calloc((size_t)f->full_h * (size_t)f->full_w, 3)) ||
+    if (!(f->canvas = calloc((size_t)f->full_h * (size_t)f->full_w * 3 + SLACK, 1)) ||
         !(f->scaled = malloc((size_t)f->h * (size_t)f->w * 3)))
         return fail(f, e, "there is no memory for a film");
     return 0;
