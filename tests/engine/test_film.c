@@ -4,6 +4,7 @@
 #include "engine/grave.h"
 #include "engine/media/film.h"
 #include "engine/media/reel.h"
+#include "engine/media/take.h"
 #include "engine/pixels.h"
 #include "engine/random.h"
 #include <errno.h>
@@ -626,6 +627,32 @@ static void test_older(void **state)
     assert_int_not_equal(access(in_folder("left.mp4"), F_OK), 0);
 }
 
+/* ---- the pace of a recording */
+
+static void test_pace(void **state)
+{
+    latent_pace p = {25, -1, 0};
+    (void)state;
+    assert_int_equal(latent_pace_for(&p, 0), 0);
+    latent_pace_take(&p, 0);
+    assert_int_equal(latent_pace_now(&p, 10), 0);
+    assert_int_equal(latent_pace_for(&p, 10),
+                     1); /* too early: the next place, when its time comes */
+    assert_int_equal(latent_pace_now(&p, 39.999), 1);
+    latent_pace_take(&p, 1);
+    assert_int_equal(p.late, 0);
+    assert_int_equal(latent_pace_for(&p, 201), 5); /* late: 2, 3 and 4 have none */
+    latent_pace_take(&p, 5);
+    assert_int_equal(p.late, 3);
+    for (int i = 6; i < 100000; i++) { /* a metro of just that pace is never late nor early */
+        double ms = i * 40.;
+        assert_int_equal(latent_pace_for(&p, ms), i);
+        assert_int_equal(latent_pace_now(&p, ms), i);
+        latent_pace_take(&p, i);
+    }
+    assert_int_equal(p.late, 3);
+}
+
 /* ---- hostile files */
 
 static void read_all(const char *path)
@@ -703,7 +730,8 @@ int main(void)
         cmocka_unit_test(test_in_step), cmocka_unit_test(test_sound),
         cmocka_unit_test(test_killed),  cmocka_unit_test(test_refused),
         cmocka_unit_test(test_full),    cmocka_unit_test(test_older),
-        cmocka_unit_test(test_damaged), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_pace),    cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests_name("film", tests, set_up, tear_down);
 }

@@ -636,8 +636,11 @@ static int finish(latent_film *f, int64_t end, latent_error *e)
     if (av_write_trailer(f->mux) < 0)
         return fail(f, e, "its end can't be written");
     avio_flush(f->io);
-    if ((f->io->error < 0 || fsync(f->fd)) && !f->why)
+    if (f->io->error < 0 && !f->why)
+        f->why = EIO;
+    if (close(f->fd) && !f->why) /* a full disk may be told only now */
         f->why = errno;
+    f->fd = -1;
     return f->why ? fail(f, e, "") : 0;
 }
 
