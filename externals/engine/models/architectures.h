@@ -6,4 +6,8 @@
 extern const latent_arch latent_arch_stylegan2;
 extern const latent_arch latent_arch_clip;
 
+/* signature.c: writes m->drawer, from the tensors whose names begin with prefix.  0, or -1 and a
+   sentence. */
+int latent_model_sign(latent_model *m, latent_weights *w, const char *prefix, latent_error *e);
+
 #endif

@@ -84,6 +84,8 @@ latent_model *latent_model_from_weights(latent_weights *w, const char *label, la
         if (arch->build(m, w, prefix, p, e)) {
             m->kept_bytes = 0; /* they were not counted yet */
         if (arch->build(m, w, prefix, p, e) || (arch->input && hash_weights(m, w, prefix, e))) {
+        if (arch->build(m, w, prefix, p, e) ||
+            (arch->input && latent_model_sign(m, w, prefix, e))) {
             latent_model_release(m);
             return NULL;
         }
