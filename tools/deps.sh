@@ -2,10 +2,8 @@
 # tools/deps.sh [demo]: installs Debian's packages that latent needs to be built and run and, without
 # "demo", to be tested.  Says nothing, and needs no network, when they are all there.
 set -u
-build='gcc libc6-dev make puredata-dev libopenblas-dev zlib1g-dev libcairo2-dev libfftw3-dev libsndfile1-dev
-  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev'
-build='gcc libc6-dev make puredata-dev libopenblas-dev zlib1g-dev
-  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libswresample-dev'
+build='gcc libc6-dev make puredata-dev libopenblas-dev zlib1g-dev libcairo2-dev libfftw3-dev
+  libsndfile1-dev libavformat-dev libavcodec-dev libswscale-dev libswresample-dev libavutil-dev'
 run='puredata-core puredata-gui puredata-extra'
 test='libcmocka-dev clang libclang-rt-dev clang-format valgrind xvfb xauth xdotool x11-utils
   imagemagick jackd2 procps zip unzip'

@@ -20,52 +20,6 @@ static atomic_size_t all_bytes; /* of the models' weights */
 
 static latent_model *build(latent_weights *w, const char *label, int half, latent_progress p,
                            latent_error *e)
-/* ---- what network it is */
-/* FNV-1a (Fowler, Noll, Vo) over 32-bit words. */
-static uint64_t hash_words(uint64_t h, const void *words, size_t n)
-{
-    const uint32_t *w = words;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ w[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
-/* Trained numbers, not what a file carries along: maps of noise, filters. */
-static int is_trained(const char *name)
-{
-    static const char *const ends[] = {".weight", ".bias", ".const", ".w_avg", ".noise_strength"};
-    size_t n = strlen(name);
-    for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
-        if (n >= strlen(ends[i]) && !strcmp(name + n - strlen(ends[i]), ends[i]))
-            return 1;
-    return 0;
-}
-/* The tensors' hashes are added up, so that neither order nor names matter, which differ from file
-   to file. */
-static int hash_weights(latent_model *m, latent_weights *w, const char *prefix, latent_error *e)
-{
-    uint64_t sum = 0;
-    for (size_t i = 0; i < latent_weights_count(w); i++) {
-        const latent_entry *t = latent_weights_at(w, i);
-        float *x;
-        uint64_t h = UINT64_C(0xcbf29ce484222325);
-        if (strncmp(t->name, prefix, strlen(prefix)) || !is_trained(t->name) || t->count < 1)
-            continue;
-        if (!(x = malloc((size_t)t->count * sizeof(*x))))
-            return latent_fail(e, "no memory for a model");
-        if (latent_weights_read(w, t, x, e)) {
-            free(x);
-            return -1;
-        }
-        h = hash_words(h, &t->count, 2);
-        sum += hash_words(h, x, (size_t)t->count);
-        free(x);
-    }
-    snprintf(m->drawer.name, sizeof(m->drawer.name), "%s", m->label);
-    snprintf(m->drawer.hash, sizeof(m->drawer.hash), "%016llx", (unsigned long long)sum);
-    return 0;
-}
-latent_model *latent_model_from_weights(latent_weights *w, const char *label, latent_progress p,
-                                        latent_error *e)
 {
     char prefix[64];
     latent_model *m;
@@ -81,11 +35,9 @@ latent_model *latent_model_from_weights(latent_weights *w, const char *label, la
         m->arch = arch;
         m->half = half && arch->input;
         snprintf(m->label, sizeof(m->label), "%s", label);
-        if (arch->build(m, w, prefix, p, e)) {
-            m->kept_bytes = 0; /* they were not counted yet */
-        if (arch->build(m, w, prefix, p, e) || (arch->input && hash_weights(m, w, prefix, e))) {
         if (arch->build(m, w, prefix, p, e) ||
             (arch->input && latent_model_sign(m, w, prefix, e))) {
+            m->kept_bytes = 0; /* they were not counted yet */
             latent_model_release(m);
             return NULL;
         }
