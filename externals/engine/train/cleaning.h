@@ -8,10 +8,10 @@
 #pragma GCC visibility push(default)
 
 typedef struct {
-    int h, w;     /* of the mask, which may be smaller than the picture, in its proportions */
-    float scale;  /* pixels of the picture in one of the mask's */
-    uint8_t *mask; /* 255 in the animal, 0 outside; owned */
-    int figures;   /* how many were found; 0: none */
+    int h, w;       /* of the mask, which may be smaller than the picture, in its proportions */
+    float scale;    /* pixels of the picture in one of the mask's */
+    uint8_t *mask;  /* 255 in the animal, 0 outside; owned */
+    int figures;    /* how many were found; 0: none */
     float paper[3]; /* the paper's colour in [-1, 1] */
 } latent_cleaning;
 

@@ -6,22 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GLYPH 0.075f       /* the longest side of a character, of the page's longest side */
-#define STROKE 3.6f        /* half the thickness of its strokes, in pixels, at most */
-#define INK 18.0f          /* its darkest place is at least so far from the paper */
-#define SOLID 4.0f         /* pixels this deep inside a figure count for its size */
-#define LIKE 0.5f          /* figures of this share of the largest belong to the animal */
-#define WHOLE 0.15f        /* one of this share of the largest is preferred when that is cut */
-#define CUT 0.15f          /* of a figure's breadth lies at the picture's edge */
-#define BESIDE 0.012f      /* so near, of the longest side, a part belongs to a figure */
+#define GLYPH 0.1f    /* the longest side of a character, of the page's longest side */
+#define STROKE 3.6f   /* half the thickness of its strokes, in pixels, at most */
+#define INK 18.0f     /* its darkest place is at least so far from the paper */
+#define DENSE 0.07f   /* so much of a block of writing is ink */
+#define DARK 21.0f    /* and so far from the paper, its characters' darkest places on average */
+#define SOLID 4.0f    /* pixels this deep inside a figure count for its size */
+#define LIKE 0.5f     /* figures of this share of the largest belong to the animal */
+#define WHOLE 0.15f   /* one of this share of the largest is preferred when that is cut */
+#define CUT 0.15f     /* of a figure's breadth lies at the picture's edge */
+#define BESIDE 0.012f /* so near, of the longest side, a part belongs to a figure */
 #define CLOSING 2
-#define SLIGHT 30           /* less than so many solid pixels are no figure but lines */
+#define LINE 6    /* what is thicker is a body, not an outline */
+#define SLIGHT 30 /* less than so many solid pixels are no figure but lines */
 
 typedef struct {
     int x0, y0, x1, y1; /* up to and with */
     int area, solid, edge;
     float depth, peak;
     int glyph, company, root;
+    int covered; /* of a block: its characters' pixels */
+    float ink;   /* the sum of their peaks */
 } part;
 
 typedef struct {
@@ -30,8 +35,8 @@ typedef struct {
     float low, high; /* thresholds of the distance from the paper */
     int *label;      /* [h][w], 0: none */
     int *stack;
-    uint8_t *ink;    /* differs from the paper */
-    uint8_t *text;   /* is writing */
+    uint8_t *ink;  /* differs from the paper */
+    uint8_t *text; /* is writing */
     uint8_t *work;
     float *depth; /* how far each pixel is from the nearest without */
     part *parts;  /* [1 .. n_parts] */
@@ -148,11 +153,12 @@ static int is_glyph(const page *g, const part *q)
 {
     int w = q->x1 - q->x0 + 1, h = q->y1 - q->y0 + 1, longest = g->h > g->w ? g->h : g->w;
     float limit = GLYPH * (float)longest;
-    if (q->depth > STROKE || q->peak < INK)
+    if (q->depth > fmaxf(STROKE, 0.07f * (float)side(q)) || q->peak < INK)
         return 0;
     if ((float)side(q) <= limit)
         return 1;
-    return h > 3 * w && (float)w < limit * 0.5f && q->area * 5 > w * h; /* a column grown together */
+    return h > 3 * w && (float)w < limit * 0.5f &&
+           q->area * 5 > w * h; /* a column grown together */
 }
 
 static int compare_int(const void *a, const void *b)
@@ -194,7 +200,16 @@ static void join_glyphs(page *g, int size)
         }
 }
 
-/* Marks in text what is writing: characters in company, in a block that is longer than one. */
+/* Is a block writing?  It has several characters, is longer than one, densely filled and dark,
+   while the broken outlines of a pale drawing are neither. */
+static int is_writing(const part *r, int size)
+{
+    float box = (float)(r->x1 - r->x0 + 1) * (float)(r->y1 - r->y0 + 1);
+    return r->company >= 3 && side(r) * 2 >= size * 3 && (float)r->covered >= DENSE * box &&
+           r->ink >= DARK * (float)r->company;
+}
+
+/* Marks in text what is writing. */
 static void find_text(page *g)
 {
     part *p = g->parts;
@@ -208,6 +223,8 @@ static void find_text(page *g)
         if (p[i].glyph) {
             part *r = p + root_of(p, i);
             r->company++;
+            r->covered += p[i].area;
+            r->ink += p[i].peak;
             r->x0 = p[i].x0 < r->x0 ? p[i].x0 : r->x0; /* the root's box becomes the block's */
             r->y0 = p[i].y0 < r->y0 ? p[i].y0 : r->y0;
             r->x1 = p[i].x1 > r->x1 ? p[i].x1 : r->x1;
@@ -215,11 +232,9 @@ static void find_text(page *g)
         }
     for (int i = 0; i < g->h * g->w; i++) {
         int k = g->label[i];
-        const part *r;
         if (!k || !p[k].glyph)
             continue;
-        r = p + root_of(p, k);
-        g->text[i] = r->company >= 3 && side(r) * 2 >= size * 3;
+        g->text[i] = (uint8_t)is_writing(p + root_of(p, k), size);
     }
 }
 
@@ -262,8 +277,23 @@ static void close_gaps(const page *g, uint8_t *bits, int r)
 
 typedef struct {
     int area, writing, open;
+    int around, thick; /* looks at what surrounds it, and how many found more than a line there */
     double distance;
 } hole;
+
+/* Looks from a pixel of a hole for what surrounds it. */
+static void look_around(const page *g, const uint8_t *bits, hole *o, int y, int x)
+{
+    static const int dx[4] = {1, -1, 0, 0}, dy[4] = {0, 0, 1, -1};
+    for (int d = 0; d < 4; d++) {
+        int v = y + dy[d], u = x + dx[d], far_v = y + LINE * dy[d], far_u = x + LINE * dx[d];
+        if (v < 0 || u < 0 || v >= g->h || u >= g->w || !bits[v * g->w + u])
+            continue;
+        o->around++;
+        o->thick += far_v >= 0 && far_u >= 0 && far_v < g->h && far_u < g->w &&
+                    g->depth[far_v * g->w + far_u] > 3;
+    }
+}
 
 /* Fills the holes of bits, but those with writing in them, and those of thick rings that are plain
    paper.  0, or -1 without memory. */
@@ -285,13 +315,15 @@ static int fill_holes(page *g, uint8_t *bits)
             o->writing += g->text[i];
             o->distance += (double)g->p->distance[i];
             o->open |= y == 0 || x == 0 || y == g->h - 1 || x == g->w - 1;
+            if (g->label[i])
+                look_around(g, bits, o, y, x);
         }
     for (int i = 0; i < g->h * g->w; i++) {
         const hole *o = holes + g->label[i];
         double mean = o->distance / (double)(o->area ? o->area : 1);
         int large = o->area * 200 > g->h * g->w;
         if (!g->label[i] || o->open || (o->writing * 60 > o->area && large) ||
-            (large && mean < (double)g->p->noise * 1.4))
+            (large && mean < (double)g->p->noise * 1.4 && o->thick * 3 > o->around))
             continue;
         bits[i] = 1;
     }
@@ -312,7 +344,7 @@ static int choose(page *g)
     for (int i = 1; i <= g->n_parts; i++)
         most = g->parts[i].solid > most ? g->parts[i].solid : most;
     for (int i = 1; i <= g->n_parts && most < SLIGHT; i++) /* nothing but lines: large ones count */
-        if ((float)side(g->parts + i) > 0.5f * GLYPH * (float)longest)
+        if ((float)side(g->parts + i) > 0.4f * GLYPH * (float)longest)
             g->parts[i].solid = g->parts[i].area;
     for (int i = 1; i <= g->n_parts; i++)
         most = g->parts[i].solid > most ? g->parts[i].solid : most;

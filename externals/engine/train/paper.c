@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CELL 8           /* the rectangle is looked for in cells of so many pixels */
-#define BINS 64          /* of the histogram, a side */
-#define BIN 2.0f         /* units of L*a*b* in one */
-#define SAME 7.0f        /* as far from its mode a paper may be */
-#define FITS 4           /* so often the polynomial is fitted */
+#define CELL 8            /* the rectangle is looked for in cells of so many pixels */
+#define BINS 64           /* of the histogram, a side */
+#define BIN 2.0f          /* units of L*a*b* in one */
+#define SAME 7.0f         /* as far from its mode a paper may be */
+#define FITS 4            /* so often the polynomial is fitted */
 #define LIGHT_WEIGHT 0.7f /* of lightness against colour: shadows and folds are only darker */
 
 /* ---- colours */
@@ -113,8 +113,8 @@ static int mode_find(const float *lab, int h, int w, int *bins, const float *kno
                 if (!bins[centre])
                     continue;
                 for (int d = 0; d < 27; d++)
-                    sum_near += bins[centre + ((d / 9 - 1) * BINS + d / 3 % 3 - 1) * BINS + d % 3 -
-                                     1];
+                    sum_near +=
+                        bins[centre + ((d / 9 - 1) * BINS + d / 3 % 3 - 1) * BINS + d % 3 - 1];
                 if (sum_near > best) {
                     best = sum_near;
                     at = centre;
@@ -201,8 +201,8 @@ static int sheet_find(const float *lab, latent_paper *p, const float *sheet, con
         return latent_fail(e, "there is no memory to look for the paper");
     for (int y = 0; y < p->h; y++)
         for (int x = 0; x < p->w; x++)
-            sums[(y / CELL + 1) * columns + x / CELL] += (float)vote(
-                lab + 3 * ((size_t)y * (size_t)p->w + (size_t)x), sheet, mount);
+            sums[(y / CELL + 1) * columns + x / CELL] +=
+                (float)vote(lab + 3 * ((size_t)y * (size_t)p->w + (size_t)x), sheet, mount);
     for (int i = columns; i < (rows + 1) * columns; i++)
         sums[i] += sums[i - columns];
     rectangle(sums, rows, columns, &y0, &x0, &y1, &x1);
@@ -219,7 +219,8 @@ static int sheet_find(const float *lab, latent_paper *p, const float *sheet, con
         for (int x = 0; x < p->w; x++)
             if (y < p->y0 || y >= p->y1 || x < p->x0 || x >= p->x1) {
                 outside++;
-                of_mount += vote(lab + 3 * ((size_t)y * (size_t)p->w + (size_t)x), sheet, mount) < 0;
+                of_mount +=
+                    vote(lab + 3 * ((size_t)y * (size_t)p->w + (size_t)x), sheet, mount) < 0;
             }
     if (of_mount * 3 < outside * 2) { /* that is no mount but something painted */
         p->x0 = p->y0 = 0;
@@ -359,7 +360,9 @@ static int find(const latent_tensor *t, latent_paper *p, float *lab, int *bins, 
     p->x1 = p->w;
     p->y1 = p->h;
     lighter = modes[1][0] > modes[0][0];
-    if ((size_t)second * 200 > pixels && second * 100 > first && modes[1 - lighter][0] > 55) {
+    /* a strip of mount may be narrow; a sheet is no mere light spot */
+    if ((size_t)second * (lighter ? 10 : 200) > pixels && second * 100 > first &&
+        modes[1 - lighter][0] > 55) {
         if (sheet_find(lab, p, modes[lighter], modes[1 - lighter], e))
             return -1;
         if (p->x0 == 0 && p->y0 == 0 && p->x1 == p->w && p->y1 == p->h)
@@ -384,8 +387,10 @@ int latent_paper_find(const latent_tensor *t, latent_paper *p, latent_error *e)
     size_t pixels;
     memset(p, 0, sizeof(*p));
     if (s.n != 1 || s.c < 3 || s.h < 8 || s.w < 8)
-        return latent_fail(e, "a picture of %d x %d with %d channels can't be cleaned; one in colour, "
-                              "at least 8 x 8, was expected", s.w, s.h, s.c);
+        return latent_fail(e,
+                           "a picture of %d x %d with %d channels can't be cleaned; one in colour, "
+                           "at least 8 x 8, was expected",
+                           s.w, s.h, s.c);
     p->scale = longest > LATENT_PAPER_SIDE ? (float)longest / LATENT_PAPER_SIDE : 1;
     p->h = (int)((float)s.h / p->scale);
     p->w = (int)((float)s.w / p->scale);
