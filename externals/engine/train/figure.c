@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GLYPH 0.1f    /* the longest side of a character, of the page's longest side */
+#define GLYPH 0.075f  /* the longest side of a character, of the page's longest side */
 #define STROKE 3.6f   /* half the thickness of its strokes, in pixels, at most */
 #define INK 18.0f     /* its darkest place is at least so far from the paper */
 #define DENSE 0.07f   /* so much of a block of writing is ink */
@@ -344,7 +344,7 @@ static int choose(page *g)
     for (int i = 1; i <= g->n_parts; i++)
         most = g->parts[i].solid > most ? g->parts[i].solid : most;
     for (int i = 1; i <= g->n_parts && most < SLIGHT; i++) /* nothing but lines: large ones count */
-        if ((float)side(g->parts + i) > 0.4f * GLYPH * (float)longest)
+        if ((float)side(g->parts + i) > 0.5f * GLYPH * (float)longest)
             g->parts[i].solid = g->parts[i].area;
     for (int i = 1; i <= g->n_parts; i++)
         most = g->parts[i].solid > most ? g->parts[i].solid : most;

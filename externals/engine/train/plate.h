@@ -1,0 +1,47 @@
+/* plate: a picture of a data set, made ready: square, of one size, in bytes, with its share of the
+   set's colour statistics.  Immutable and shared by counting. */
+#ifndef LATENT_PLATE_H
+#define LATENT_PLATE_H
+#include "../tensor.h"
+#include <stdint.h>
+
+#pragma GCC visibility push(default)
+
+#define LATENT_PLATE_SMALLEST 8
+#define LATENT_PLATE_LARGEST 1024
+
+typedef enum {
+    LATENT_CROP,   /* the square in the middle */
+    LATENT_PAD,    /* all of it, on the mean colour of its edge */
+    LATENT_STRETCH /* all of it, each direction by itself */
+} latent_fitting;
+
+typedef struct {
+    int size;
+    latent_fitting fitting;
+    int clean; /* find the animal, draw it on plain paper (cleaning.h); fitting is not asked then */
+} latent_plate_settings;
+
+typedef struct {
+    atomic_int refs;
+    int size;
+    double sum[3], squares[3]; /* of its pixels in [-1, 1], by channel */
+    uint8_t bytes[];           /* [size][size][3] */
+} latent_plate;
+
+/* Makes a picture [1][h][w][1, 3 or 4] ready.  NULL and a sentence (no animal found, no memory).
+   Takes a tenth of a second: on a worker. */
+latent_plate *latent_plate_make(const latent_tensor *picture, latent_plate_settings s,
+                                latent_error *e);
+latent_plate *latent_plate_retain(latent_plate *p);
+void latent_plate_release(latent_plate *p); /* p may be NULL */
+
+/* As size x size x 3 numbers in [-1, 1].  0, or -1 without memory. */
+int latent_plate_draw(const latent_plate *p, int size, float *picture, latent_error *e);
+/* The same as a tensor. */
+latent_tensor *latent_plate_tensor(const latent_plate *p, latent_error *e);
+/* A picture with three channels, its longer side at most side, for looking at. */
+latent_tensor *latent_plate_thumb(const latent_tensor *picture, int side, latent_error *e);
+
+#pragma GCC visibility pop
+#endif
