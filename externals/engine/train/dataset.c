@@ -1,8 +1,10 @@
 /* dataset: see dataset.h */
 #include "dataset.h"
+#include "../grave.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,17 +12,27 @@
 #include <unistd.h>
 
 struct latent_dataset {
-    latent_entry *entries;
+    latent_exhibit *entries;
     int n, room;
     char **classes;
     int n_classes;
     long pushed;  /* so many were, ever */
     size_t bytes; /* of pictures made ready */
+    int mirrored;
 };
+
+/* What is let go, freed on another thread: thousands of pictures take milliseconds. */
+typedef struct {
+    latent_grave grave;
+    latent_exhibit *entries;
+    int n;
+    char **classes;
+    int n_classes;
+} remains;
 
 /* ---- entries */
 
-static void free_entry(latent_entry *q)
+static void free_entry(latent_exhibit *q)
 {
     free(q->path);
     free(q->name);
@@ -60,13 +72,32 @@ latent_dataset *latent_dataset_new(void)
     return calloc(1, sizeof(latent_dataset));
 }
 
+static void free_remains(remains *r)
+{
+    for (int i = 0; i < r->n; i++)
+        free_entry(r->entries + i);
+    free(r->entries);
+    free_words(r->classes, r->n_classes);
+}
+
+static void bury_remains(latent_grave *g)
+{
+    remains *r = (remains *)((char *)g - offsetof(remains, grave));
+    free_remains(r);
+    free(r);
+}
+
 void latent_dataset_clear(latent_dataset *d)
 {
-    for (int i = 0; i < d->n; i++)
-        free_entry(d->entries + i);
-    free(d->entries);
-    free_words(d->classes, d->n_classes);
-    *d = (latent_dataset){.pushed = d->pushed};
+    remains r = {
+        .entries = d->entries, .n = d->n, .classes = d->classes, .n_classes = d->n_classes};
+    remains *buried = d->n ? malloc(sizeof(r)) : NULL;
+    if (buried) {
+        *buried = r;
+        latent_grave_add(&buried->grave, bury_remains);
+    } else
+        free_remains(&r);
+    *d = (latent_dataset){.pushed = d->pushed, .mirrored = d->mirrored};
 }
 
 void latent_dataset_free(latent_dataset *d)
@@ -91,7 +122,7 @@ void latent_dataset_take(latent_dataset *d, latent_scan *s)
 static int make_room(latent_dataset *d, latent_error *e)
 {
     int room = d->room ? 2 * d->room : 64;
-    latent_entry *list;
+    latent_exhibit *list;
     if (d->n < d->room)
         return 0;
     if (d->n >= LATENT_DATASET_MOST)
@@ -126,7 +157,7 @@ int latent_dataset_push(latent_dataset *d, latent_plate *plate, latent_tensor *o
                         const char *english, const char *chinese, int limit, latent_error *e)
 {
     char cut[LATENT_CAPTION], name[40];
-    latent_entry *q;
+    latent_exhibit *q;
     drop_oldest(d, limit);
     if (make_room(d, e)) {
         latent_plate_release(plate);
@@ -134,7 +165,7 @@ int latent_dataset_push(latent_dataset *d, latent_plate *plate, latent_tensor *o
     }
     snprintf(name, sizeof(name), "picture-%06ld.png", d->pushed + 1);
     q = d->entries + d->n;
-    *q = (latent_entry){.name = strdup(name), .output = strdup(name), .label = -1};
+    *q = (latent_exhibit){.name = strdup(name), .output = strdup(name), .label = -1};
     latent_captions_copy(cut, english, strlen(english));
     q->english = strdup(cut);
     latent_captions_copy(cut, chinese, strlen(chinese));
@@ -155,7 +186,7 @@ int latent_dataset_count(const latent_dataset *d)
     return d->n;
 }
 
-latent_entry *latent_dataset_at(latent_dataset *d, int i)
+latent_exhibit *latent_dataset_at(latent_dataset *d, int i)
 {
     return i >= 0 && i < d->n ? d->entries + i : NULL;
 }
@@ -172,7 +203,7 @@ int latent_dataset_classes(const latent_dataset *d)
 
 int latent_dataset_ready(latent_dataset *d, int i, latent_plate *plate, latent_error *e)
 {
-    latent_entry *q = latent_dataset_at(d, i);
+    latent_exhibit *q = latent_dataset_at(d, i);
     if (!q) {
         latent_plate_release(plate);
         return latent_fail(e, "there is no picture %d any more", i + 1);
@@ -187,20 +218,22 @@ int latent_dataset_ready(latent_dataset *d, int i, latent_plate *plate, latent_e
     latent_plate_release(q->plate);
     q->plate = plate;
     q->failed = !plate;
+    q->stale = 0;
     return 0;
 }
 
 void latent_dataset_unready(latent_dataset *d)
 {
-    for (int i = 0; i < d->n; i++) {
-        latent_plate_release(d->entries[i].plate);
-        d->entries[i].plate = NULL;
-        d->entries[i].failed = 0;
-    }
-    d->bytes = 0;
+    for (int i = 0; i < d->n; i++)
+        d->entries[i].stale = 1;
 }
 
-static int is_used(const latent_entry *q)
+void latent_dataset_mirror(latent_dataset *d, int mirrored)
+{
+    d->mirrored = mirrored;
+}
+
+int latent_exhibit_used(const latent_exhibit *q)
 {
     return q->plate && q->verdict != LATENT_REJECTED;
 }
@@ -211,13 +244,13 @@ void latent_dataset_measure(const latent_dataset *d, latent_dataset_statistics *
     memset(s, 0, sizeof(*s));
     s->pictures = d->n;
     for (int i = 0; i < d->n; i++) {
-        const latent_entry *q = d->entries + i;
+        const latent_exhibit *q = d->entries + i;
         s->ready += q->plate != NULL;
         s->failed += q->failed;
         s->accepted += q->verdict == LATENT_ACCEPTED;
         s->rejected += q->verdict == LATENT_REJECTED;
         s->described += *q->english || *q->chinese;
-        if (!is_used(q))
+        if (!latent_exhibit_used(q))
             continue;
         pixels += (double)q->plate->size * q->plate->size;
         for (int k = 0; k < 3; k++) {
@@ -273,18 +306,18 @@ static void set_release(latent_source *source)
     free(s);
 }
 
-latent_source *latent_dataset_source(const latent_dataset *d, int mirrored, latent_error *e)
+latent_source *latent_dataset_source(const latent_dataset *d, latent_error *e)
 {
     set_source *s = malloc(sizeof(*s) + sizeof(sample) * (size_t)(d->n + 1));
     if (!s) {
         latent_fail(e, "there is no memory to draw from the data set");
         return NULL;
     }
-    *s = (set_source){.source = {set_draw, set_release, 0, mirrored}};
+    *s = (set_source){.source = {set_draw, set_release, 0, d->mirrored}};
     for (int i = 0; i < d->n; i++) {
-        const latent_entry *q = d->entries + i;
+        const latent_exhibit *q = d->entries + i;
         sample *p = s->samples + s->n;
-        if (!is_used(q))
+        if (!latent_exhibit_used(q))
             continue;
         *p = (sample){latent_plate_retain(q->plate), strdup(q->english), strdup(q->chinese)};
         s->n++;
@@ -326,35 +359,15 @@ static void write_member(FILE *f, const char *key, const char *text)
     write_string(f, text);
 }
 
-char *latent_dataset_index(const latent_dataset *d, size_t *size, latent_error *e)
+void latent_dataset_line(const latent_exhibit *q, FILE *f)
 {
-    char *text = NULL;
-    FILE *f = open_memstream(&text, size);
-    int first = 1;
-    if (!f) {
-        latent_fail(e, "there is no memory for index.json");
-        return NULL;
-    }
-    fputc('[', f);
-    for (int i = 0; i < d->n; i++) {
-        const latent_entry *q = d->entries + i;
-        if (!is_used(q))
-            continue;
-        fprintf(f, "%s\n{\"file\": ", first ? "" : ",");
-        write_string(f, q->output);
-        write_member(f, "en", q->english);
-        write_member(f, "zh", q->chinese);
-        if (q->label >= 0)
-            fprintf(f, ", \"class\": %d", q->label);
-        fputc('}', f);
-        first = 0;
-    }
-    fputs("\n]\n", f);
-    if (!fclose(f))
-        return text;
-    free(text);
-    latent_fail(e, "there is no memory for index.json");
-    return NULL;
+    fprintf(f, "%s\n{\"file\": ", ftell(f) ? "," : "[");
+    write_string(f, q->output);
+    write_member(f, "en", q->english);
+    write_member(f, "zh", q->chinese);
+    if (q->label >= 0)
+        fprintf(f, ", \"class\": %d", q->label);
+    fputc('}', f);
 }
 
 int latent_file_write(const char *path, const char *text, size_t size, latent_error *e)

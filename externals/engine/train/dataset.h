@@ -11,6 +11,7 @@
 #include "plate.h"
 #include "source.h"
 #include <stdatomic.h>
+#include <stdio.h>
 
 #pragma GCC visibility push(default)
 
@@ -29,12 +30,13 @@ typedef struct {
     latent_plate *plate;     /* held; NULL until it is made ready, or when that failed */
     latent_tensor *original; /* held; what was pushed; NULL for files */
     int failed;              /* it could not be made ready */
-} latent_entry;
+    int stale;               /* it is still to be made ready, or anew: settings have changed */
+} latent_exhibit;
 
 /* ---- looking through a folder */
 
 typedef struct {
-    latent_entry *entries; /* sorted by name */
+    latent_exhibit *entries; /* sorted by name */
     int n;
     char **classes; /* names, by label; the folder's own, or "0", "1" ... from dataset.json */
     int n_classes;
@@ -67,14 +69,18 @@ int latent_dataset_push(latent_dataset *d, latent_plate *plate, latent_tensor *o
 
 int latent_dataset_count(const latent_dataset *d);
 /* Number i from 0, which the caller may change the verdict of; NULL outside. */
-latent_entry *latent_dataset_at(latent_dataset *d, int i);
+latent_exhibit *latent_dataset_at(latent_dataset *d, int i);
 const char *latent_dataset_class(const latent_dataset *d, int label); /* NULL: no such */
 int latent_dataset_classes(const latent_dataset *d);
 /* Gives entry i its picture (taken over), or NULL: it can't be made ready.  -1 and a sentence when
    all pictures together are too large; plate is let go then. */
 int latent_dataset_ready(latent_dataset *d, int i, latent_plate *plate, latent_error *e);
-/* Forgets all pictures made ready: settings have changed. */
+/* All pictures are to be made ready anew; until then the old ones stay. */
 void latent_dataset_unready(latent_dataset *d);
+/* May a trainer turn the pictures left to right?  No, until told. */
+void latent_dataset_mirror(latent_dataset *d, int mirrored);
+/* Is it ready and not rejected? */
+int latent_exhibit_used(const latent_exhibit *q);
 
 typedef struct {
     int pictures, ready, accepted, rejected, failed, described;
@@ -84,13 +90,13 @@ void latent_dataset_measure(const latent_dataset *d, latent_dataset_statistics *
 
 /* A source of what is ready and not rejected now: it holds the pictures, and what happens to the
    set later does not change it.  NULL and a sentence when there is nothing. */
-latent_source *latent_dataset_source(const latent_dataset *d, int mirrored, latent_error *e);
+latent_source *latent_dataset_source(const latent_dataset *d, latent_error *e);
 
 /* ---- writing */
 
-/* The text of index.json for the pictures that are ready and not rejected; malloc'd, *size bytes.
- */
-char *latent_dataset_index(const latent_dataset *d, size_t *size, latent_error *e);
+/* Adds an entry to the text of index.json, which begins with the first; the caller ends it by
+   "\n]\n". */
+void latent_dataset_line(const latent_exhibit *q, FILE *f);
 /* Writes a file whole or not at all.  On a worker. */
 int latent_file_write(const char *path, const char *text, size_t size, latent_error *e);
 /* Are two folders the same?  On a worker. */

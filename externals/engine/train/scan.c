@@ -100,12 +100,12 @@ static int add_class(latent_scan *s, const char *name)
 static int add_picture(search *f, const char *path, const char *name, int label)
 {
     latent_scan *s = f->s;
-    latent_entry *list = more_room(s->entries, s->n, sizeof(*list)), *q;
+    latent_exhibit *list = more_room(s->entries, s->n, sizeof(*list)), *q;
     if (!list)
         return fail_memory(f->e);
     s->entries = list;
     q = list + s->n++;
-    *q = (latent_entry){.path = strdup(path), .name = strdup(name), .label = label};
+    *q = (latent_exhibit){.path = strdup(path), .name = strdup(name), .label = label, .stale = 1};
     return q->path && q->name ? 0 : fail_memory(f->e);
 }
 
@@ -182,11 +182,11 @@ static int look_into(search *f, const char *inside, int depth, int label)
 
 static int compare_entries(const void *a, const void *b)
 {
-    return strcmp(((const latent_entry *)a)->name, ((const latent_entry *)b)->name);
+    return strcmp(((const latent_exhibit *)a)->name, ((const latent_exhibit *)b)->name);
 }
 
 /* Words and class of one picture, from the notes and the .txt beside it. */
-static int describe(search *f, latent_entry *q)
+static int describe(search *f, latent_exhibit *q)
 {
     char english[LATENT_CAPTION] = "", chinese[LATENT_CAPTION] = "", path[PATH_MAX + 8];
     const latent_caption *c = latent_captions_find(&f->captions, q->name);
@@ -212,16 +212,16 @@ static int describe(search *f, latent_entry *q)
 /* Where what comes first by its stem comes, so that no two are written to one file. */
 static int compare_stems(const void *a, const void *b)
 {
-    return strcmp((*(latent_entry *const *)a)->output, (*(latent_entry *const *)b)->output);
+    return strcmp((*(latent_exhibit *const *)a)->output, (*(latent_exhibit *const *)b)->output);
 }
 
 static int name_outputs(search *f)
 {
     latent_scan *s = f->s;
-    latent_entry **by_stem = malloc(sizeof(*by_stem) * ((size_t)s->n + 1));
+    latent_exhibit **by_stem = malloc(sizeof(*by_stem) * ((size_t)s->n + 1));
     int failed = !by_stem;
     for (int i = 0; i < s->n && !failed; i++) {
-        latent_entry *q = s->entries + i;
+        latent_exhibit *q = s->entries + i;
         int stem = (int)(strrchr(q->name, '.') - q->name);
         failed = asprintf(&q->output, "%.*s.png", stem, q->name) < 0;
         if (failed)
@@ -231,7 +231,7 @@ static int name_outputs(search *f)
     if (!failed)
         qsort(by_stem, (size_t)s->n, sizeof(*by_stem), compare_stems);
     for (int i = 0, first = 0; i < s->n && !failed; i++) {
-        latent_entry *q = by_stem[i];
+        latent_exhibit *q = by_stem[i];
         if (i == first || strcmp(q->output, by_stem[first]->output)) {
             first = i;
             continue;

@@ -1,0 +1,476 @@
+/* plateset: see plateset.h.  One entry is made ready, or written, at a time; when it is done the
+   next one is sent (the pump), so that other boxes' files are read in between. */
+#include "plateset.h"
+#include "box.h"
+#include "engine/evaluate.h"
+#include "mail.h"
+#include "modelref.h"
+#include "words.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAID 20 /* so many files that are left out are named */
+
+struct _latent_plateset {
+    t_object *x_obj;
+    t_canvas *x_canvas;
+    const t_latent_media *x_media;
+    const latent_plate_settings *x_settings;
+    latent_dataset *x_set;
+    char x_folder[MAXPDSTRING]; /* where the pictures are from, or "" */
+    int x_take;                 /* tells one set and its settings from the next */
+    int x_next, x_preparing;    /* the entry to be made ready next; one is on its way */
+    int x_at;                   /* the picture one stands before, or -1 */
+    int x_limit, x_added, x_dropped;
+    char x_english[LATENT_CAPTION], x_chinese[LATENT_CAPTION]; /* of the next image */
+    char x_to[MAXPDSTRING]; /* the folder that is being written, or "" */
+    int x_store;            /* the entry to be written next; -1: the folder is to be made */
+    int x_storing;
+    FILE *x_index; /* its index.json, as far as it has come */
+    char *x_text;
+    size_t x_text_size;
+    int *x_gone; /* told when the set dies while it pumps */
+    t_latent_mail *x_scan, *x_plates, *x_show, *x_compute, *x_disk;
+    t_outlet *x_after, *x_before, *x_info;
+};
+
+static void set_error(t_latent_plateset *x, const char *sentence)
+{
+    latent_words_error(x->x_obj, x->x_info, sentence);
+}
+
+static void set_say(t_latent_plateset *x, const char *word, int n, const double *v)
+{
+    t_atom a[4];
+    for (int i = 0; i < n; i++)
+        SETFLOAT(a + i, (t_float)v[i]);
+    outlet_anything(x->x_info, gensym(word), n, a);
+}
+
+static void set_number(t_latent_plateset *x, const char *word, double v)
+{
+    set_say(x, word, 1, &v);
+}
+
+static void set_pump(t_latent_plateset *x);
+
+static int set_send(t_latent_plateset *x, t_latent_mail *m, latent_job *job)
+{
+    if (job && latent_mail_send(m, job) >= 0)
+        return 0;
+    set_error(x, "there is no memory, or no thread, to work with");
+    return -1;
+}
+
+/* ---- showing */
+
+static void set_show(t_latent_plateset *x, int at)
+{
+    const latent_exhibit *q = latent_dataset_at(x->x_set, at);
+    x->x_at = at;
+    set_send(
+        x, x->x_show,
+        (latent_job *)latent_plate_job(x->x_media, LATENT_SHOW, q, at, x->x_take, *x->x_settings));
+}
+
+static void set_tell(t_latent_plateset *x, int at)
+{
+    static const char *const verdicts[] = {"undecided", "accepted", "rejected"};
+    const latent_exhibit *q = latent_dataset_at(x->x_set, at);
+    const char *kind = latent_dataset_class(x->x_set, q->label);
+    double place[2] = {at + 1, latent_dataset_count(x->x_set)};
+    latent_words_send(x->x_info, "verdict", verdicts[q->verdict]);
+    if (*q->chinese)
+        latent_words_send(x->x_info, "caption", q->chinese);
+    if (*q->english)
+        latent_words_send(x->x_info, "caption", q->english);
+    if (kind)
+        latent_words_send(x->x_info, "class", kind);
+    latent_words_send(x->x_info, "file", q->name);
+    set_say(x, "plate", 2, place);
+}
+
+static void set_shown(void *z, latent_job *job)
+{
+    t_latent_plateset *x = z;
+    t_plate_job *p = (t_plate_job *)job;
+    t_outlet *after = x->x_after, *before = x->x_before;
+    const latent_exhibit *q = latent_dataset_at(x->x_set, p->index);
+    if (!q || p->take != x->x_take || strcmp(q->name, p->name))
+        return;
+    set_tell(x, p->index);
+    if (job->failed || *p->why.text)
+        set_error(x, job->failed ? job->error.text : p->why.text);
+    if (p->before)
+        latent_promise_send(before, p->before);
+    if (p->after)
+        latent_promise_send(after, p->after);
+}
+
+void latent_plateset_go(t_latent_plateset *x, t_float n)
+{
+    int count = latent_dataset_count(x->x_set);
+    if (!count)
+        latent_complain(x->x_obj, "there is no picture yet; \"read plates\" reads a folder");
+    else if (!(n >= 1 && n < (t_float)count + 1))
+        latent_complain(x->x_obj, "go wants a picture's number from 1 to %d, but %g came", count,
+                        (double)n);
+    else
+        set_show(x, (int)n - 1);
+}
+
+void latent_plateset_walk(t_latent_plateset *x, int by)
+{
+    int count = latent_dataset_count(x->x_set), at = x->x_at < 0 ? (by < 0) - (by > 0) : x->x_at;
+    at = by && count ? (at + by + count) % count : at;
+    latent_plateset_go(x, (t_float)(at + 1));
+}
+
+void latent_plateset_decide(t_latent_plateset *x, latent_verdict verdict)
+{
+    latent_exhibit *q = latent_dataset_at(x->x_set, x->x_at);
+    if (!q) {
+        latent_complain(x->x_obj, "no picture is shown that could be decided on; next shows one");
+        return;
+    }
+    q->verdict = verdict;
+    latent_plateset_walk(x, 1);
+}
+
+/* ---- making ready, one by one */
+
+static int set_prepare(t_latent_plateset *x)
+{
+    int count = latent_dataset_count(x->x_set);
+    const latent_exhibit *q;
+    while ((q = latent_dataset_at(x->x_set, x->x_next)) && !q->stale)
+        x->x_next++;
+    if (x->x_preparing || x->x_next >= count)
+        return 0;
+    x->x_preparing = 1;
+    if (!set_send(x, x->x_plates,
+                  (latent_job *)latent_plate_job(x->x_media, LATENT_PREPARE, q, x->x_next,
+                                                 x->x_take, *x->x_settings)))
+        return 1;
+    x->x_preparing = 0;
+    x->x_next = count;
+    return 0;
+}
+
+static void set_add(t_latent_plateset *x, t_plate_job *p)
+{
+    latent_error e;
+    int at;
+    if (p->job.failed) {
+        set_error(x, p->job.error.text);
+        return;
+    }
+    at = latent_dataset_push(x->x_set, p->plate, p->original, x->x_english, x->x_chinese,
+                             x->x_limit, &e);
+    p->plate = NULL;
+    *x->x_english = *x->x_chinese = 0;
+    if (at < 0)
+        set_error(x, e.text);
+    else
+        set_number(x, "added", ++x->x_added);
+}
+
+static void set_prepared(void *z, latent_job *job)
+{
+    t_latent_plateset *x = z;
+    t_plate_job *p = (t_plate_job *)job;
+    const latent_exhibit *q = latent_dataset_at(x->x_set, p->index);
+    latent_error e;
+    int count = latent_dataset_count(x->x_set), same, last;
+    if (p->purpose == LATENT_PUSH) {
+        set_add(x, p);
+        return;
+    }
+    same = q && p->take == x->x_take && !strcmp(q->name, p->name);
+    x->x_preparing = 0;
+    if (same) {
+        int failed = latent_dataset_ready(x->x_set, p->index, p->plate, &e);
+        p->plate = NULL;
+        x->x_next = failed ? count : p->index + 1;
+        last = x->x_next >= count;
+        if (failed)
+            set_error(x, e.text);
+        if (job->failed) {
+            char sentence[MAXPDSTRING];
+            snprintf(sentence, sizeof(sentence), "%s is left out: %s", q->name, job->error.text);
+            latent_complain(x->x_obj, "%s", sentence);
+            latent_words_send(x->x_info, "skipped", sentence);
+        }
+        set_number(x, "progress", (double)x->x_next / count);
+        if (last) {
+            latent_dataset_statistics s;
+            latent_dataset_measure(x->x_set, &s);
+            set_number(x, "ready", s.ready);
+        }
+    }
+    set_pump(x);
+}
+
+/* ---- writing, one by one */
+
+static void set_store_end(t_latent_plateset *x)
+{
+    if (x->x_index)
+        fclose(x->x_index);
+    free(x->x_text);
+    x->x_index = NULL;
+    x->x_text = NULL;
+    *x->x_to = 0;
+}
+
+/* The next thing to be written: the folder, a picture, or index.json when there is none left. */
+static t_store_job *set_store_next(t_latent_plateset *x)
+{
+    t_store_job *s;
+    const latent_exhibit *q;
+    if (x->x_store < 0) {
+        if ((s = latent_store_job(x->x_media, x->x_to, "")))
+            snprintf(s->from, sizeof(s->from), "%s", x->x_folder);
+        return s;
+    }
+    while ((q = latent_dataset_at(x->x_set, x->x_store)) && !latent_exhibit_used(q))
+        x->x_store++;
+    if (!(s = latent_store_job(x->x_media, x->x_to, q ? q->output : "index.json")))
+        return NULL;
+    if (q)
+        s->plate = latent_plate_retain(q->plate);
+    else if (!fclose(x->x_index)) {
+        s->text = x->x_text;
+        s->size = x->x_text_size;
+        x->x_text = NULL;
+    }
+    x->x_index = q ? x->x_index : NULL;
+    return s;
+}
+
+static int set_store(t_latent_plateset *x)
+{
+    if (!*x->x_to || x->x_storing || x->x_next < latent_dataset_count(x->x_set))
+        return 0; /* what is not ready yet is waited for */
+    x->x_storing = 1;
+    if (!set_send(x, x->x_disk, (latent_job *)set_store_next(x)))
+        return 1;
+    x->x_storing = 0;
+    set_store_end(x);
+    return 0;
+}
+
+static void set_stored(void *z, latent_job *job)
+{
+    t_latent_plateset *x = z;
+    const t_store_job *s = (t_store_job *)job;
+    const latent_exhibit *q = latent_dataset_at(x->x_set, x->x_store);
+    x->x_storing = 0;
+    if (job->failed) {
+        set_store_end(x);
+        set_error(x, job->error.text);
+    } else if (!*x->x_to)
+        set_error(x, "the set was changed while it was written; write it again");
+    else if (s->text) {
+        t_atom folder;
+        SETSYMBOL(&folder, gensym(x->x_to));
+        set_store_end(x);
+        outlet_anything(x->x_info, gensym("written"), 1, &folder);
+    } else {
+        if (s->plate && q)
+            latent_dataset_line(q, x->x_index);
+        x->x_store++;
+        set_number(x, "progress", (double)x->x_store / (1 + latent_dataset_count(x->x_set)));
+    }
+    set_pump(x);
+}
+
+void latent_plateset_write(t_latent_plateset *x, t_symbol *folder)
+{
+    if (!*folder->s_name)
+        latent_complain(x->x_obj, "write wants a folder, as in \"write cleaned\"");
+    else if (*x->x_to)
+        latent_complain(x->x_obj, "%s is being written; wait until it is told", x->x_to);
+    else if (!latent_dataset_count(x->x_set))
+        latent_complain(x->x_obj, "there is no picture yet that could be written");
+    else if (!(x->x_index = open_memstream(&x->x_text, &x->x_text_size)))
+        latent_complain(x->x_obj, "there is no memory to write with");
+    else {
+        canvas_makefilename(x->x_canvas, folder->s_name, x->x_to, sizeof(x->x_to));
+        x->x_store = -1;
+        set_pump(x);
+    }
+}
+
+/* Goes on with what is to be done; offline each job is done when it has been sent. */
+static void set_pump(t_latent_plateset *x)
+{
+    int gone = 0;
+    if (x->x_gone) /* the one that goes on already takes this as well */
+        return;
+    x->x_gone = &gone;
+    while (!gone && (set_prepare(x) || (!gone && set_store(x))))
+        ;
+    if (!gone)
+        x->x_gone = NULL;
+}
+
+/* ---- where pictures come from */
+
+static void set_forget(t_latent_plateset *x)
+{
+    x->x_take++;
+    x->x_at = -1;
+    x->x_next = 0;
+    *x->x_folder = 0;
+    if (*x->x_to)
+        set_store_end(x);
+}
+
+void latent_plateset_clear(t_latent_plateset *x)
+{
+    latent_mail_cancel(x->x_scan);
+    set_forget(x);
+    latent_dataset_clear(x->x_set);
+}
+
+static void set_scanned(void *z, latent_job *job)
+{
+    t_latent_plateset *x = z;
+    t_scan_job *s = (t_scan_job *)job;
+    if (job->failed) {
+        set_error(x, job->error.text);
+        return;
+    }
+    set_forget(x);
+    latent_dataset_take(x->x_set, &s->scan);
+    snprintf(x->x_folder, sizeof(x->x_folder), "%s", s->folder);
+    for (int i = 0; i < s->scan.n_skipped && i < SAID; i++) {
+        latent_complain(x->x_obj, "%s", s->scan.skipped[i]);
+        latent_words_send(x->x_info, "skipped", s->scan.skipped[i]);
+    }
+    if (s->scan.n_skipped > SAID)
+        latent_complain(x->x_obj, "%d more files are left out", s->scan.n_skipped - SAID);
+    set_number(x, "found", latent_dataset_count(x->x_set));
+    set_pump(x);
+}
+
+void latent_plateset_read(t_latent_plateset *x, t_symbol *folder)
+{
+    char *paths;
+    if (!*folder->s_name)
+        latent_complain(x->x_obj, "read wants a folder, as in \"read plates\"");
+    else if ((paths = latent_find_paths(x->x_obj, x->x_canvas, folder->s_name)))
+        set_send(x, x->x_scan, (latent_job *)latent_scan_job(paths));
+}
+
+static void set_computed(void *z, latent_job *job)
+{
+    t_latent_plateset *x = z;
+    t_plate_job *p;
+    if (job->failed) {
+        set_error(x, job->error.text);
+        return;
+    }
+    p = latent_plate_job(x->x_media, LATENT_PUSH, NULL, 0, x->x_take, *x->x_settings);
+    if (p)
+        p->original = latent_tensor_retain(((latent_request *)job)->value);
+    set_send(x, x->x_plates, (latent_job *)p);
+}
+
+void latent_plateset_image(t_latent_plateset *x, latent_node *n, int limit)
+{
+    latent_request *r = latent_request_new(n, NULL, NULL);
+    x->x_limit = limit;
+    if (!latent_offline() && latent_mail_busy(x->x_compute)) /* the newest wins */
+        set_number(x, "dropped", ++x->x_dropped);
+    set_send(x, x->x_compute, (latent_job *)r);
+}
+
+void latent_plateset_words(t_latent_plateset *x, const char *sentence)
+{
+    char english[LATENT_CAPTION], chinese[LATENT_CAPTION];
+    latent_captions_lines(sentence, strlen(sentence), english, chinese);
+    if (*english)
+        memcpy(x->x_english, english, sizeof(english));
+    if (*chinese)
+        memcpy(x->x_chinese, chinese, sizeof(chinese));
+}
+
+/* ---- numbers */
+
+void latent_plateset_statistics(t_latent_plateset *x)
+{
+    latent_dataset_statistics s;
+    double counts[4];
+    latent_dataset_measure(x->x_set, &s);
+    counts[0] = s.pictures;
+    counts[1] = s.ready;
+    counts[2] = s.accepted;
+    counts[3] = s.rejected;
+    set_say(x, "deviation", 3, s.deviation);
+    set_say(x, "mean", 3, s.mean);
+    set_number(x, "classes", latent_dataset_classes(x->x_set));
+    set_number(x, "described", s.described);
+    set_number(x, "failed", s.failed);
+    set_say(x, "pictures", 4, counts);
+}
+
+/* ---- birth and death */
+
+void latent_plateset_changed(t_latent_plateset *x)
+{
+    x->x_take++;
+    x->x_next = 0;
+    latent_dataset_unready(x->x_set);
+    if (x->x_at >= 0)
+        set_show(x, x->x_at);
+    set_pump(x);
+}
+
+latent_dataset *latent_plateset_set(t_latent_plateset *x)
+{
+    return x->x_set;
+}
+
+t_latent_plateset *latent_plateset_new(t_object *owner, const t_latent_media *media,
+                                       t_plateset_outlets outlets,
+                                       const latent_plate_settings *settings)
+{
+    t_latent_plateset *x = calloc(1, sizeof(*x));
+    if (!x || !(x->x_set = latent_dataset_new())) {
+        free(x);
+        return NULL;
+    }
+    x->x_obj = owner;
+    x->x_canvas = canvas_getcurrent();
+    x->x_media = media;
+    x->x_settings = settings;
+    x->x_at = -1;
+    x->x_after = outlets.after;
+    x->x_before = outlets.before;
+    x->x_info = outlets.info;
+    x->x_scan = latent_mail_new(x, LATENT_LOADER, 1, set_scanned);
+    x->x_plates = latent_mail_new(x, LATENT_LOADER, 0, set_prepared);
+    x->x_show = latent_mail_new(x, LATENT_LOADER, 1, set_shown);
+    x->x_compute = latent_mail_new(x, LATENT_EVALUATOR, 1, set_computed);
+    x->x_disk = latent_mail_new(x, LATENT_WRITER, 0, set_stored);
+    return x;
+}
+
+void latent_plateset_free(t_latent_plateset *x)
+{
+    if (!x)
+        return;
+    if (x->x_gone)
+        *x->x_gone = 1;
+    latent_mail_free(x->x_scan);
+    latent_mail_free(x->x_plates);
+    latent_mail_free(x->x_show);
+    latent_mail_free(x->x_compute);
+    latent_mail_free(x->x_disk);
+    set_store_end(x);
+    latent_dataset_free(x->x_set);
+    free(x);
+}
