@@ -11,8 +11,9 @@
 # "make check" runs them all and ends with their sum.
 
 LATENT_ORACLE ?= $(abspath ../shared/oracle)
+LATENT_DATA ?= $(abspath ../shared/data)
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-export LATENT_ORACLE
+export LATENT_ORACLE LATENT_DATA
 
 stages = house engine patches gui fuzz install double clang address thread valgrind
 # A sanitized build is tested for what the sanitizer finds.

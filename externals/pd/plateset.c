@@ -30,14 +30,29 @@ struct _latent_plateset {
     FILE *x_index; /* its index.json, as far as it has come */
     char *x_text;
     size_t x_text_size;
-    int *x_gone; /* told when the set dies while it pumps */
+    int x_users, x_dead; /* who is inside; it was freed meanwhile */
+    int x_pumping;
     t_latent_mail *x_scan, *x_plates, *x_show, *x_compute, *x_disk;
     t_outlet *x_after, *x_before, *x_info;
 };
 
+/* Whoever sends to outlets holds the set: a patch may delete the box meanwhile. */
+static void set_let_go(t_latent_plateset *x)
+{
+    if (--x->x_users == 0 && x->x_dead)
+        free(x);
+}
+
 static void set_error(t_latent_plateset *x, const char *sentence)
 {
-    latent_words_error(x->x_obj, x->x_info, sentence);
+    if (!x->x_dead)
+        latent_words_error(x->x_obj, x->x_info, sentence);
+}
+
+static void set_words(t_latent_plateset *x, const char *selector, const char *sentence)
+{
+    if (!x->x_dead && *sentence)
+        latent_words_send(x->x_info, selector, sentence);
 }
 
 static void set_say(t_latent_plateset *x, const char *word, int n, const double *v)
@@ -45,7 +60,8 @@ static void set_say(t_latent_plateset *x, const char *word, int n, const double 
     t_atom a[4];
     for (int i = 0; i < n; i++)
         SETFLOAT(a + i, (t_float)v[i]);
-    outlet_anything(x->x_info, gensym(word), n, a);
+    if (!x->x_dead)
+        outlet_anything(x->x_info, gensym(word), n, a);
 }
 
 static void set_number(t_latent_plateset *x, const char *word, double v)
@@ -74,20 +90,24 @@ static void set_show(t_latent_plateset *x, int at)
         (latent_job *)latent_plate_job(x->x_media, LATENT_SHOW, q, at, x->x_take, *x->x_settings));
 }
 
+/* Says what is known of a picture; of copies, for a patch may change the set when it hears it. */
 static void set_tell(t_latent_plateset *x, int at)
 {
     static const char *const verdicts[] = {"undecided", "accepted", "rejected"};
     const latent_exhibit *q = latent_dataset_at(x->x_set, at);
-    const char *kind = latent_dataset_class(x->x_set, q->label);
+    const char *found = latent_dataset_class(x->x_set, q->label);
     double place[2] = {at + 1, latent_dataset_count(x->x_set)};
-    latent_words_send(x->x_info, "verdict", verdicts[q->verdict]);
-    if (*q->chinese)
-        latent_words_send(x->x_info, "caption", q->chinese);
-    if (*q->english)
-        latent_words_send(x->x_info, "caption", q->english);
-    if (kind)
-        latent_words_send(x->x_info, "class", kind);
-    latent_words_send(x->x_info, "file", q->name);
+    char english[LATENT_CAPTION], chinese[LATENT_CAPTION], kind[LATENT_CAPTION];
+    char name[MAXPDSTRING];
+    snprintf(english, sizeof(english), "%s", q->english);
+    snprintf(chinese, sizeof(chinese), "%s", q->chinese);
+    snprintf(kind, sizeof(kind), "%s", found ? found : "");
+    snprintf(name, sizeof(name), "%s", q->name);
+    set_words(x, "verdict", verdicts[q->verdict]);
+    set_words(x, "caption", chinese);
+    set_words(x, "caption", english);
+    set_words(x, "class", kind);
+    set_words(x, "file", name);
     set_say(x, "plate", 2, place);
 }
 
@@ -95,17 +115,18 @@ static void set_shown(void *z, latent_job *job)
 {
     t_latent_plateset *x = z;
     t_plate_job *p = (t_plate_job *)job;
-    t_outlet *after = x->x_after, *before = x->x_before;
     const latent_exhibit *q = latent_dataset_at(x->x_set, p->index);
     if (!q || p->take != x->x_take || strcmp(q->name, p->name))
         return;
+    x->x_users++;
     set_tell(x, p->index);
     if (job->failed || *p->why.text)
         set_error(x, job->failed ? job->error.text : p->why.text);
-    if (p->before)
-        latent_promise_send(before, p->before);
-    if (p->after)
-        latent_promise_send(after, p->after);
+    if (p->before && !x->x_dead)
+        latent_promise_send(x->x_before, p->before);
+    if (p->after && !x->x_dead)
+        latent_promise_send(x->x_after, p->after);
+    set_let_go(x);
 }
 
 void latent_plateset_go(t_latent_plateset *x, t_float n)
@@ -123,7 +144,11 @@ void latent_plateset_go(t_latent_plateset *x, t_float n)
 void latent_plateset_walk(t_latent_plateset *x, int by)
 {
     int count = latent_dataset_count(x->x_set), at = x->x_at < 0 ? (by < 0) - (by > 0) : x->x_at;
-    at = by && count ? (at + by + count) % count : at;
+    for (int tries = 0; by && tries < count; tries++) { /* past what can't be made ready */
+        at = (at + by + count) % count;
+        if (!latent_dataset_at(x->x_set, at)->failed)
+            break;
+    }
     latent_plateset_go(x, (t_float)(at + 1));
 }
 
@@ -176,40 +201,45 @@ static void set_add(t_latent_plateset *x, t_plate_job *p)
         set_number(x, "added", ++x->x_added);
 }
 
+/* An entry has its picture, or has none. */
+static void set_enter(t_latent_plateset *x, t_plate_job *p)
+{
+    latent_error e;
+    int count = latent_dataset_count(x->x_set);
+    int full = latent_dataset_ready(x->x_set, p->index, p->plate, &e);
+    p->plate = NULL;
+    x->x_next = full ? count : p->index + 1;
+    if (full)
+        set_error(x, e.text);
+    if (p->job.failed) {
+        char sentence[MAXPDSTRING];
+        snprintf(sentence, sizeof(sentence), "%s is left out: %s", p->name, p->job.error.text);
+        latent_complain(x->x_obj, "%s", sentence);
+        set_words(x, "skipped", sentence);
+    }
+    set_number(x, "progress", (double)(p->index + 1) / count);
+    if (p->index + 1 >= count && !x->x_dead) {
+        latent_dataset_statistics s;
+        latent_dataset_measure(x->x_set, &s);
+        set_number(x, "ready", s.ready);
+    }
+}
+
 static void set_prepared(void *z, latent_job *job)
 {
     t_latent_plateset *x = z;
     t_plate_job *p = (t_plate_job *)job;
     const latent_exhibit *q = latent_dataset_at(x->x_set, p->index);
-    latent_error e;
-    int count = latent_dataset_count(x->x_set), same, last;
-    if (p->purpose == LATENT_PUSH) {
+    x->x_users++;
+    if (p->purpose == LATENT_PUSH)
         set_add(x, p);
-        return;
+    else {
+        x->x_preparing = 0;
+        if (q && p->take == x->x_take && !strcmp(q->name, p->name))
+            set_enter(x, p);
+        set_pump(x);
     }
-    same = q && p->take == x->x_take && !strcmp(q->name, p->name);
-    x->x_preparing = 0;
-    if (same) {
-        int failed = latent_dataset_ready(x->x_set, p->index, p->plate, &e);
-        p->plate = NULL;
-        x->x_next = failed ? count : p->index + 1;
-        last = x->x_next >= count;
-        if (failed)
-            set_error(x, e.text);
-        if (job->failed) {
-            char sentence[MAXPDSTRING];
-            snprintf(sentence, sizeof(sentence), "%s is left out: %s", q->name, job->error.text);
-            latent_complain(x->x_obj, "%s", sentence);
-            latent_words_send(x->x_info, "skipped", sentence);
-        }
-        set_number(x, "progress", (double)x->x_next / count);
-        if (last) {
-            latent_dataset_statistics s;
-            latent_dataset_measure(x->x_set, &s);
-            set_number(x, "ready", s.ready);
-        }
-    }
-    set_pump(x);
+    set_let_go(x);
 }
 
 /* ---- writing, one by one */
@@ -240,10 +270,13 @@ static t_store_job *set_store_next(t_latent_plateset *x)
         return NULL;
     if (q)
         s->plate = latent_plate_retain(q->plate);
-    else if (!fclose(x->x_index)) {
-        s->text = x->x_text;
-        s->size = x->x_text_size;
-        x->x_text = NULL;
+    else {
+        fputs(ftell(x->x_index) ? "\n]\n" : "[]\n", x->x_index);
+        if (!fclose(x->x_index)) {
+            s->text = x->x_text;
+            s->size = x->x_text_size;
+            x->x_text = NULL;
+        }
     }
     x->x_index = q ? x->x_index : NULL;
     return s;
@@ -251,7 +284,7 @@ static t_store_job *set_store_next(t_latent_plateset *x)
 
 static int set_store(t_latent_plateset *x)
 {
-    if (!*x->x_to || x->x_storing || x->x_next < latent_dataset_count(x->x_set))
+    if (x->x_dead || !*x->x_to || x->x_storing || x->x_next < latent_dataset_count(x->x_set))
         return 0; /* what is not ready yet is waited for */
     x->x_storing = 1;
     if (!set_send(x, x->x_disk, (latent_job *)set_store_next(x)))
@@ -266,6 +299,7 @@ static void set_stored(void *z, latent_job *job)
     t_latent_plateset *x = z;
     const t_store_job *s = (t_store_job *)job;
     const latent_exhibit *q = latent_dataset_at(x->x_set, x->x_store);
+    x->x_users++;
     x->x_storing = 0;
     if (job->failed) {
         set_store_end(x);
@@ -284,6 +318,7 @@ static void set_stored(void *z, latent_job *job)
         set_number(x, "progress", (double)x->x_store / (1 + latent_dataset_count(x->x_set)));
     }
     set_pump(x);
+    set_let_go(x);
 }
 
 void latent_plateset_write(t_latent_plateset *x, t_symbol *folder)
@@ -306,14 +341,14 @@ void latent_plateset_write(t_latent_plateset *x, t_symbol *folder)
 /* Goes on with what is to be done; offline each job is done when it has been sent. */
 static void set_pump(t_latent_plateset *x)
 {
-    int gone = 0;
-    if (x->x_gone) /* the one that goes on already takes this as well */
+    if (x->x_pumping || x->x_dead) /* the one that goes on already takes this as well */
         return;
-    x->x_gone = &gone;
-    while (!gone && (set_prepare(x) || (!gone && set_store(x))))
+    x->x_users++;
+    x->x_pumping = 1;
+    while (!x->x_dead && (set_prepare(x) || set_store(x)))
         ;
-    if (!gone)
-        x->x_gone = NULL;
+    x->x_pumping = 0;
+    set_let_go(x);
 }
 
 /* ---- where pictures come from */
@@ -343,17 +378,19 @@ static void set_scanned(void *z, latent_job *job)
         set_error(x, job->error.text);
         return;
     }
+    x->x_users++;
     set_forget(x);
     latent_dataset_take(x->x_set, &s->scan);
     snprintf(x->x_folder, sizeof(x->x_folder), "%s", s->folder);
-    for (int i = 0; i < s->scan.n_skipped && i < SAID; i++) {
-        latent_complain(x->x_obj, "%s", s->scan.skipped[i]);
-        latent_words_send(x->x_info, "skipped", s->scan.skipped[i]);
-    }
-    if (s->scan.n_skipped > SAID)
-        latent_complain(x->x_obj, "%d more files are left out", s->scan.n_skipped - SAID);
     set_number(x, "found", latent_dataset_count(x->x_set));
+    for (int i = 0; i < s->scan.n_skipped && i < SAID && !x->x_dead; i++) {
+        latent_complain(x->x_obj, "%s", s->scan.skipped[i]);
+        set_words(x, "skipped", s->scan.skipped[i]);
+    }
+    if (s->scan.n_skipped > SAID && !x->x_dead)
+        latent_complain(x->x_obj, "%d more files are left out", s->scan.n_skipped - SAID);
     set_pump(x);
+    set_let_go(x);
 }
 
 void latent_plateset_read(t_latent_plateset *x, t_symbol *folder)
@@ -463,8 +500,6 @@ void latent_plateset_free(t_latent_plateset *x)
 {
     if (!x)
         return;
-    if (x->x_gone)
-        *x->x_gone = 1;
     latent_mail_free(x->x_scan);
     latent_mail_free(x->x_plates);
     latent_mail_free(x->x_show);
@@ -472,5 +507,7 @@ void latent_plateset_free(t_latent_plateset *x)
     latent_mail_free(x->x_disk);
     set_store_end(x);
     latent_dataset_free(x->x_set);
-    free(x);
+    x->x_dead = 1;
+    x->x_users++;
+    set_let_go(x);
 }

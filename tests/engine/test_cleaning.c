@@ -184,8 +184,116 @@ static void paintings_are_cleaned(void **state)
     assert_true(clean >= 25);
 }
 
+/* ---- a page drawn here: lighter paper in a mount, a fish with an eye of plain paper, two columns
+   of dark characters, a piece of a neighbour at the edge */
+
+#define H 300
+#define W 400
+
+static void dot(latent_tensor *t, int y, int x, float r, float g, float b)
+{
+    float *p = t->data + 3 * (y * W + x);
+    p[0] = r;
+    p[1] = g;
+    p[2] = b;
+}
+
+static int in_fish(int y, int x)
+{
+    float u = ((float)x - 170) / 90, v = ((float)y - 190) / 40;
+    return u * u + v * v < 1 || (x > 240 && x < 300 && abs(y - 190) < (x - 240) / 2 + 5);
+}
+
+static void draw_page(latent_tensor *t, int with_fish)
+{
+    uint32_t noise = 1;
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++) {
+            float light, dx = (float)(x - 110), dy = (float)(y - 180);
+            noise = noise * 1664525 + 1013904223;
+            light = (float)(noise >> 24) / 255 * 0.03f - 0.05f * (float)x / W;
+            if (x < 20 || y > H - 25)
+                dot(t, y, x, 0.5f + light, 0.3f + light, -0.1f + light);
+            else
+                dot(t, y, x, 0.75f + light, 0.6f + light, 0.35f + light);
+            if (with_fish && in_fish(y, x) && dx * dx + dy * dy > 30)
+                dot(t, y, x, -0.2f, -0.4f, -0.1f);
+            if (with_fish && x > W - 25 && y > 20 && y < 70)
+                dot(t, y, x, 0.6f, -0.5f, -0.5f);
+        }
+    for (int column = 0; column < 2; column++)
+        for (int row = 0; row < 6; row++)
+            for (int y = 0; y < 14; y++)
+                for (int x = 0; x < 14; x++)
+                    if (y % 6 < 2 || x % 6 < 2)
+                        dot(t, 20 + 18 * row + y, 80 + 22 * column + x, -0.7f, -0.75f, -0.8f);
+}
+
+static void a_page_is_cleaned(void **state)
+{
+    latent_tensor *t = latent_tensor_new((latent_shape){1, H, W, 3}, NULL), *out;
+    latent_cleaning c;
+    latent_error e;
+    long both = 0, either = 0, text = 0;
+    (void)state;
+    assert_non_null(t);
+    draw_page(t, 1);
+    assert_int_equal(latent_cleaning_find(t, &c, &e), 0);
+    assert_int_equal(c.figures, 1);
+    assert_true(c.h == H && c.w == W);
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++) {
+            int found = c.mask[y * W + x] > 127;
+            both += found && in_fish(y, x);
+            either += found || in_fish(y, x);
+            text += found && y < 130;
+        }
+    assert_true((double)both / (double)either > 0.97);
+    assert_int_equal(text, 0);
+    assert_true(c.mask[180 * W + 110] > 127); /* the eye belongs to it */
+    out = latent_cleaning_draw(t, &c, 64, 0.85f, &e);
+    assert_non_null(out);
+    for (int k = 0; k < 3; k++) { /* paper at the corners, fish in the middle */
+        assert_true(fabsf(out->data[k] - c.paper[k]) < 1e-5f);
+        assert_true(out->data[3 * (32 * 64 + 32) + k] < 0);
+    }
+    latent_tensor_release(out);
+    latent_cleaning_free(&c);
+    /* writing alone is no animal */
+    draw_page(t, 0);
+    assert_int_equal(latent_cleaning_find(t, &c, &e), 0);
+    assert_int_equal(c.figures, 0);
+    assert_null(latent_cleaning_draw(t, &c, 64, 0.85f, &e));
+    assert_non_null(strstr(e.text, "nothing but paper"));
+    latent_cleaning_free(&c);
+    latent_tensor_release(t);
+}
+
+static void odd_pictures_are_no_harm(void **state)
+{
+    static const int sizes[][3] = {{8, 8, 3}, {1, 9, 3}, {9, 400, 4}, {64, 64, 1}, {900, 8, 3}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        for (int kind = 0; kind < 3; kind++) {
+            latent_shape s = {1, sizes[i][0], sizes[i][1], sizes[i][2]};
+            latent_tensor *t = latent_tensor_new(s, NULL), *out;
+            latent_cleaning c;
+            latent_error e;
+            assert_non_null(t);
+            for (size_t j = 0; j < t->count; j++)
+                t->data[j] = kind == 0 ? 0 : kind == 1 ? NAN : (float)(j * 7919 % 255) / 127 - 1;
+            if (!latent_cleaning_find(t, &c, &e) &&
+                (out = latent_cleaning_draw(t, &c, 16, 0.85f, &e)))
+                latent_tensor_release(out);
+            latent_cleaning_free(&c);
+            latent_tensor_release(t);
+        }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(paintings_are_cleaned)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_page_is_cleaned),
+                                       cmocka_unit_test(odd_pictures_are_no_harm),
+                                       cmocka_unit_test(paintings_are_cleaned)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,6 +26,11 @@ $(top)/fuzz/fuzz_weights: tests/fuzz/fuzz_weights.c $(fuzz_sources) $(fuzz_heade
 	@mkdir -p $(@D)
 	clang $(fuzz_flags) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^) -lz -lm
 
+$(top)/fuzz/fuzz_captions: tests/fuzz/fuzz_captions.c externals/engine/train/captions.c \
+  externals/engine/text/json.c externals/engine/text/clean.c externals/engine/error.c
+	@mkdir -p $(@D)
+	clang $(fuzz_flags) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^) -lm
+
 damage: $(top)/fuzz/damage
 	@$(if $(damage_files),,echo 'SKIP there are no fixtures; the small files are damaged alone';) \
 	  $< -n $(DAMAGE) $(damage_files)
@@ -33,10 +38,13 @@ damage: $(top)/fuzz/damage
 fuzz-smoke:
 	@if ! command -v clang >/dev/null; then \
 	  echo 'SKIP there is no clang for libFuzzer'; echo '0 passed, 0 failed, 1 skipped'; \
-	else $(MAKE) --no-print-directory $(top)/fuzz/fuzz_weights && \
+	else $(MAKE) --no-print-directory $(top)/fuzz/fuzz_weights $(top)/fuzz/fuzz_captions && \
 	  rm -rf $(top)/fuzz/corpus && cp -r $(fuzz_corpus) $(top)/fuzz/corpus && \
 	  $(top)/fuzz/fuzz_weights $(fuzz_limits) -max_total_time=$(FUZZ_SECONDS) \
-	    -artifact_prefix=$(top)/fuzz/ $(top)/fuzz/corpus && echo '1 passed, 0 failed'; fi
+	    -artifact_prefix=$(top)/fuzz/ $(top)/fuzz/corpus && \
+	  rm -rf $(top)/fuzz/captions && cp -r tests/fuzz/captions $(top)/fuzz/captions && \
+	  $(top)/fuzz/fuzz_captions $(fuzz_limits) -max_total_time=$(FUZZ_SECONDS) \
+	    -artifact_prefix=$(top)/fuzz/ $(top)/fuzz/captions && echo '2 passed, 0 failed'; fi
 
 fuzz: $(top)/fuzz/fuzz_weights
 	@mkdir -p $(top)/fuzz/found
