@@ -3,8 +3,10 @@
 
    read <folder>      its pictures (PNG, JPEG, WebP ...); subfolders are classes; words from
                       index.json, dataset.json or a .txt beside the picture
-   image              adds a picture: a network's own, a rule's
-   caption <words>    before it: what is said about the next image, in English or Chinese
+   rule fish [seed] [n]   n pictures (100) that a rule draws, with its sentences
+   image              adds a picture: a network's own, or any other
+   caption <words>    before it: what is said about the next image, in English or Chinese, as
+                      [latent.rule] says it, too
    size n             pixels a side (128)
    mode crop/pad/stretch   how a picture becomes square
    clean 0/1          1: only the animal, without writing, on plain paper (clean alone means 1)
@@ -100,6 +102,27 @@ static void latent_dataset_clean(t_latent_dataset *x, t_symbol *s, int argc, t_a
 static void latent_dataset_read(t_latent_dataset *x, t_symbol *folder)
 {
     latent_plateset_read(x->x_plates, folder);
+}
+
+/* "rule fish 7 100" */
+static void latent_dataset_rule(t_latent_dataset *x, t_symbol *s, int argc, t_atom *argv)
+{
+    t_symbol *name = atom_getsymbolarg(0, argc, argv);
+    const latent_rule *rule = latent_rule_find(name->s_name);
+    t_float seed = atom_getfloatarg(1, argc, argv);
+    t_float count = argc > 2 ? atom_getfloatarg(2, argc, argv) : 100;
+    (void)s;
+    if (!rule)
+        latent_complain(&x->x_obj, "rule wants a rule's name, as in \"rule fish\", but \"%s\" came",
+                        name->s_name);
+    else if (!(seed >= 0 && seed <= 4294967040.0))
+        latent_complain(&x->x_obj, "a rule's seed is a whole number from 0 on, but %g came",
+                        (double)seed);
+    else if (!(count >= 1 && count <= LATENT_DATASET_MOST))
+        latent_complain(&x->x_obj, "a data set has 1 to %d pictures, but %g were asked for",
+                        LATENT_DATASET_MOST, (double)count);
+    else
+        latent_plateset_rule(x->x_plates, rule, (uint32_t)seed, (int)count);
 }
 
 static void latent_dataset_write(t_latent_dataset *x, t_symbol *folder)
@@ -227,6 +250,7 @@ void setup_latent0x2edataset(void)
     latent_dataset_class_ = c;
     class_addbang(c, latent_dataset_bang);
     class_addmethod(c, (t_method)latent_dataset_read, gensym("read"), A_DEFSYM, 0);
+    class_addmethod(c, (t_method)latent_dataset_rule, gensym("rule"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_dataset_write, gensym("write"), A_DEFSYM, 0);
     class_addmethod(c, (t_method)latent_dataset_image, gensym("image"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_dataset_features, gensym("features"), A_GIMME, 0);

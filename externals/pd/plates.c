@@ -16,6 +16,8 @@ static int scan_work(latent_job *job)
 {
     t_scan_job *s = (t_scan_job *)job;
     struct stat st;
+    if (s->rule)
+        return latent_scan_rule(&s->scan, s->rule, s->seed, s->count, &job->cancel, &job->error);
     for (char *path = s->paths; *path; path += strlen(path) + 1)
         if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
             s->folder = path;
@@ -48,6 +50,17 @@ t_scan_job *latent_scan_job(char *paths)
     return s;
 }
 
+t_scan_job *latent_scan_rule_job(const latent_rule *rule, uint32_t seed, int count)
+{
+    t_scan_job *s = latent_scan_job(NULL);
+    if (s) {
+        s->rule = rule;
+        s->seed = seed;
+        s->count = count;
+    }
+    return s;
+}
+
 /* ---- making a picture ready */
 
 static latent_node *promise(latent_tensor *t, latent_error *e)
@@ -61,8 +74,10 @@ static int plate_work(latent_job *job)
 {
     t_plate_job *p = (t_plate_job *)job;
     latent_error *e = &job->error;
-    latent_tensor *picture = p->original ? latent_tensor_retain(p->original)
-                                         : p->media->read(p->path, 3, &job->cancel, e);
+    latent_tensor *picture =
+        p->original ? latent_tensor_retain(p->original)
+        : p->rule   ? latent_plate_rule(p->rule, p->seed, p->number, p->settings.size, e)
+                    : p->media->read(p->path, 3, &job->cancel, e);
     if (!picture)
         return -1;
     if (!p->plate)
@@ -108,10 +123,13 @@ t_plate_job *latent_plate_job(const t_latent_media *m, t_latent_purpose purpose,
         return p;
     p->name = strdup(q->name);
     p->path = q->path ? strdup(q->path) : NULL;
+    p->rule = q->rule;
+    p->seed = q->seed;
+    p->number = q->index;
     p->original = q->original ? latent_tensor_retain(q->original) : NULL;
     if (q->plate && !q->stale)
         p->plate = latent_plate_retain(q->plate);
-    if (p->name && (p->path || p->original))
+    if (p->name && (p->path || p->original || p->rule))
         return p;
     plate_discard(&p->job);
     return NULL;

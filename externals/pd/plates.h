@@ -23,10 +23,14 @@ typedef struct {
 typedef struct {
     latent_job job;
     char *paths;
-    char *folder; /* which it was, in paths */
+    char *folder;            /* which it was, in paths */
+    const latent_rule *rule; /* instead of a folder: count pictures of its seed */
+    uint32_t seed;
+    int count;
     latent_scan scan;
 } t_scan_job;
 t_scan_job *latent_scan_job(char *paths);
+t_scan_job *latent_scan_rule_job(const latent_rule *rule, uint32_t seed, int count);
 
 typedef enum { LATENT_PREPARE, LATENT_SHOW, LATENT_PUSH } t_latent_purpose;
 
@@ -37,6 +41,8 @@ typedef struct {
     t_latent_purpose purpose;
     int index, take;
     char *name, *path;
+    const latent_rule *rule;
+    uint32_t seed, number;
     latent_tensor *original;
     latent_plate_settings settings;
     latent_plate *plate;         /* held; given when it is ready already */

@@ -381,7 +381,7 @@ static void set_scanned(void *z, latent_job *job)
     x->x_users++;
     set_forget(x);
     latent_dataset_take(x->x_set, &s->scan);
-    snprintf(x->x_folder, sizeof(x->x_folder), "%s", s->folder);
+    snprintf(x->x_folder, sizeof(x->x_folder), "%s", s->folder ? s->folder : "");
     set_number(x, "found", latent_dataset_count(x->x_set));
     for (int i = 0; i < s->scan.n_skipped && i < SAID && !x->x_dead; i++) {
         latent_complain(x->x_obj, "%s", s->scan.skipped[i]);
@@ -400,6 +400,11 @@ void latent_plateset_read(t_latent_plateset *x, t_symbol *folder)
         latent_complain(x->x_obj, "read wants a folder, as in \"read plates\"");
     else if ((paths = latent_find_paths(x->x_obj, x->x_canvas, folder->s_name)))
         set_send(x, x->x_scan, (latent_job *)latent_scan_job(paths));
+}
+
+void latent_plateset_rule(t_latent_plateset *x, const latent_rule *rule, uint32_t seed, int count)
+{
+    set_send(x, x->x_scan, (latent_job *)latent_scan_rule_job(rule, seed, count));
 }
 
 static void set_computed(void *z, latent_job *job)
@@ -428,6 +433,8 @@ void latent_plateset_image(t_latent_plateset *x, latent_node *n, int limit)
 void latent_plateset_words(t_latent_plateset *x, const char *sentence)
 {
     char english[LATENT_CAPTION], chinese[LATENT_CAPTION];
+    int named = !strncmp(sentence, "en ", 3) || !strncmp(sentence, "zh ", 3);
+    sentence += named ? 3 : 0;
     latent_captions_lines(sentence, strlen(sentence), english, chinese);
     if (*english)
         memcpy(x->x_english, english, sizeof(english));

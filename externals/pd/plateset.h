@@ -25,9 +25,12 @@ void latent_plateset_free(t_latent_plateset *x);
 latent_dataset *latent_plateset_set(t_latent_plateset *x);
 
 void latent_plateset_read(t_latent_plateset *x, t_symbol *folder);
+/* count pictures of the rule, with its sentences, in place of what is there. */
+void latent_plateset_rule(t_latent_plateset *x, const latent_rule *rule, uint32_t seed, int count);
 /* Adds the picture when it has been computed, with the words that came last; of limit (0: any
    number of) such pictures the oldest leaves. */
 void latent_plateset_image(t_latent_plateset *x, latent_node *n, int limit);
+/* Words of the next image: a sentence, in English or Chinese, "en" or "zh" before it or not. */
 void latent_plateset_words(t_latent_plateset *x, const char *sentence);
 void latent_plateset_changed(t_latent_plateset *x);
 void latent_plateset_clear(t_latent_plateset *x);

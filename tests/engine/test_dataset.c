@@ -368,6 +368,29 @@ static void pushed_pictures_form_a_ring(void **state)
     latent_dataset_free(d);
 }
 
+static void rules_draw_sets(void **state)
+{
+    const latent_rule *fish = latent_rule_find("fish");
+    latent_scan s;
+    latent_error e;
+    latent_tensor *a, *b;
+    (void)state;
+    assert_non_null(fish);
+    assert_int_equal(latent_scan_rule(&s, fish, 7, 3, NULL, &e), 0);
+    assert_int_equal(s.n, 3);
+    assert_string_equal(s.entries[2].name, "fish-000003.png");
+    assert_true(*s.entries[2].english && *s.entries[2].chinese);
+    a = latent_plate_rule(fish, 7, 2, 8, &e);
+    b = latent_plate_rule(fish, 7, 2, 8, &e);
+    assert_true(a && b && a->count == 16 * 16 * 3);
+    assert_memory_equal(a->data, b->data, a->count * sizeof(float));
+    latent_tensor_release(a);
+    latent_tensor_release(b);
+    latent_scan_free(&s);
+    assert_int_equal(latent_scan_rule(&s, fish, 7, 0, NULL, &e), -1);
+    latent_scan_free(&s);
+}
+
 static void files_are_whole_or_not_there(void **state)
 {
     char path[400];
@@ -391,7 +414,7 @@ int main(void)
         cmocka_unit_test(lines_are_told_apart),      IN_FOLDER(folders_are_looked_through),
         IN_FOLDER(wrong_folders_are_refused),        IN_FOLDER(pictures_become_square),
         IN_FOLDER(sets_are_measured_and_drawn_from), IN_FOLDER(pushed_pictures_form_a_ring),
-        IN_FOLDER(files_are_whole_or_not_there),
+        cmocka_unit_test(rules_draw_sets),           IN_FOLDER(files_are_whole_or_not_there),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     latent_workers_stop();

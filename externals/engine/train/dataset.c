@@ -140,7 +140,7 @@ static void drop_oldest(latent_dataset *d, int limit)
 {
     int pushed = 0, oldest = -1;
     for (int i = d->n - 1; i >= 0; i--)
-        if (!d->entries[i].path) {
+        if (!d->entries[i].path && !d->entries[i].rule) {
             pushed++;
             oldest = i;
         }

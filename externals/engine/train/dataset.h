@@ -7,6 +7,7 @@
    for workers. */
 #ifndef LATENT_DATASET_H
 #define LATENT_DATASET_H
+#include "../rules/rules.h"
 #include "captions.h"
 #include "plate.h"
 #include "source.h"
@@ -28,6 +29,8 @@ typedef struct {
     int label;               /* its class, or -1 */
     latent_verdict verdict;
     latent_plate *plate;     /* held; NULL until it is made ready, or when that failed */
+    const latent_rule *rule; /* which draws it, or NULL: picture number index of seed */
+    uint32_t seed, index;
     latent_tensor *original; /* held; what was pushed; NULL for files */
     int failed;              /* it could not be made ready */
     int stale;               /* it is still to be made ready, or anew: settings have changed */
@@ -49,6 +52,10 @@ typedef struct {
    no picture in it).  Gives up soon after *cancel is set.  On a worker.  Free either way. */
 int latent_scan_folder(latent_scan *s, const char *folder, const atomic_int *cancel,
                        latent_error *e);
+/* count pictures of a rule from a seed on, with its sentences, likewise; they are drawn when they
+   are made ready. */
+int latent_scan_rule(latent_scan *s, const latent_rule *rule, uint32_t seed, int count,
+                     const atomic_int *cancel, latent_error *e);
 void latent_scan_free(latent_scan *s);
 
 /* ---- the set */

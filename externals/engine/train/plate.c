@@ -192,3 +192,17 @@ latent_tensor *latent_plate_thumb(const latent_tensor *picture, int side, latent
     free(small);
     return t;
 }
+
+latent_tensor *latent_plate_rule(const latent_rule *rule, uint32_t seed, uint32_t index, int size,
+                                 latent_error *e)
+{
+    int side = size < LATENT_RULE_SMALLEST ? LATENT_RULE_SMALLEST : size;
+    latent_tensor *t = latent_tensor_new((latent_shape){1, side, side, 3}, e);
+    float params[LATENT_RULE_MOST];
+    latent_rule_random(rule, seed, index, params);
+    if (t && latent_rule_draw(rule, params, side, t->data, e)) {
+        latent_tensor_release(t);
+        t = NULL;
+    }
+    return t;
+}

@@ -2,6 +2,7 @@
    set's colour statistics.  Immutable and shared by counting. */
 #ifndef LATENT_PLATE_H
 #define LATENT_PLATE_H
+#include "../rules/rules.h"
 #include "../tensor.h"
 #include <stdint.h>
 
@@ -40,6 +41,9 @@ void latent_plate_release(latent_plate *p); /* p may be NULL */
 int latent_plate_draw(const latent_plate *p, int size, float *picture, latent_error *e);
 /* The same as a tensor. */
 latent_tensor *latent_plate_tensor(const latent_plate *p, latent_error *e);
+/* Picture number index of a rule's seed, drawn at least size large.  NULL and a sentence. */
+latent_tensor *latent_plate_rule(const latent_rule *rule, uint32_t seed, uint32_t index, int size,
+                                 latent_error *e);
 /* A picture with three channels, its longer side at most side, for looking at. */
 latent_tensor *latent_plate_thumb(const latent_tensor *picture, int side, latent_error *e);
 

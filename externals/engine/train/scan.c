@@ -286,3 +286,35 @@ int latent_scan_folder(latent_scan *s, const char *folder, const atomic_int *can
     latent_captions_free(&f.captions);
     return failed;
 }
+
+int latent_scan_rule(latent_scan *s, const latent_rule *rule, uint32_t seed, int count,
+                     const atomic_int *cancel, latent_error *e)
+{
+    float params[LATENT_RULE_MOST];
+    char english[LATENT_RULE_CAPTION], chinese[LATENT_RULE_CAPTION];
+    memset(s, 0, sizeof(*s));
+    if (count < 1 || count > LATENT_DATASET_MOST)
+        return latent_fail(e, "a data set has 1 to %d pictures, but %d were asked for",
+                           LATENT_DATASET_MOST, count);
+    if (!(s->entries = calloc((size_t)count, sizeof(*s->entries))))
+        return fail_memory(e);
+    for (int i = 0; i < count; i++) {
+        latent_exhibit *q = s->entries + i;
+        s->n = i + 1;
+        *q = (latent_exhibit){
+            .rule = rule, .seed = seed, .index = (uint32_t)i, .label = -1, .stale = 1};
+        latent_rule_random(rule, seed, q->index, params);
+        latent_rule_caption(rule, params, seed, q->index, LATENT_ENGLISH, english);
+        latent_rule_caption(rule, params, seed, q->index, LATENT_CHINESE, chinese);
+        if (asprintf(&q->name, "%s-%06d.png", latent_rule_name(rule), i + 1) < 0)
+            q->name = NULL;
+        q->output = q->name ? strdup(q->name) : NULL;
+        q->english = strdup(english);
+        q->chinese = strdup(chinese);
+        if (!q->output || !q->english || !q->chinese)
+            return fail_memory(e);
+        if (cancel && atomic_load(cancel))
+            return latent_fail(e, "the rule's pictures are not wanted any more");
+    }
+    return 0;
+}
