@@ -279,7 +279,10 @@ static t_store_job *set_store_next(t_latent_plateset *x)
         }
     }
     x->x_index = q ? x->x_index : NULL;
-    return s;
+    if (q || s->text)
+        return s;
+    s->job.discard(&s->job);
+    return NULL;
 }
 
 static int set_store(t_latent_plateset *x)
@@ -424,10 +427,17 @@ static void set_computed(void *z, latent_job *job)
 void latent_plateset_image(t_latent_plateset *x, latent_node *n, int limit)
 {
     latent_request *r = latent_request_new(n, NULL, NULL);
+    int replaced;
     x->x_limit = limit;
-    if (!latent_offline() && latent_mail_busy(x->x_compute)) /* the newest wins */
-        set_number(x, "dropped", ++x->x_dropped);
-    set_send(x, x->x_compute, (latent_job *)r);
+    x->x_users++; /* offline a patch hears of it before this returns */
+    replaced = r ? latent_mail_send(x->x_compute, &r->job) : -1;
+    if (replaced < 0)
+        set_error(x, "there is no memory, or no thread, to work with");
+    else if (replaced) { /* the newest wins */
+        x->x_dropped += replaced;
+        set_number(x, "dropped", x->x_dropped);
+    }
+    set_let_go(x);
 }
 
 void latent_plateset_words(t_latent_plateset *x, const char *sentence)
@@ -453,24 +463,28 @@ void latent_plateset_statistics(t_latent_plateset *x)
     counts[1] = s.ready;
     counts[2] = s.accepted;
     counts[3] = s.rejected;
+    x->x_users++;
     set_say(x, "deviation", 3, s.deviation);
     set_say(x, "mean", 3, s.mean);
     set_number(x, "classes", latent_dataset_classes(x->x_set));
     set_number(x, "described", s.described);
     set_number(x, "failed", s.failed);
     set_say(x, "pictures", 4, counts);
+    set_let_go(x);
 }
 
 /* ---- birth and death */
 
 void latent_plateset_changed(t_latent_plateset *x)
 {
+    x->x_users++;
     x->x_take++;
     x->x_next = 0;
     latent_dataset_unready(x->x_set);
     if (x->x_at >= 0)
         set_show(x, x->x_at);
     set_pump(x);
+    set_let_go(x);
 }
 
 latent_dataset *latent_plateset_set(t_latent_plateset *x)
