@@ -17,6 +17,14 @@
 #define LABELS "tests/fixtures/haicuotu-masks.txt"
 #define CORNERS 400
 #define BOXES 16
+#define PAINTINGS 30
+
+/* Under a sanitizer, which makes it six times slower, a few paintings show what it could find. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FEW 4
+#else
+#define FEW PAINTINGS
+#endif
 
 /* ---- labels: polygons, strokes and boxes of writing, at a size of their own */
 
@@ -155,7 +163,7 @@ static void paintings_are_cleaned(void **state)
         print_message("SKIP the paintings are not there (LATENT_DATA=%s)\n", folder());
         skip();
     }
-    while (next_label(f, line, sizeof(line), &l)) {
+    while (n < FEW && next_label(f, line, sizeof(line), &l)) {
         latent_error e = {""};
         latent_cleaning c;
         latent_tensor *t;
@@ -179,9 +187,9 @@ static void paintings_are_cleaned(void **state)
     fclose(f);
     print_message("intersection over union %.3f on average; no writing left in %d of %d\n", sum / n,
                   clean, n);
-    assert_int_equal(n, 30);
+    assert_int_equal(n, FEW);
     assert_true(sum / n >= 0.75);
-    assert_true(clean >= 25);
+    assert_true(clean * PAINTINGS >= 25 * FEW);
 }
 
 /* ---- a page drawn here: lighter paper in a mount, a fish with an eye of plain paper, two columns
