@@ -14,6 +14,7 @@
 static const latent_arch *const architectures[] = {
     &latent_arch_stylegan2,
     &latent_arch_clip,
+    &latent_arch_clip_tiny,
 };
 
 static atomic_size_t all_bytes; /* of the models' weights */
@@ -265,6 +266,18 @@ latent_node *latent_model_look(latent_model *m, latent_node *picture, int depth,
 latent_node *latent_model_embed_text(latent_model *m, const char *text, latent_error *e)
 {
     return latent_model_is(m, LATENT_ENCODER, e) ? NULL : m->arch->text(m, text, e);
+}
+
+latent_node *latent_model_pooled(latent_model *m, latent_node *pictures, latent_error *e)
+{
+    if (latent_model_is(m, LATENT_ENCODER, e))
+        return NULL;
+    if (!m->arch->pooled) {
+        latent_fail(e, "%s is a %s, which has no pooled features; a clip-tiny has", m->label,
+                    m->arch->name);
+        return NULL;
+    }
+    return m->arch->pooled(m, pictures, e);
 }
 
 int latent_model_layer(const latent_model *m, const char *name, latent_error *e)

@@ -41,6 +41,15 @@ latent_node *latent_op_words(latent_node *table, const int *words, int n, latent
 /* Token number row of each row of tokens: [n][1][1][c]. */
 latent_node *latent_op_token(latent_node *x, int row, latent_error *e);
 
+/* bag.c */
+
+/* n words, [1][1][n][c]: word i is the sum of the rows row[first[i]] ... row[first[i + 1] - 1] of
+   table [1][1][rows][c]. */
+latent_node *latent_op_bag(latent_node *table, const int *row, const int *first, int n,
+                           latent_error *e);
+/* The mean over rows and columns: [n][1][1][c]. */
+latent_node *latent_op_pool(latent_node *x, latent_error *e);
+
 /* cutout.c: what an encoder is shown */
 
 /* Each channel times scale plus shift; at most 4 channels. */

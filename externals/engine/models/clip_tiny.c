@@ -1,0 +1,436 @@
+/* clip_tiny: see clip_tiny.h */
+#include "clip_tiny.h"
+#include "../ops/encoder.h"
+#include "../ops/ops.h"
+#include "../text/grams.h"
+#include "architectures.h"
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_WIDTH 4096
+#define MAX_ROWS (1 << 20)
+#define MAX_RESOLUTION 1024
+#define MAX_CONTEXT 1024
+
+/* ---- the plan */
+
+latent_tiny_sizes latent_tiny_default(void)
+{
+    return (latent_tiny_sizes){.resolution = 64,
+                               .stem = 32,
+                               .stages = 3,
+                               .width = {64, 128, 192},
+                               .blocks = {1, 1, 1},
+                               .embedding = 128,
+                               .rows = 8192,
+                               .text_width = 128,
+                               .text_layers = 2,
+                               .text_hidden = 256,
+                               .context = 128};
+}
+
+/* Counts down to the tensor that is asked for. */
+typedef struct {
+    int left;
+    latent_tiny_tensor *t;
+} tensor_walk;
+
+static int meet(tensor_walk *w, latent_tiny_kind kind, int rank, const int64_t *dim,
+                const char *format, ...)
+{
+    va_list args;
+    if (w->left--)
+        return 0;
+    *w->t = (latent_tiny_tensor){.kind = kind, .rank = rank, .count = 1};
+    va_start(args, format);
+    vsnprintf(w->t->name, sizeof(w->t->name), format, args);
+    va_end(args);
+    for (int i = 0; i < rank; i++) {
+        w->t->dim[i] = dim[i];
+        w->t->count *= (size_t)dim[i];
+    }
+    return 1;
+}
+
+#define DIM(...) ((const int64_t[]){__VA_ARGS__})
+
+static int meet_norm(tensor_walk *w, const char *where, int width)
+{
+    return meet(w, LATENT_TINY_GAIN, 1, DIM(width), "%s.weight", where) ||
+           meet(w, LATENT_TINY_BIAS, 1, DIM(width), "%s.bias", where);
+}
+
+/* kernel: 0 for a matrix, 3 for [3], 9 for [3][3] */
+static int meet_layer(tensor_walk *w, const char *where, int out, int in, int kernel)
+{
+    return meet(w, LATENT_TINY_WEIGHT,
+                kernel == 9 ? 4
+                : kernel    ? 3
+                            : 2,
+                DIM(out, in, 3, 3), "%s.weight", where) ||
+           meet(w, LATENT_TINY_BIAS, 1, DIM(out), "%s.bias", where);
+}
+
+static int meet_stage(tensor_walk *w, const latent_tiny_sizes *s, int stage)
+{
+    char name[3][48];
+    int c = s->width[stage], before = stage ? s->width[stage - 1] : s->stem;
+    snprintf(name[0], sizeof(name[0]), "picture.%d.norm", stage);
+    snprintf(name[1], sizeof(name[1]), "picture.%d.merge", stage);
+    if (meet_norm(w, name[0], 4 * before) || meet_layer(w, name[1], c, 4 * before, 0))
+        return 1;
+    for (int b = 0; b < s->blocks[stage]; b++) {
+        snprintf(name[0], sizeof(name[0]), "picture.%d.%d.norm", stage, b);
+        snprintf(name[1], sizeof(name[1]), "picture.%d.%d.conv", stage, b);
+        snprintf(name[2], sizeof(name[2]), "picture.%d.%d.project", stage, b);
+        if (meet_norm(w, name[0], c) || meet_layer(w, name[1], c, c, 9) ||
+            meet_layer(w, name[2], c, c, 0))
+            return 1;
+    }
+    return 0;
+}
+
+int latent_tiny_tensor_at(const latent_tiny_sizes *s, int i, latent_tiny_tensor *t)
+{
+    tensor_walk w = {i, t};
+    char name[48];
+    if (i < 0)
+        return 0;
+    if (meet_layer(&w, "picture.stem", s->stem, 12, 9))
+        return 1;
+    for (int stage = 0; stage < s->stages; stage++)
+        if (meet_stage(&w, s, stage))
+            return 1;
+    if (meet_norm(&w, "picture.norm", s->width[s->stages - 1]) ||
+        meet_layer(&w, "picture.projection", s->embedding, s->width[s->stages - 1], 0) ||
+        meet(&w, LATENT_TINY_TABLE, 2, DIM(s->rows, s->text_width), "text.words"))
+        return 1;
+    for (int l = 0; l < s->text_layers; l++) {
+        snprintf(name, sizeof(name), "text.%d.conv", l);
+        if (meet_layer(&w, name, s->text_width, s->text_width, 3))
+            return 1;
+    }
+    return meet_norm(&w, "text.norm", s->text_width) ||
+           meet_layer(&w, "text.up", s->text_hidden, s->text_width, 0) ||
+           meet_layer(&w, "text.down", s->text_width, s->text_hidden, 0) ||
+           meet_norm(&w, "text.last", s->text_width) ||
+           meet_layer(&w, "text.projection", s->embedding, s->text_width, 0);
+}
+
+latent_tiny_map latent_tiny_map_of(const latent_tiny_sizes *s)
+{
+    latent_tiny_map m = {0};
+    int n = 0;
+    m.stem = n, n += 2;
+    for (int i = 0; i < s->stages; i++) {
+        m.stage[i].norm = n, n += 2;
+        m.stage[i].merge = n, n += 2;
+        for (int b = 0; b < s->blocks[i]; b++) {
+            m.stage[i].block[b].norm = n, n += 2;
+            m.stage[i].block[b].conv = n, n += 2;
+            m.stage[i].block[b].project = n, n += 2;
+        }
+    }
+    m.norm = n, n += 2;
+    m.projection = n, n += 2;
+    m.words = n, n += 1;
+    for (int i = 0; i < s->text_layers; i++)
+        m.layer[i] = n, n += 2;
+    m.text_norm = n, n += 2;
+    m.up = n, n += 2;
+    m.down = n, n += 2;
+    m.last = n, n += 2;
+    m.text_projection = n, n += 2;
+    m.count = n;
+    return m;
+}
+
+static int within(int v, int least, int most)
+{
+    return v >= least && v <= most;
+}
+
+int latent_tiny_check(const latent_tiny_sizes *s, latent_error *e)
+{
+    int good = within(s->stages, 1, LATENT_TINY_STAGES) && within(s->stem, 1, MAX_WIDTH) &&
+               within(s->embedding, 1, MAX_WIDTH) && within(s->rows, 1, MAX_ROWS) &&
+               within(s->text_width, 1, MAX_WIDTH) && within(s->text_hidden, 1, MAX_WIDTH) &&
+               within(s->text_layers, 0, LATENT_TINY_BLOCKS) && within(s->context, 1, MAX_CONTEXT);
+    for (int i = 0; good && i < s->stages; i++)
+        good = within(s->width[i], 1, MAX_WIDTH) && within(s->blocks[i], 0, LATENT_TINY_BLOCKS);
+    if (!good)
+        return latent_fail(e, "the sizes of a clip-tiny are out of all proportion");
+    if (!within(s->resolution, 1, MAX_RESOLUTION) || s->resolution % (2 << s->stages))
+        return latent_fail(e,
+                           "a clip-tiny of %d stages for pictures of %d pixels; a multiple of "
+                           "%d was expected",
+                           s->stages, s->resolution, 2 << s->stages);
+    return 0;
+}
+
+/* ---- the metadata */
+
+typedef struct {
+    const char *key;
+    size_t place;
+    int list; /* as many numbers as there are stages */
+} size_name;
+
+static const size_name size_names[] = {
+    {"resolution", offsetof(latent_tiny_sizes, resolution), 0},
+    {"stem", offsetof(latent_tiny_sizes, stem), 0},
+    {"stages", offsetof(latent_tiny_sizes, stages), 0},
+    {"width", offsetof(latent_tiny_sizes, width), 1},
+    {"blocks", offsetof(latent_tiny_sizes, blocks), 1},
+    {"embedding", offsetof(latent_tiny_sizes, embedding), 0},
+    {"rows", offsetof(latent_tiny_sizes, rows), 0},
+    {"text_width", offsetof(latent_tiny_sizes, text_width), 0},
+    {"text_layers", offsetof(latent_tiny_sizes, text_layers), 0},
+    {"text_hidden", offsetof(latent_tiny_sizes, text_hidden), 0},
+    {"context", offsetof(latent_tiny_sizes, context), 0},
+};
+#define N_SIZES (int)(sizeof(size_names) / sizeof(*size_names))
+
+int latent_tiny_meta(const latent_tiny_sizes *s, latent_meta_out *meta, char text[][48])
+{
+    int n = 0;
+    meta[n++] = (latent_meta_out){"architecture", "clip-tiny"};
+    meta[n++] = (latent_meta_out){"tokeniser", "grams"};
+    for (int i = 0; i < N_SIZES; i++) {
+        const int *v = (const int *)((const char *)s + size_names[i].place);
+        size_t used = 0;
+        for (int k = 0; k < (size_names[i].list ? s->stages : 1); k++)
+            used += (size_t)snprintf(text[i] + used, 48 - used, k ? " %d" : "%d", v[k]);
+        meta[n++] = (latent_meta_out){size_names[i].key, text[i]};
+    }
+    return n;
+}
+
+int latent_tiny_read_sizes(const latent_weights *w, latent_tiny_sizes *s, latent_error *e)
+{
+    const char *tokeniser = latent_weights_text(w, "tokeniser");
+    memset(s, 0, sizeof(*s));
+    if (!tokeniser || strcmp(tokeniser, "grams"))
+        return latent_fail(e, "a clip-tiny whose tokeniser is %.40s; this version knows grams",
+                           tokeniser ? tokeniser : "not told");
+    for (int i = 0; i < N_SIZES; i++) {
+        const char *text = latent_weights_text(w, size_names[i].key);
+        int *v = (int *)((char *)s + size_names[i].place);
+        int n = size_names[i].list ? s->stages : 1;
+        for (int k = 0; k < n && k < LATENT_TINY_STAGES; k++) {
+            char *end = NULL;
+            long number = text ? strtol(text, &end, 10) : 0;
+            if (!text || end == text || number < 0 || number > MAX_ROWS)
+                return latent_fail(e, "the metadata tells no %s", size_names[i].key);
+            v[k] = (int)number;
+            text = end;
+        }
+    }
+    return latent_tiny_check(s, e);
+}
+
+/* ---- reading */
+
+typedef struct {
+    latent_tiny_sizes sizes;
+    latent_tiny_map map;
+    latent_node *node[LATENT_TINY_TENSORS]; /* as the map numbers them */
+} clip_tiny;
+
+static int tiny_recognise(const latent_weights *w, char *prefix, size_t room)
+{
+    const char *architecture = latent_weights_text(w, "architecture");
+    if (room)
+        *prefix = 0;
+    return architecture && !strcmp(architecture, "clip-tiny");
+}
+
+/* A convolution is kept in the kernels' form; one over words is that of a picture of one row. */
+static latent_node *convolution(const latent_tiny_tensor *t, const float *data, latent_error *e)
+{
+    latent_shape s = {(int)t->dim[0], (int)t->dim[1], 3, 3};
+    latent_tensor *full = latent_tensor_new(s, e);
+    latent_node *n;
+    if (!full)
+        return NULL;
+    if (t->rank == 4)
+        memcpy(full->data, data, full->count * sizeof(float));
+    else
+        for (size_t i = 0; i < full->count; i++)
+            full->data[i] = i / 3 % 3 == 1 ? data[i / 9 * 3 + i % 3] : 0;
+    n = latent_op_conv_weight(full, 1, e);
+    latent_tensor_release(full);
+    return n;
+}
+
+static latent_node *read_tensor(latent_model *m, latent_weights *w, const latent_tiny_tensor *t,
+                                latent_error *e)
+{
+    const latent_entry *entry = latent_weights_find(w, t->name);
+    latent_node *n = NULL;
+    latent_tensor *data;
+    int same = entry && entry->rank == t->rank, rows = t->rank == 1 ? 1 : (int)t->dim[0];
+    for (int i = 0; same && i < t->rank; i++)
+        same = entry->dim[i] == t->dim[i];
+    if (!same) {
+        latent_fail(e, "%s %s", t->name,
+                    entry ? "has not the shape that the metadata tells" : "is missing");
+        return NULL;
+    }
+    if (!(data = latent_tensor_new((latent_shape){1, 1, rows, (int)(t->count / (size_t)rows)}, e)))
+        return NULL;
+    if (!latent_weights_read(w, entry, data->data, e)) {
+        size_t i = 0;
+        while (i < data->count && isfinite(data->data[i]))
+            i++;
+        if (i < data->count)
+            latent_fail(e, "%s holds numbers that are none", t->name);
+        else
+            n = t->rank > 2 ? convolution(t, data->data, e) : latent_op_parameter(data, e);
+    }
+    m->weights_bytes += t->count * sizeof(float);
+    latent_tensor_release(data);
+    return n;
+}
+
+static int tiny_build(latent_model *m, latent_weights *w, const char *prefix, latent_progress p,
+                      latent_error *e)
+{
+    clip_tiny *c = calloc(1, sizeof(*c));
+    latent_tiny_tensor t;
+    (void)prefix;
+    if (!(m->net = c))
+        return latent_fail(e, "no memory for a clip-tiny");
+    if (latent_tiny_read_sizes(w, &c->sizes, e))
+        return -1;
+    c->map = latent_tiny_map_of(&c->sizes);
+    m->resolution = c->sizes.resolution;
+    m->channels = 3;
+    m->embedding = c->sizes.embedding;
+    m->context = c->sizes.context;
+    for (int i = 0; latent_tiny_tensor_at(&c->sizes, i, &t); i++) {
+        if (p.cancel && atomic_load(p.cancel))
+            return latent_fail(e, "not wanted any more");
+        if (!(c->node[i] = read_tensor(m, w, &t, e)))
+            return -1;
+        if (p.permille)
+            atomic_store(p.permille, 1000 * (i + 1) / c->map.count);
+    }
+    return 0;
+}
+
+static void tiny_free(latent_model *m)
+{
+    clip_tiny *c = m->net;
+    for (int i = 0; i < LATENT_TINY_TENSORS; i++)
+        latent_node_release(c->node[i]);
+    free(c);
+}
+
+/* ---- looking and reading: each step takes x over (NULL after an error) and gives the next */
+
+static latent_node *step(latent_node *x, latent_node *next)
+{
+    latent_node_release(x);
+    return next;
+}
+
+static latent_node *norm(const clip_tiny *c, int at, latent_node *x, const char *stage,
+                         latent_error *e)
+{
+    latent_node *const *n = c->node + at;
+    return x ? step(x, latent_op_layer_norm(x, n[0], n[1], stage, e)) : NULL;
+}
+
+static latent_node *layer(const clip_tiny *c, int at, latent_node *x, latent_node *add,
+                          const char *stage, latent_error *e)
+{
+    latent_node *const *n = c->node + at;
+    return x ? step(x, latent_op_project(x, n[0], n[1], add, stage, e)) : NULL;
+}
+
+static latent_node *conv(const clip_tiny *c, int at, latent_node *x, latent_node *add,
+                         const char *stage, latent_error *e)
+{
+    static const latent_conv_settings plain = {
+        .up = 1, .style_gain = 1, .weight_gain = 1, .strength = 1, .slope = 1, .gain = 1};
+    latent_node *const *n = c->node + at;
+    return x ? step(x, latent_op_conv(x, NULL, n[0], n[1], NULL, NULL, add, &plain, stage, e))
+             : NULL;
+}
+
+static latent_node *gelu(latent_node *x, const char *stage, latent_error *e)
+{
+    return x ? step(x, latent_op_gelu(x, 1, stage, e)) : NULL;
+}
+
+/* Squares of 2 x 2 pixels become pixels of four times the channels. */
+static latent_node *squares(latent_node *x, latent_error *e)
+{
+    latent_shape s = x ? x->shape : (latent_shape){0};
+    x = x ? step(x, latent_op_patches(x, 2, e)) : NULL;
+    return x ? step(x, latent_op_reshape(x, (latent_shape){s.n, s.h / 2, s.w / 2, 4 * s.c}, e))
+             : NULL;
+}
+
+static latent_node *pooled(latent_model *m, latent_node *pictures, latent_error *e)
+{
+    const clip_tiny *c = m->net;
+    const latent_tiny_map *map = &c->map;
+    const char *stage = "clip.picture";
+    latent_node *x = squares(latent_node_retain(pictures), e), *y;
+    x = gelu(conv(c, map->stem, x, NULL, stage, e), stage, e);
+    for (int i = 0; i < c->sizes.stages && x; i++) {
+        x = norm(c, map->stage[i].norm, squares(x, e), stage, e);
+        x = layer(c, map->stage[i].merge, x, NULL, stage, e);
+        for (int b = 0; b < c->sizes.blocks[i] && x; b++) {
+            y = norm(c, map->stage[i].block[b].norm, latent_node_retain(x), stage, e);
+            y = gelu(conv(c, map->stage[i].block[b].conv, y, NULL, stage, e), stage, e);
+            x = step(x, layer(c, map->stage[i].block[b].project, y, x, stage, e));
+        }
+    }
+    x = norm(c, map->norm, x, stage, e);
+    return x ? step(x, latent_op_pool(x, e)) : NULL;
+}
+
+static latent_node *tiny_picture(latent_model *m, latent_node *pictures, latent_error *e)
+{
+    const clip_tiny *c = m->net;
+    return layer(c, c->map.projection, pooled(m, pictures, e), NULL, "clip.picture", e);
+}
+
+static latent_node *tiny_text(latent_model *m, const char *text, latent_error *e)
+{
+    const clip_tiny *c = m->net;
+    const char *stage = "clip.text";
+    latent_node *x, *y;
+    latent_grams g;
+    if (latent_grams_make(&g, text, c->sizes.rows, c->sizes.context, e))
+        return NULL;
+    x = latent_op_bag(c->node[c->map.words], g.row, g.first, g.n, e);
+    latent_grams_free(&g);
+    for (int i = 0; i < c->sizes.text_layers && x; i++) {
+        y = gelu(latent_node_retain(x), stage, e);
+        x = step(x, conv(c, c->map.layer[i], y, x, stage, e));
+    }
+    x = x ? step(x, latent_op_pool(x, e)) : NULL;
+    if (!x)
+        return NULL;
+    y = norm(c, c->map.text_norm, latent_node_retain(x), stage, e);
+    y = gelu(layer(c, c->map.up, y, NULL, stage, e), stage, e);
+    x = step(x, layer(c, c->map.down, y, x, stage, e));
+    return layer(c, c->map.text_projection, norm(c, c->map.last, x, stage, e), NULL, stage, e);
+}
+
+const latent_arch latent_arch_clip_tiny = {
+    .name = "clip-tiny",
+    .recognise = tiny_recognise,
+    .build = tiny_build,
+    .free = tiny_free,
+    .picture = tiny_picture,
+    .text = tiny_text,
+    .pooled = pooled,
+};
