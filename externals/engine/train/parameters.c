@@ -113,12 +113,12 @@ static void adam_piece(void *context, int i, int slot)
     (void)slot;
     for (size_t k = 0; k < s->count; k++)
         bad += !(fabsf(gradient[k]) <= 3.4e38f);
-    if (bad)
-        for (size_t k = 0; k < s->count; k++)
-            if (isnan(gradient[k]))
-                gradient[k] = 0;
-            else if (isinf(gradient[k]))
-                gradient[k] = gradient[k] < 0 ? -1e5f : 1e5f;
+    for (size_t k = 0; bad && k < s->count; k++) {
+        if (isnan(gradient[k]))
+            gradient[k] = 0;
+        if (isinf(gradient[k]))
+            gradient[k] = gradient[k] < 0 ? -1e5f : 1e5f;
+    }
     if (item->rate == 0)
         rate = 0;
     else if (b1 == 0)
