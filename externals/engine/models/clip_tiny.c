@@ -29,7 +29,7 @@ latent_tiny_sizes latent_tiny_default(void)
                                .text_width = 128,
                                .text_layers = 2,
                                .text_hidden = 256,
-                               .context = 128};
+                               .context = 256};
 }
 
 /* Counts down to the tensor that is asked for. */
@@ -266,46 +266,58 @@ static latent_node *convolution(const latent_tiny_tensor *t, const float *data, 
     return n;
 }
 
-static latent_node *read_tensor(latent_model *m, latent_weights *w, const latent_tiny_tensor *t,
+/* Where tensors come from: a file, or memory. */
+typedef struct {
+    latent_weights *file; /* or NULL */
+    const float *data;
+    const size_t *at;
+} tiny_source;
+
+static int fetch(const tiny_source *from, const latent_tiny_tensor *t, int i, float *to,
+                 latent_error *e)
+{
+    const latent_entry *entry;
+    int same;
+    if (!from->file) {
+        memcpy(to, from->data + from->at[i], t->count * sizeof(float));
+        return 0;
+    }
+    if (!(entry = latent_weights_find(from->file, t->name)))
+        return latent_fail(e, "%s is missing", t->name);
+    same = entry->rank == t->rank;
+    for (int k = 0; same && k < t->rank; k++)
+        same = entry->dim[k] == t->dim[k];
+    if (!same)
+        return latent_fail(e, "%s has not the shape that the metadata tells", t->name);
+    return latent_weights_read(from->file, entry, to, e);
+}
+
+static latent_node *make_tensor(const tiny_source *from, const latent_tiny_tensor *t, int i,
                                 latent_error *e)
 {
-    const latent_entry *entry = latent_weights_find(w, t->name);
+    int rows = t->rank == 1 ? 1 : (int)t->dim[0];
+    latent_shape s = {1, 1, rows, (int)(t->count / (size_t)rows)};
+    latent_tensor *data = latent_tensor_new(s, e);
     latent_node *n = NULL;
-    latent_tensor *data;
-    int same = entry && entry->rank == t->rank, rows = t->rank == 1 ? 1 : (int)t->dim[0];
-    for (int i = 0; same && i < t->rank; i++)
-        same = entry->dim[i] == t->dim[i];
-    if (!same) {
-        latent_fail(e, "%s %s", t->name,
-                    entry ? "has not the shape that the metadata tells" : "is missing");
+    size_t k = 0;
+    if (!data)
         return NULL;
-    }
-    if (!(data = latent_tensor_new((latent_shape){1, 1, rows, (int)(t->count / (size_t)rows)}, e)))
-        return NULL;
-    if (!latent_weights_read(w, entry, data->data, e)) {
-        size_t i = 0;
-        while (i < data->count && isfinite(data->data[i]))
-            i++;
-        if (i < data->count)
+    if (!fetch(from, t, i, data->data, e)) {
+        while (k < data->count && isfinite(data->data[k]))
+            k++;
+        if (k < data->count)
             latent_fail(e, "%s holds numbers that are none", t->name);
         else
             n = t->rank > 2 ? convolution(t, data->data, e) : latent_op_parameter(data, e);
     }
-    m->weights_bytes += t->count * sizeof(float);
     latent_tensor_release(data);
     return n;
 }
 
-static int tiny_build(latent_model *m, latent_weights *w, const char *prefix, latent_progress p,
-                      latent_error *e)
+static int make_all(latent_model *m, const tiny_source *from, latent_progress p, latent_error *e)
 {
-    clip_tiny *c = calloc(1, sizeof(*c));
+    clip_tiny *c = m->net;
     latent_tiny_tensor t;
-    (void)prefix;
-    if (!(m->net = c))
-        return latent_fail(e, "no memory for a clip-tiny");
-    if (latent_tiny_read_sizes(w, &c->sizes, e))
-        return -1;
     c->map = latent_tiny_map_of(&c->sizes);
     m->resolution = c->sizes.resolution;
     m->channels = 3;
@@ -314,12 +326,48 @@ static int tiny_build(latent_model *m, latent_weights *w, const char *prefix, la
     for (int i = 0; latent_tiny_tensor_at(&c->sizes, i, &t); i++) {
         if (p.cancel && atomic_load(p.cancel))
             return latent_fail(e, "not wanted any more");
-        if (!(c->node[i] = read_tensor(m, w, &t, e)))
+        if (!(c->node[i] = make_tensor(from, &t, i, e)))
             return -1;
+        m->weights_bytes += t.count * sizeof(float);
         if (p.permille)
             atomic_store(p.permille, 1000 * (i + 1) / c->map.count);
     }
     return 0;
+}
+
+static int tiny_build(latent_model *m, latent_weights *w, const char *prefix, latent_progress p,
+                      latent_error *e)
+{
+    tiny_source from = {w, NULL, NULL};
+    clip_tiny *c = calloc(1, sizeof(*c));
+    (void)prefix;
+    if (!(m->net = c))
+        return latent_fail(e, "no memory for a clip-tiny");
+    return latent_tiny_read_sizes(w, &c->sizes, e) ? -1 : make_all(m, &from, p, e);
+}
+
+latent_model *latent_tiny_model(const latent_tiny_sizes *s, const float *data, const size_t *at,
+                                const char *label, latent_error *e)
+{
+    tiny_source from = {NULL, data, at};
+    latent_model *m = calloc(1, sizeof(*m));
+    clip_tiny *c = calloc(1, sizeof(*c));
+    if (!m || !c) {
+        free(m);
+        free(c);
+        latent_fail(e, "no memory for a clip-tiny");
+        return NULL;
+    }
+    m->refs = 1;
+    m->arch = &latent_arch_clip_tiny;
+    snprintf(m->label, sizeof(m->label), "%s", label);
+    m->net = c;
+    c->sizes = *s;
+    if (latent_tiny_check(s, e) || make_all(m, &from, (latent_progress){NULL, NULL}, e)) {
+        latent_model_release(m);
+        return NULL;
+    }
+    return m;
 }
 
 static void tiny_free(latent_model *m)

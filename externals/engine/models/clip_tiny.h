@@ -16,8 +16,7 @@
    spaces between). */
 #ifndef LATENT_CLIP_TINY_H
 #define LATENT_CLIP_TINY_H
-#include "../error.h"
-#include "../weights/weights.h"
+#include "model.h"
 #include <stddef.h>
 
 #pragma GCC visibility push(default)
@@ -81,6 +80,11 @@ int latent_tiny_read_sizes(const latent_weights *w, latent_tiny_sizes *s, latent
 /* The metadata of a file: 0 to LATENT_TINY_META pairs; text holds the values. */
 #define LATENT_TINY_META 16
 int latent_tiny_meta(const latent_tiny_sizes *s, latent_meta_out *meta, char text[][48]);
+
+/* A network of float32 numbers: tensor number i is at data + at[i], row after row as in a file.
+   NULL and a sentence. */
+latent_model *latent_tiny_model(const latent_tiny_sizes *s, const float *data, const size_t *at,
+                                const char *label, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LINE 16 /* floats in a line of the cache, on which each tensor begins (parameters.h) */
+
 /* ---- weights */
 
 int latent_clip_net_plan(latent_clip_net *net, const latent_tiny_sizes *sizes, latent_error *e)
@@ -17,7 +19,7 @@ int latent_clip_net_plan(latent_clip_net *net, const latent_tiny_sizes *sizes, l
     net->map = latent_tiny_map_of(sizes);
     for (int i = 0; latent_tiny_tensor_at(sizes, i, &t); i++) {
         net->at[i] = net->count;
-        net->count += t.count;
+        net->count += (t.count + LINE - 1) / LINE * LINE;
         if (t.kind == LATENT_TINY_TABLE)
             net->table_count = t.count;
     }
@@ -80,7 +82,7 @@ typedef struct {
 static float *take(floats *f, size_t n)
 {
     float *at = f->base ? f->base + f->used : NULL;
-    f->used += (n + 15) & ~(size_t)15; /* whole lines of cache */
+    f->used += (n + LINE - 1) / LINE * LINE;
     return at;
 }
 

@@ -1,0 +1,78 @@
+/* clip: trains a clip-tiny (models/clip_tiny.h) from pictures and what is said about them.  Each
+   step draws a batch of pictures whose sentences all differ, disturbs the pictures a little (crop,
+   shift, blur, noise: what a half-trained generator and cutouts do to them), and asks that each
+   picture and its own sentence are nearer to each other than to all others of the batch (the
+   symmetric contrastive loss of Radford et al. 2021, its temperature learned), in English and in
+   Chinese at once.  Adam with a warm-up and a cosine; the network that is saved is the average of
+   the last ones (Polyak).
+
+   The same settings, source and seed give the same network to the bit, whatever the number of
+   threads, resumed from a checkpoint or not.  Works with the pool; one training is used by one
+   thread at a time, not Pd's. */
+#ifndef LATENT_CLIP_TRAIN_H
+#define LATENT_CLIP_TRAIN_H
+#include "../models/clip_tiny.h"
+#include "../models/model.h"
+#include "source.h"
+
+#pragma GCC visibility push(default)
+
+typedef struct {
+    latent_tiny_sizes sizes;
+    int batch;     /* pictures a step, a multiple of 8, at most 1024 */
+    int64_t steps; /* of the whole training, on which the rate falls to a fiftieth */
+    float rate;    /* of Adam at its highest */
+    float disturb; /* how much pictures are disturbed: 0 not at all, 1 as usual */
+    uint64_t seed;
+} latent_clip_settings;
+
+/* The built-in one's: batches of 128, 10,000 steps, rate 0.001. */
+latent_clip_settings latent_clip_settings_usual(void);
+
+typedef struct latent_clip_training latent_clip_training;
+
+/* A new network.  The source stays the caller's and must live as long; it has sentences.  NULL and
+   a sentence. */
+latent_clip_training *latent_clip_training_new(latent_source *source,
+                                               const latent_clip_settings *settings,
+                                               latent_error *e);
+void latent_clip_training_free(latent_clip_training *t); /* t may be NULL */
+
+typedef struct {
+    int64_t step;     /* steps done */
+    int64_t pictures; /* seen so far */
+    float loss;       /* of this step; log(batch) when nothing is known */
+    float found;      /* share of pictures and sentences that found each other in the batch */
+    float scale;      /* the learned one: cosines times this */
+    float rate;
+} latent_clip_report;
+
+/* One step; r may be NULL.  -1 and a sentence (the source failed, there is no memory). */
+int latent_clip_training_step(latent_clip_training *t, latent_clip_report *r, latent_error *e);
+
+/* The network as it is now, the average of the last ones, ready to be used: with one holder. */
+latent_model *latent_clip_training_snapshot(const latent_clip_training *t, const char *label,
+                                            latent_error *e);
+/* The same as a file, in float16; note (or NULL) goes into its metadata as "origin". */
+int latent_clip_training_save(const latent_clip_training *t, const char *path, const char *note,
+                              latent_error *e);
+
+/* The whole state, written beside path first and then moved there; and back, to the bit, into a
+   training of the same settings (the number of steps and the rate may differ). */
+int latent_clip_training_write(const latent_clip_training *t, const char *path, latent_error *e);
+int latent_clip_training_resume(latent_clip_training *t, const char *path, latent_error *e);
+
+/* The loss by itself, for n pictures and n texts that belong together: embeddings [n][d] of any
+   length are taken as directions.  The gradients g_* are added to, but may be NULL together.
+   scratch: latent_clip_loss_scratch() floats.  found as above, or NULL. */
+size_t latent_clip_loss_scratch(int n, int d);
+double latent_clip_loss(int n, int d, const float *pictures, const float *texts, float log_scale,
+                        float weight, float *g_pictures, float *g_texts, float *g_log_scale,
+                        float *found, float *scratch);
+
+/* One picture [size][size][3], disturbed as number index of a training with that seed. */
+void latent_clip_disturb(const float *picture, int size, float strength, uint64_t seed,
+                         uint64_t index, float *out);
+
+#pragma GCC visibility pop
+#endif
