@@ -122,9 +122,8 @@ int latent_model_is(const latent_model *m, latent_model_kind kind, latent_error 
    NULL and a sentence (too long, no vocabulary). */
 latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, latent_error *e);
 latent_node *latent_model_embed_text(latent_model *m, const char *text, latent_error *e);
-/* The pooled features of pictures of just the size it looks at: what a score compares
-   (train/score.h). */
-latent_node *latent_model_pooled(latent_model *m, latent_node *pictures, latent_error *e);
+/* The pooled features of a picture, likewise: what a score compares (train/score.h). */
+latent_node *latent_model_pooled(latent_model *m, latent_node *picture, latent_error *e);
 
 /* What an encoder has seen in a picture of any size after so many of its blocks (1 to depth), a row
    of tokens [1][1][tokens][width]. */

@@ -1,0 +1,268 @@
+/* score: see score.h */
+#include "score.h"
+#include "../evaluate.h"
+#include "../ops/ops.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TOGETHER 16 /* pictures that are looked at at once */
+#define SWEEPS 60   /* Jacobi's, at most; it needs about ten */
+
+struct latent_cloud {
+    int d;
+    int64_t n;
+    double *origin;  /* [d]: the first vector; sums are taken from it, so that little cancels */
+    double *sum;     /* [d] */
+    double *product; /* [d][d], of which rows go up to the diagonal */
+    double *step;    /* [d] */
+};
+
+latent_cloud *latent_cloud_new(int d, latent_error *e)
+{
+    latent_cloud *c = calloc(1, sizeof(*c));
+    size_t n = d > 0 ? (size_t)d : 1;
+    if (c) {
+        c->d = d;
+        c->origin = calloc(n * (n + 3), sizeof(double));
+        c->sum = c->origin + n;
+        c->step = c->sum + n;
+        c->product = c->step + n;
+    }
+    if (c && c->origin)
+        return c;
+    free(c);
+    latent_fail(e, "no memory for the moments of %d features", d);
+    return NULL;
+}
+
+void latent_cloud_free(latent_cloud *c)
+{
+    if (c)
+        free(c->origin);
+    free(c);
+}
+
+void latent_cloud_clear(latent_cloud *c)
+{
+    c->n = 0;
+    memset(c->origin, 0, (size_t)c->d * ((size_t)c->d + 3) * sizeof(double));
+}
+
+int64_t latent_cloud_count(const latent_cloud *c)
+{
+    return c->n;
+}
+
+void latent_cloud_add(latent_cloud *c, const float *x, int n)
+{
+    size_t d = (size_t)c->d;
+    for (int v = 0; v < n; v++, x += d) {
+        for (size_t i = 0; i < d && !c->n; i++)
+            c->origin[i] = x[i];
+        c->n++;
+        for (size_t i = 0; i < d; i++) {
+            double *row = c->product + i * d, step = x[i] - c->origin[i];
+            c->step[i] = step;
+            c->sum[i] += step;
+            for (size_t j = 0; j <= i; j++)
+                row[j] += step * c->step[j];
+        }
+    }
+}
+
+/* ---- what a clip-tiny sees */
+
+static latent_node *look(latent_model *clip, const float *pictures, int n, int size,
+                         latent_error *e)
+{
+    latent_tensor *t = latent_tensor_new((latent_shape){n, size, size, 3}, e);
+    latent_node *shown = NULL, *seen = NULL;
+    if (!t)
+        return NULL;
+    memcpy(t->data, pictures, t->count * sizeof(float));
+    if ((shown = latent_op_picture(t, e)))
+        seen = latent_model_pooled(clip, shown, e);
+    latent_node_release(shown);
+    latent_tensor_release(t);
+    return seen;
+}
+
+int latent_cloud_features(latent_model *clip, latent_error *e)
+{
+    size_t size = (size_t)clip->resolution;
+    float *nothing = calloc(size * size * 3, sizeof(float));
+    latent_node *n;
+    int d;
+    if (!nothing)
+        return latent_fail(e, "no memory for a picture");
+    n = look(clip, nothing, 1, clip->resolution, e);
+    d = n ? n->shape.c : -1;
+    latent_node_release(n);
+    free(nothing);
+    return d;
+}
+
+int latent_cloud_add_pictures(latent_cloud *c, latent_model *clip, const float *pictures, int n,
+                              int size, latent_error *e)
+{
+    int most = size == clip->resolution ? TOGETHER : 1;
+    for (int i = 0; i < n; i += most) {
+        int count = n - i < most ? n - i : most;
+        latent_tensor *t = NULL;
+        latent_node *seen =
+            look(clip, pictures + (size_t)i * (size_t)size * (size_t)size * 3, count, size, e);
+        int failed = !seen || latent_evaluate(seen, NULL, &t, e);
+        latent_node_release(seen);
+        if (failed)
+            return -1;
+        if (t->shape.c == c->d)
+            latent_cloud_add(c, t->data, count);
+        else
+            failed = latent_fail(e, "%d features were expected, %s has %d", c->d, clip->label,
+                                 t->shape.c);
+        latent_tensor_release(t);
+        if (failed)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- the distance */
+
+static double covariance(const latent_cloud *c, size_t i, size_t j)
+{
+    size_t d = (size_t)c->d;
+    double product = i > j ? c->product[i * d + j] : c->product[j * d + i];
+    return (product - c->sum[i] * c->sum[j] / (double)c->n) / (double)(c->n - 1);
+}
+
+double latent_cloud_variance(const latent_cloud *c)
+{
+    double sum = 0;
+    for (size_t i = 0; i < (size_t)c->d && c->n > 1; i++)
+        sum += covariance(c, i, i);
+    return sum;
+}
+
+/* Turns rows p and q of a matrix of n columns by an angle. */
+static void turn(double *p, double *q, size_t n, double cosine, double sine)
+{
+    for (size_t k = 0; k < n; k++) {
+        double a = p[k], b = q[k];
+        p[k] = cosine * a - sine * b;
+        q[k] = sine * a + cosine * b;
+    }
+}
+
+void latent_symmetric_eigen(int dim, double *m, double *values, double *vectors)
+{
+    size_t d = (size_t)dim;
+    for (size_t i = 0; vectors && i < d * d; i++)
+        vectors[i] = i / d == i % d;
+    for (int sweep = 0; sweep < SWEEPS; sweep++) {
+        double off = 0, all = 0;
+        for (size_t i = 0; i < d; i++)
+            for (size_t j = 0; j < d; j++) {
+                all += m[i * d + j] * m[i * d + j];
+                off += i == j ? 0 : m[i * d + j] * m[i * d + j];
+            }
+        if (!(off > 1e-28 * all))
+            break;
+        for (size_t p = 0; p < d; p++)
+            for (size_t q = p + 1; q < d; q++) {
+                double here = m[p * d + q], way, t, cosine, sine;
+                if (fabs(here) < 1e-300)
+                    continue;
+                way = (m[q * d + q] - m[p * d + p]) / (2 * here);
+                t = (way < 0 ? -1 : 1) / (fabs(way) + sqrt(way * way + 1));
+                cosine = 1 / sqrt(t * t + 1);
+                sine = t * cosine;
+                turn(m + p * d, m + q * d, d, cosine, sine);
+                for (size_t k = 0; k < d; k++) { /* the columns likewise */
+                    double a = m[k * d + p], b = m[k * d + q];
+                    m[k * d + p] = cosine * a - sine * b;
+                    m[k * d + q] = sine * a + cosine * b;
+                }
+                if (vectors)
+                    turn(vectors + p * d, vectors + q * d, d, cosine, sine);
+            }
+    }
+    for (size_t i = 0; i < d; i++)
+        values[i] = m[i * d + i];
+}
+
+static double root(double x)
+{
+    return x > 0 ? sqrt(x) : 0; /* what is below 0 is a rounding error */
+}
+
+/* c = a b, all symmetric or not, [d][d]. */
+static void multiply(size_t d, const double *a, const double *b, double *c)
+{
+    memset(c, 0, d * d * sizeof(double));
+    for (size_t i = 0; i < d; i++)
+        for (size_t k = 0; k < d; k++)
+            for (size_t j = 0; j < d; j++)
+                c[i * d + j] += a[i * d + k] * b[k * d + j];
+}
+
+/* trace (C1 C2)^(1/2): the roots of the eigenvalues of R C2 R, where R R = C1. */
+static double trace_of_root(const latent_cloud *a, const latent_cloud *b, double *memory)
+{
+    size_t d = (size_t)a->d, all = d * d;
+    double *m = memory, *vectors = m + all, *r = vectors + all, *values = r + all, sum = 0;
+    for (size_t i = 0; i < all; i++)
+        m[i] = covariance(a, i / d, i % d);
+    latent_symmetric_eigen(a->d, m, values, vectors);
+    memset(r, 0, all * sizeof(double));
+    for (size_t k = 0; k < d; k++)
+        for (size_t i = 0; i < d; i++)
+            for (size_t j = 0; j < d; j++)
+                r[i * d + j] += root(values[k]) * vectors[k * d + i] * vectors[k * d + j];
+    for (size_t i = 0; i < all; i++)
+        m[i] = covariance(b, i / d, i % d);
+    multiply(d, r, m, vectors);
+    multiply(d, vectors, r, m);
+    latent_symmetric_eigen(a->d, m, values, NULL);
+    for (size_t i = 0; i < d; i++)
+        sum += root(values[i]);
+    return sum;
+}
+
+int latent_frechet(const latent_cloud *a, const latent_cloud *b, double *distance, latent_error *e)
+{
+    size_t d = (size_t)a->d;
+    double between = 0, *memory;
+    if (a->d != b->d)
+        return latent_fail(e, "features of %d and of %d numbers can't be compared", a->d, b->d);
+    if (a->n < 2 || b->n < 2)
+        return latent_fail(e, "a score needs two pictures of each kind at least");
+    for (size_t i = 0; i < d; i++) {
+        double step =
+            a->origin[i] + a->sum[i] / (double)a->n - b->origin[i] - b->sum[i] / (double)b->n;
+        between += step * step;
+    }
+    *distance = between + latent_cloud_variance(a) + latent_cloud_variance(b);
+    if (!isfinite(*distance))
+        return latent_fail(e, "the features hold numbers that are none");
+    if (!(memory = malloc((3 * d * d + d) * sizeof(double))))
+        return latent_fail(e, "no memory for a score");
+    *distance -= 2 * trace_of_root(a, b, memory);
+    free(memory);
+    if (*distance < 0)
+        *distance = 0;
+    return 0;
+}
+
+int latent_score(const latent_cloud *real, const latent_cloud *made, double *percent,
+                 latent_error *e)
+{
+    double distance, variance = latent_cloud_variance(real);
+    if (latent_frechet(real, made, &distance, e))
+        return -1;
+    if (!(variance > 0))
+        return latent_fail(e, "the real pictures are all alike");
+    *percent = 100 * distance / variance;
+    return 0;
+}
