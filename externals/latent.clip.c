@@ -1,7 +1,7 @@
 /* [latent.clip model]: what a CLIP makes of a text or of a picture: an embedding, a list in which
    near means alike.
 
-   text <words>   the embedding of a text (English, unless the model has learned more)
+   text <words>   the embedding of a text (in the languages that the model has learned)
    image          the embedding of a picture; when pictures come too fast the newest wins, offline
                   none is dropped
    info           to the right outlet: embedding (how many numbers), context (the most tokens of a
@@ -10,9 +10,10 @@
    right outlet   dropped <n>, when pictures came too fast; info
 
    Embeddings are lists: they can be mixed, moved between ([latent.interp]), subtracted, and are
-   targets for [latent.guide].  There is no built-in CLIP; the argument is a file or a name given by
-   [latent.model], and its vocabulary lies beside the file or in Pd's path.  What comes while the
-   model is loading is served when it is there. */
+   targets for [latent.guide].  Without an argument the built-in clip-tiny is used, which knows fish
+   in English and Chinese; otherwise it is a file or a name given by [latent.model], and a
+   vocabulary, where the model needs one, lies beside the file or in Pd's path.  What comes while
+   the model is loading is served when it is there. */
 #include "engine/evaluate.h"
 #include "pd/box.h"
 #include "pd/encoder.h"
@@ -23,7 +24,7 @@ static t_class *latent_clip_class;
 
 typedef struct {
     t_object x_obj;
-    t_latent_modelref *x_model; /* NULL when none was named */
+    t_latent_modelref *x_model;
     t_latent_mail *x_texts, *x_images;
     char *x_text; /* what waits for the model, the newest; or NULL */
     latent_node *x_image;
@@ -95,7 +96,7 @@ static void latent_clip_done(void *z, latent_job *job)
 /* Takes text and image over, one of which is NULL. */
 static void latent_clip_embed(t_latent_clip *x, char *text, latent_node *image)
 {
-    latent_model *m = latent_encoder_get(&x->x_obj, x->x_model);
+    latent_model *m = latent_modelref_get(x->x_model, 1);
     t_embed *w = m ? calloc(1, sizeof(*w)) : NULL;
     int replaced;
     free(x->x_text);
@@ -151,7 +152,7 @@ static void latent_clip_ready(void *z)
 
 static void latent_clip_info(t_latent_clip *x)
 {
-    latent_model *m = latent_encoder_get(&x->x_obj, x->x_model);
+    latent_model *m = latent_modelref_get(x->x_model, 1);
     if (!m)
         return;
     latent_model_retain(m);

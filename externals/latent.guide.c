@@ -23,6 +23,11 @@
    Settings are flags too.  The newest picture wins; offline none is dropped.  There is no built-in
    CLIP; the argument is a file or a name given by [latent.model], and its vocabulary lies beside
    the file or in Pd's path.  The same error is said once, until something is changed. */
+   Settings are flags too.  The newest picture wins; offline none is dropped.  Without an argument
+   the built-in clip-tiny is used, which knows fish in English and Chinese; otherwise it is a file
+   or a name given by [latent.model], and a vocabulary, where the model needs one, lies beside the
+   file or in Pd's path.  The same error is said once, until something is changed. */
+#include "engine/gradient.h"
 #include "engine/guide.h"
 #include "engine/ops/ops.h"
 #include "pd/box.h"
@@ -38,7 +43,7 @@ static t_class *latent_guide_class;
 
 typedef struct {
     t_object x_obj;
-    t_latent_modelref *x_model; /* NULL when none was named */
+    t_latent_modelref *x_model;
     int x_loss, x_cutouts, x_seed;
     double x_power, x_augment;
     unsigned x_steps; /* since the seed was set */
@@ -176,8 +181,7 @@ static void latent_guide_bang(t_latent_guide *x)
     x->x_waits = 0;
     if (!x->x_image)
         return;
-    m = x->x_said[0] ? latent_modelref_get(x->x_model, 0)
-                     : latent_encoder_get(&x->x_obj, x->x_model);
+    m = latent_modelref_get(x->x_model, !x->x_said[0]);
     if (!m) {
         x->x_waits = latent_modelref_loading(x->x_model);
         strcpy(x->x_said, "no model"); /* is said once */

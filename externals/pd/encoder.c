@@ -8,26 +8,8 @@
 t_latent_modelref *latent_encoder_new(t_object *x, int argc, const t_atom *argv,
                                       void (*ready)(void *x))
 {
-    t_latent_modelref *r = NULL;
-    if (argc && latent_modelref_is_word(argv)) {
-        r = latent_modelref_new(x, argv->a_w.w_symbol, ready);
-        latent_modelref_kind(r, LATENT_ENCODER);
-    }
-    return r;
-}
-
-latent_model *latent_encoder_get(t_object *x, t_latent_modelref *r)
-{
-    if (r)
-        return latent_modelref_get(r, 1);
-    latent_complain(
-        x,
-        "no CLIP was named, and none is built in; get OpenAI's ViT-B-32.pt and its "
-        "bpe_simple_vocab_16e6.txt.gz (github.com/openai/CLIP), or model.safetensors and "
-        "tokenizer.json of openai/clip-vit-base-patch32 (huggingface.co), put both beside the "
-        "patch, and name the first: [%s ViT-B-32.pt]",
-        class_getname(pd_class(&x->ob_pd)));
-    return NULL;
+    t_symbol *word = argc && latent_modelref_is_word(argv) ? argv->a_w.w_symbol : NULL;
+    return latent_modelref_new_encoder(x, word, ready);
 }
 
 char *latent_words_join(int argc, const t_atom *argv)

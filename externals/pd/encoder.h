@@ -1,5 +1,5 @@
-/* encoder: what the boxes that look and read ([latent.clip], [latent.guide]) share: their model, of
-   which none is built in, and texts. */
+/* encoder: what the boxes that look and read ([latent.clip], [latent.guide]) share: their model and
+   texts. */
 #ifndef LATENT_PD_ENCODER_H
 #define LATENT_PD_ENCODER_H
 #include "modelref.h"
@@ -7,13 +7,10 @@
 
 #pragma GCC visibility push(default)
 
-/* A reference to the CLIP that the first argument names, in the object's new method; NULL when it
-   names none. */
+/* A reference to the CLIP that the first argument names, or to the built-in one, in the object's
+   new method. */
 t_latent_modelref *latent_encoder_new(t_object *x, int argc, const t_atom *argv,
                                       void (*ready)(void *x));
-/* The model, or NULL after saying why there is none; r may be NULL. */
-latent_model *latent_encoder_get(t_object *x, t_latent_modelref *r);
-
 /* Words and numbers as one text, a space between them; malloc'd, NULL without memory. */
 char *latent_words_join(int argc, const t_atom *argv);
 

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a box that names no model uses. */
 #define BUILTIN "default.safetensors"
+#define BUILTIN_ENCODER "clip-tiny.safetensors"
 
 typedef enum { UNKNOWN, LOADING, READY, FAILED } t_state;
 
@@ -96,11 +98,11 @@ char *latent_find_paths(t_object *x, t_canvas *canvas, const char *file)
     return paths;
 }
 
-/* The built-in model lies beside this library. */
-static char *builtin_path(size_t *size)
+/* The built-in models lie beside this library. */
+static char *builtin_path(const char *file, size_t *size)
 {
     Dl_info info;
-    t_paths p = {NULL, 0, 0, BUILTIN};
+    t_paths p = {NULL, 0, 0, file};
     char dir[MAXPDSTRING];
     char *slash;
     if (dladdr((void *)(size_t)builtin_path, &info) && info.dli_fname) {
@@ -277,13 +279,8 @@ static int looks_like_file(const char *word)
     return strchr(word, '.') || strchr(word, '/');
 }
 
-t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready)(void *x))
-{
-    return latent_modelref_new_at(x, canvas_getcurrent(), word, ready);
-}
-
-t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbol *word,
-                                          void (*ready)(void *x))
+static t_latent_modelref *make_reference(t_object *x, t_canvas *canvas, t_symbol *word,
+                                         latent_model_kind kind, void (*ready)(void *x))
 {
     return latent_modelref_new_half(x, canvas, word, 0, ready);
 }
@@ -292,6 +289,7 @@ t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_sym
                                             void (*ready)(void *x))
 {
     t_latent_modelref *r = calloc(1, sizeof(*r));
+    const char *own = kind == LATENT_ENCODER ? BUILTIN_ENCODER : BUILTIN;
     int builtin = !word || !*word->s_name;
     t_slot *s = builtin ? NULL : find_slot(word, NULL, 0, 0);
     if (!r)
@@ -302,6 +300,9 @@ t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_sym
         if (paths && (s = find_slot(word, paths, size, half)))
             free(paths);
         else if (!paths || !(s = make_slot(builtin ? gensym(BUILTIN) : word, paths, size, half)))
+        char *paths = builtin ? builtin_path(own, &size) : find_paths(canvas, word->s_name, &size);
+        if (paths && (s = find_slot(word, paths, size)))
+        else if (!paths || !(s = make_slot(builtin ? gensym(own) : word, paths, size)))
             free(paths);
     } else if (!s)
         s = make_slot(word, NULL, 0, 0);
@@ -313,7 +314,7 @@ t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_sym
     r->owner = x;
     r->slot = s;
     r->builtin = builtin;
-    r->kind = LATENT_GENERATOR;
+    r->kind = kind;
     if (s->paths && (s->state == UNKNOWN || s->state == FAILED)) {
         s->busy++; /* offline it is loaded here and now, and has no users yet */
         slot_load(s);
@@ -325,6 +326,22 @@ t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_sym
     r->next = s->users;
     s->users = r;
     return r;
+}
+
+t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready)(void *x))
+{
+    return make_reference(x, canvas_getcurrent(), word, LATENT_GENERATOR, ready);
+}
+
+t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbol *word,
+                                          void (*ready)(void *x))
+{
+    return make_reference(x, canvas, word, LATENT_GENERATOR, ready);
+}
+
+t_latent_modelref *latent_modelref_new_encoder(t_object *x, t_symbol *word, void (*ready)(void *x))
+{
+    return make_reference(x, canvas_getcurrent(), word, LATENT_ENCODER, ready);
 }
 
 void latent_modelref_kind(t_latent_modelref *r, latent_model_kind kind)

@@ -24,6 +24,8 @@ t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbo
 t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_symbol *word, int half,
                                             void (*ready)(void *x));
 void latent_modelref_free(t_latent_modelref *r);
+/* The same for a box that looks and reads: it takes encoders, and clip-tiny is built in. */
+t_latent_modelref *latent_modelref_new_encoder(t_object *x, t_symbol *word, void (*ready)(void *x));
 /* Which models the box takes: generators, until it is told. */
 void latent_modelref_kind(t_latent_modelref *r, latent_model_kind kind);
 /* More news, for [latent.model]: a load that failed (what is wrong has been said, as the box's own
