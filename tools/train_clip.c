@@ -4,16 +4,13 @@
 
        steps n      of the whole training (12,000)       batch n     pictures a step (128)
        rate f       of Adam at its highest (0.001)       seed n      (1)
-       pictures n   so many different ones, kept in memory; 0: always new ones (60,000)
-       threads n    (all cores)                          stop n      end after so many steps
+       threads n    (all cores)                         stop n      end after so many steps
 
    Where the checkpoint exists the training goes on from there.  Checkpoint and model are written
    every 250 steps and at the end; both may be read while it runs. */
 #include "engine/parallel.h"
-#include "engine/rules/rules.h"
 #include "engine/train/clip.h"
-#include <math.h>
-#include <stdatomic.h>
+#include "engine/train/source_rule.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,55 +20,11 @@
 #define EACH 250 /* steps between two checkpoints */
 #define TOLD 25  /* steps between two lines */
 
-/* Fish of the rule; a picture is drawn once, its sentences are new each time. */
-typedef struct {
-    latent_source source;
-    const latent_rule *rule;
-    uint32_t seed;
-    uint64_t pictures;        /* 0: no end, and none is kept */
-    _Atomic(uint8_t *) *kept; /* [pictures] */
-} fish_source;
-
-static int draw_picture(fish_source *f, uint64_t number, const float *params, int size,
-                        float *picture, latent_error *e)
-{
-    size_t n = (size_t)size * (size_t)size * 3;
-    uint8_t *kept = f->pictures ? atomic_load(&f->kept[number]) : NULL, *none = NULL;
-    if (kept) {
-        for (size_t i = 0; i < n; i++)
-            picture[i] = (float)kept[i] / 127.5f - 1;
-        return 0;
-    }
-    if (latent_rule_draw(f->rule, params, size, picture, e))
-        return -1;
-    if (!f->pictures || !(kept = malloc(n)))
-        return 0;
-    for (size_t i = 0; i < n; i++)
-        kept[i] = (uint8_t)lrintf(picture[i] * 127.5f + 127.5f);
-    if (!atomic_compare_exchange_strong(&f->kept[number], &none, kept))
-        free(kept);
-    return 0;
-}
-
-static int draw(latent_source *s, uint64_t index, int size, float *picture, char *english,
-                char *chinese, latent_error *e)
-{
-    fish_source *f = (fish_source *)s;
-    uint64_t number = f->pictures ? index % f->pictures : index;
-    float params[LATENT_RULE_MOST];
-    latent_rule_random(f->rule, f->seed, (uint32_t)number, params);
-    if (english)
-        latent_rule_caption(f->rule, params, f->seed, (uint32_t)index, LATENT_ENGLISH, english);
-    if (chinese)
-        latent_rule_caption(f->rule, params, f->seed, (uint32_t)index, LATENT_CHINESE, chinese);
-    return picture ? draw_picture(f, number, params, size, picture, e) : 0;
-}
-
 /* ---- settings */
 
 typedef struct {
     latent_clip_settings clip;
-    double pictures, threads, stop;
+    double threads, stop;
 } tool_settings;
 
 static int set(tool_settings *s, const char *name, double value)
@@ -84,8 +37,6 @@ static int set(tool_settings *s, const char *name, double value)
         s->clip.rate = (float)value;
     else if (!strcmp(name, "seed"))
         s->clip.seed = (uint64_t)value;
-    else if (!strcmp(name, "pictures"))
-        s->pictures = value;
     else if (!strcmp(name, "threads"))
         s->threads = value;
     else if (!strcmp(name, "stop"))
@@ -142,34 +93,31 @@ static int train(latent_clip_training *t, const tool_settings *s, const char *ch
 
 int main(int argc, char **argv)
 {
-    tool_settings s = {latent_clip_settings_usual(), 60000, 0, 0};
-    fish_source fish = {.source.draw = draw, .rule = latent_rule_find("fish")};
-    latent_clip_training *t;
+    tool_settings s = {latent_clip_settings_usual(), 0, 0};
+    latent_source *fish;
+    latent_clip_training *t = NULL;
     latent_error e = {""};
     int failed;
     s.clip.steps = 12000;
     for (int i = 3; i < argc; i += 2)
         if (i + 1 == argc || set(&s, argv[i], atof(argv[i + 1])))
             argc = 0;
-    if (argc < 3 || !fish.rule) {
+    if (argc < 3) {
         fprintf(stderr, "train_clip <checkpoint> <model.safetensors> [steps n] [batch n] [rate f] "
-                        "[seed n] [pictures n] [threads n] [stop n]\n");
+                        "[seed n] [threads n] [stop n]\n");
         return 2;
     }
     latent_threads_set(s.threads > 0 ? (int)s.threads : (int)sysconf(_SC_NPROCESSORS_ONLN));
     if (s.stop <= 0)
         s.stop = (double)s.clip.steps;
-    fish.seed = (uint32_t)s.clip.seed;
-    fish.pictures = (uint64_t)s.pictures;
-    if (fish.pictures && !(fish.kept = calloc(fish.pictures, sizeof(*fish.kept)))) {
-        fprintf(stderr, "train_clip: no memory\n");
-        return 1;
-    }
-    t = latent_clip_training_new(&fish.source, &s.clip, &e);
-    failed = !t || (!access(argv[1], F_OK) && latent_clip_training_resume(t, argv[1], &e)) ||
+    fish = latent_source_rule(latent_rule_find("fish"), (uint32_t)s.clip.seed, &e);
+    failed = !fish || !(t = latent_clip_training_new(fish, &s.clip, &e)) ||
+             (!access(argv[1], F_OK) && latent_clip_training_resume(t, argv[1], &e)) ||
              train(t, &s, argv[1], argv[2], &e);
     if (failed)
         fprintf(stderr, "train_clip: %s\n", e.text);
     latent_clip_training_free(t);
+    if (fish)
+        fish->release(fish);
     return failed;
 }

@@ -14,7 +14,7 @@
 #define GROUPS 8 /* parts of a batch whose gradients are added up apart, then in order */
 #define MOST_BATCH 1024
 #define LANGUAGES 2
-#define WARM_UP 200     /* steps */
+#define WARM_UP 100     /* steps */
 #define LOWEST 0.02     /* of the rate, at the end */
 #define HALF_LIFE 32000 /* pictures after which a network counts half in the average */
 #define MOST_SCALE 100
