@@ -7,8 +7,8 @@
 #include "engine/parallel.h"
 #include "engine/train/chance.h"
 #include "engine/train/clip.h"
+#include "engine/train/clip_layers.h"
 #include "engine/train/clip_net.h"
-#include "engine/train/layers.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,73 +101,73 @@ static void check_layer(const layer_case *l)
 
 static void linear_there(float *const *in, float *y)
 {
-    latent_train_linear(7, 5, 6, in[0], in[1], in[2], y);
+    latent_clip_linear(7, 5, 6, in[0], in[1], in[2], y);
 }
 static void linear_back(float *const *in, const float *gy, float *const *g)
 {
-    latent_train_linear_back(7, 5, 6, in[0], in[1], gy, g[0], g[1], g[2]);
+    latent_clip_linear_back(7, 5, 6, in[0], in[1], gy, g[0], g[1], g[2]);
 }
 
 /* More than one chunk: 5 pictures of 20 x 20. */
-static const latent_train_conv_size conv_size = {5, 20, 20, 3, 4};
+static const latent_clip_conv_size conv_size = {5, 20, 20, 3, 4};
 static float conv_memory[1 << 16];
 static void conv_there(float *const *in, float *y)
 {
-    latent_train_conv(&conv_size, in[0], in[1], in[2], y, conv_memory);
+    latent_clip_conv(&conv_size, in[0], in[1], in[2], y, conv_memory);
 }
 static void conv_back(float *const *in, const float *gy, float *const *g)
 {
-    latent_train_conv_back(&conv_size, in[0], in[1], gy, g[0], g[1], g[2], conv_memory);
+    latent_clip_conv_back(&conv_size, in[0], in[1], gy, g[0], g[1], g[2], conv_memory);
 }
 
 static const int text_rows[] = {0, 4, 5, 11};
 static void words_there(float *const *in, float *y)
 {
-    latent_train_words(3, text_rows, 5, 6, in[0], in[1], in[2], y, conv_memory);
+    latent_clip_words(3, text_rows, 5, 6, in[0], in[1], in[2], y, conv_memory);
 }
 static void words_back(float *const *in, const float *gy, float *const *g)
 {
-    latent_train_words_back(3, text_rows, 5, 6, in[0], in[1], gy, g[0], g[1], g[2], conv_memory);
+    latent_clip_words_back(3, text_rows, 5, 6, in[0], in[1], gy, g[0], g[1], g[2], conv_memory);
 }
 
 static float moments[64];
 static void norm_there(float *const *in, float *y)
 {
-    latent_train_norm(6, 19, in[0], in[1], in[2], y, moments);
+    latent_clip_norm(6, 19, in[0], in[1], in[2], y, moments);
 }
 static void norm_back(float *const *in, const float *gy, float *const *g)
 {
-    latent_train_norm_back(6, 19, in[0], in[1], moments, gy, g[0], g[1], g[2]);
+    latent_clip_norm_back(6, 19, in[0], in[1], moments, gy, g[0], g[1], g[2]);
 }
 
 static void gelu_there(float *const *in, float *y)
 {
-    latent_train_gelu(77, in[0], y);
+    latent_clip_gelu(77, in[0], y);
 }
 static void gelu_back(float *const *in, const float *gy, float *const *g)
 {
     memcpy(g[0], gy, 77 * sizeof(float));
-    latent_train_gelu_back(77, in[0], g[0]);
+    latent_clip_gelu_back(77, in[0], g[0]);
 }
 
 static void pool_there(float *const *in, float *y)
 {
-    latent_train_pool(3, 5, 4, in[0], y);
+    latent_clip_pool(3, 5, 4, in[0], y);
 }
 static void pool_back(float *const *in, const float *gy, float *const *g)
 {
     (void)in;
-    latent_train_pool_back(3, 5, 4, gy, g[0]);
+    latent_clip_pool_back(3, 5, 4, gy, g[0]);
 }
 
 static void squares_there(float *const *in, float *y)
 {
-    latent_train_squares(2, 4, 6, 3, in[0], y);
+    latent_clip_squares(2, 4, 6, 3, in[0], y);
 }
 static void squares_back(float *const *in, const float *gy, float *const *g)
 {
     (void)in;
-    latent_train_squares_back(2, 4, 6, 3, gy, g[0]);
+    latent_clip_squares_back(2, 4, 6, 3, gy, g[0]);
 }
 
 static void test_layers(void **state)

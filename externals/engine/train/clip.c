@@ -18,6 +18,7 @@
 #define LOWEST 0.02     /* of the rate, at the end */
 #define HALF_LIFE 32000 /* pictures after which a network counts half in the average */
 #define MOST_SCALE 100
+#define MOST_BAD 20  /* steps in a row that give no numbers */
 #define CANDIDATES 4 /* times the batch: pictures among which one with new sentences is sought */
 
 /* What chance is used for. */
@@ -44,6 +45,7 @@ struct latent_clip_training {
     latent_parameters p;
     int scale; /* the number of the temperature's parameter */
     int slices;
+    int bad;                                     /* steps in a row that gave no numbers */
     latent_clip_pictures **pictures;             /* [slices] */
     latent_clip_texts *texts[GROUPS][LANGUAGES]; /* NULL where a group is empty */
     float *group[GROUPS];                        /* gradients, but for the table */
@@ -552,7 +554,10 @@ int latent_clip_training_step(latent_clip_training *t, latent_clip_report *r, la
             latent_clip_texts_table(t->texts[g][l], t->p.gradient);
     adam.rate = rate = rate_now(t);
     adam.keep = keep_now(t);
-    latent_adam_step(&t->p, &adam);
+    t->bad = latent_adam_step(&t->p, &adam) || !isfinite(loss) ? t->bad + 1 : 0;
+    if (t->bad >= MOST_BAD)
+        return latent_fail(e, "the training gives no numbers any more; go back to a checkpoint, "
+                              "with a lower rate");
     if (*log_scale > logf(MOST_SCALE))
         *log_scale = logf(MOST_SCALE);
     if (r)

@@ -1,6 +1,6 @@
 /* clip_net: see clip_net.h */
 #include "clip_net.h"
-#include "layers.h"
+#include "clip_layers.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,9 +121,9 @@ static void lay_out_pictures(latent_clip_pictures *k, floats *f)
 {
     const latent_tiny_sizes *s = &k->net->sizes;
     size_t n = (size_t)k->n, side = (size_t)s->resolution / 2, most = n * side * side, scratch;
-    latent_train_conv_size c = {k->n, (int)side, (int)side, 12, s->stem};
+    latent_clip_conv_size c = {k->n, (int)side, (int)side, 12, s->stem};
     most *= (size_t)(s->stem > 12 ? s->stem : 12);
-    scratch = latent_train_conv_scratch(&c);
+    scratch = latent_clip_conv_scratch(&c);
     k->squares = take(f, n * side * side * 12);
     k->stem_before = take(f, n * side * side * (size_t)s->stem);
     k->stem = take(f, n * side * side * (size_t)s->stem);
@@ -146,8 +146,8 @@ static void lay_out_pictures(latent_clip_pictures *k, floats *f)
         }
         g->out = take(f, pixels * width);
         most = largest(most, pixels * largest(four, width));
-        c = (latent_train_conv_size){k->n, g->side, g->side, s->width[i], s->width[i]};
-        scratch = largest(scratch, latent_train_conv_scratch(&c));
+        c = (latent_clip_conv_size){k->n, g->side, g->side, s->width[i], s->width[i]};
+        scratch = largest(scratch, latent_clip_conv_scratch(&c));
     }
     k->moments = take(f, n * side * side * 2);
     k->normal = take(f, n * side * side * (size_t)s->width[s->stages - 1]);
@@ -192,33 +192,33 @@ void latent_clip_pictures_forward(latent_clip_pictures *k, const float *p, const
     const latent_tiny_map *map = &k->net->map;
     const size_t *at = k->net->at;
     int side = s->resolution / 2, before = s->stem, last = s->width[s->stages - 1];
-    latent_train_conv_size c = {k->n, side, side, 12, s->stem};
+    latent_clip_conv_size c = {k->n, side, side, 12, s->stem};
     const float *x = k->stem;
     size_t n = (size_t)k->n;
-    latent_train_squares(k->n, 2 * side, 2 * side, 3, pictures, k->squares);
-    latent_train_conv(&c, k->squares, p + at[map->stem], p + at[map->stem + 1], k->stem_before,
-                      k->scratch);
-    latent_train_gelu(n * (size_t)(side * side * s->stem), k->stem_before, k->stem);
+    latent_clip_squares(k->n, 2 * side, 2 * side, 3, pictures, k->squares);
+    latent_clip_conv(&c, k->squares, p + at[map->stem], p + at[map->stem + 1], k->stem_before,
+                     k->scratch);
+    latent_clip_gelu(n * (size_t)(side * side * s->stem), k->stem_before, k->stem);
     for (int i = 0; i < s->stages; i++) {
         stage_keep *g = &k->stage[i];
         int width = s->width[i], four = 4 * before, norm = map->stage[i].norm,
             merge = map->stage[i].merge;
         size_t rows = n * (size_t)(g->side * g->side);
         float *y = s->blocks[i] ? g->block[0].x : g->out;
-        c = (latent_train_conv_size){k->n, g->side, g->side, width, width};
-        latent_train_squares(k->n, 2 * g->side, 2 * g->side, before, x, g->squares);
-        latent_train_norm(rows, four, g->squares, p + at[norm], p + at[norm + 1], g->normal,
-                          g->moments);
-        latent_train_linear(rows, four, width, g->normal, p + at[merge], p + at[merge + 1], y);
+        c = (latent_clip_conv_size){k->n, g->side, g->side, width, width};
+        latent_clip_squares(k->n, 2 * g->side, 2 * g->side, before, x, g->squares);
+        latent_clip_norm(rows, four, g->squares, p + at[norm], p + at[norm + 1], g->normal,
+                         g->moments);
+        latent_clip_linear(rows, four, width, g->normal, p + at[merge], p + at[merge + 1], y);
         for (int b = 0; b < s->blocks[i]; b++) {
             block_keep *o = &g->block[b];
             int bn = map->stage[i].block[b].norm, bc = map->stage[i].block[b].conv,
                 bp = map->stage[i].block[b].project;
             y = b + 1 < s->blocks[i] ? g->block[b + 1].x : g->out;
-            latent_train_norm(rows, width, o->x, p + at[bn], p + at[bn + 1], o->normal, o->moments);
-            latent_train_conv(&c, o->normal, p + at[bc], p + at[bc + 1], o->before, k->scratch);
-            latent_train_gelu(rows * (size_t)width, o->before, o->after);
-            latent_train_linear(rows, width, width, o->after, p + at[bp], p + at[bp + 1], y);
+            latent_clip_norm(rows, width, o->x, p + at[bn], p + at[bn + 1], o->normal, o->moments);
+            latent_clip_conv(&c, o->normal, p + at[bc], p + at[bc + 1], o->before, k->scratch);
+            latent_clip_gelu(rows * (size_t)width, o->before, o->after);
+            latent_clip_linear(rows, width, width, o->after, p + at[bp], p + at[bp + 1], y);
             for (size_t j = 0; j < rows * (size_t)width; j++)
                 y[j] += o->x[j];
         }
@@ -226,11 +226,11 @@ void latent_clip_pictures_forward(latent_clip_pictures *k, const float *p, const
         before = width;
         side = g->side;
     }
-    latent_train_norm(n * (size_t)(side * side), last, x, p + at[map->norm], p + at[map->norm + 1],
-                      k->normal, k->moments);
-    latent_train_pool(n, side * side, last, k->normal, k->pooled);
-    latent_train_linear(n, last, s->embedding, k->pooled, p + at[map->projection],
-                        p + at[map->projection + 1], embedding);
+    latent_clip_norm(n * (size_t)(side * side), last, x, p + at[map->norm], p + at[map->norm + 1],
+                     k->normal, k->moments);
+    latent_clip_pool(n, side * side, last, k->normal, k->pooled);
+    latent_clip_linear(n, last, s->embedding, k->pooled, p + at[map->projection],
+                       p + at[map->projection + 1], embedding);
 }
 
 const float *latent_clip_pictures_pooled(const latent_clip_pictures *k)
@@ -247,46 +247,46 @@ void latent_clip_pictures_backward(latent_clip_pictures *k, const float *p, cons
     int last = s->width[s->stages - 1], side = k->stage[s->stages - 1].side;
     size_t n = (size_t)k->n, rows = n * (size_t)(side * side);
     float *g = k->g[0], *h = k->g[1], *spare = k->g[2], *swap;
-    latent_train_conv_size c;
-    latent_train_linear_back(n, last, s->embedding, k->pooled, p + at[map->projection], gradient, h,
-                             grad + at[map->projection], grad + at[map->projection + 1]);
-    latent_train_pool_back(n, side * side, last, h, spare);
-    latent_train_norm_back(rows, last, k->stage[s->stages - 1].out, p + at[map->norm], k->moments,
-                           spare, g, grad + at[map->norm], grad + at[map->norm + 1]);
+    latent_clip_conv_size c;
+    latent_clip_linear_back(n, last, s->embedding, k->pooled, p + at[map->projection], gradient, h,
+                            grad + at[map->projection], grad + at[map->projection + 1]);
+    latent_clip_pool_back(n, side * side, last, h, spare);
+    latent_clip_norm_back(rows, last, k->stage[s->stages - 1].out, p + at[map->norm], k->moments,
+                          spare, g, grad + at[map->norm], grad + at[map->norm + 1]);
     for (int i = s->stages - 1; i >= 0; i--) { /* g: with respect to the stage's result */
         stage_keep *w = &k->stage[i];
         int width = s->width[i], before = i ? s->width[i - 1] : s->stem, four = 4 * before;
         int norm = map->stage[i].norm, merge = map->stage[i].merge;
         rows = n * (size_t)(w->side * w->side);
-        c = (latent_train_conv_size){k->n, w->side, w->side, width, width};
+        c = (latent_clip_conv_size){k->n, w->side, w->side, width, width};
         for (int b = s->blocks[i] - 1; b >= 0; b--) {
             block_keep *o = &w->block[b];
             int bn = map->stage[i].block[b].norm, bc = map->stage[i].block[b].conv,
                 bp = map->stage[i].block[b].project;
-            latent_train_linear_back(rows, width, width, o->after, p + at[bp], g, h, grad + at[bp],
-                                     grad + at[bp + 1]);
-            latent_train_gelu_back(rows * (size_t)width, o->before, h);
-            latent_train_conv_back(&c, o->normal, p + at[bc], h, spare, grad + at[bc],
-                                   grad + at[bc + 1], k->scratch);
-            latent_train_norm_back(rows, width, o->x, p + at[bn], o->moments, spare, h,
-                                   grad + at[bn], grad + at[bn + 1]);
+            latent_clip_linear_back(rows, width, width, o->after, p + at[bp], g, h, grad + at[bp],
+                                    grad + at[bp + 1]);
+            latent_clip_gelu_back(rows * (size_t)width, o->before, h);
+            latent_clip_conv_back(&c, o->normal, p + at[bc], h, spare, grad + at[bc],
+                                  grad + at[bc + 1], k->scratch);
+            latent_clip_norm_back(rows, width, o->x, p + at[bn], o->moments, spare, h,
+                                  grad + at[bn], grad + at[bn + 1]);
             for (size_t j = 0; j < rows * (size_t)width; j++)
                 g[j] += h[j];
         }
-        latent_train_linear_back(rows, four, width, w->normal, p + at[merge], g, h,
-                                 grad + at[merge], grad + at[merge + 1]);
-        latent_train_norm_back(rows, four, w->squares, p + at[norm], w->moments, h, spare,
-                               grad + at[norm], grad + at[norm + 1]);
-        latent_train_squares_back(k->n, 2 * w->side, 2 * w->side, before, spare, h);
+        latent_clip_linear_back(rows, four, width, w->normal, p + at[merge], g, h, grad + at[merge],
+                                grad + at[merge + 1]);
+        latent_clip_norm_back(rows, four, w->squares, p + at[norm], w->moments, h, spare,
+                              grad + at[norm], grad + at[norm + 1]);
+        latent_clip_squares_back(k->n, 2 * w->side, 2 * w->side, before, spare, h);
         swap = g;
         g = h;
         h = swap;
     }
     side = s->resolution / 2;
-    c = (latent_train_conv_size){k->n, side, side, 12, s->stem};
-    latent_train_gelu_back(n * (size_t)(side * side * s->stem), k->stem_before, g);
-    latent_train_conv_back(&c, k->squares, p + at[map->stem], g, NULL, grad + at[map->stem],
-                           grad + at[map->stem + 1], k->scratch);
+    c = (latent_clip_conv_size){k->n, side, side, 12, s->stem};
+    latent_clip_gelu_back(n * (size_t)(side * side * s->stem), k->stem_before, g);
+    latent_clip_conv_back(&c, k->squares, p + at[map->stem], g, NULL, grad + at[map->stem],
+                          grad + at[map->stem + 1], k->scratch);
 }
 
 /* ---- texts */
@@ -399,28 +399,28 @@ int latent_clip_texts_forward(latent_clip_texts *k, const float *p, const latent
     gather(k, p + k->net->table, k->x[0]);
     for (int l = 0; l < s->text_layers; l++) {
         const int w = map->layer[l];
-        latent_train_gelu(words, k->x[l], k->active[l]);
-        latent_train_words(n, k->first, c, c, k->active[l], p + at[w], p + at[w + 1], k->x[l + 1],
-                           k->scratch);
+        latent_clip_gelu(words, k->x[l], k->active[l]);
+        latent_clip_words(n, k->first, c, c, k->active[l], p + at[w], p + at[w + 1], k->x[l + 1],
+                          k->scratch);
         for (size_t i = 0; i < words; i++)
             k->x[l + 1][i] += k->x[l][i];
     }
     for (int t = 0; t < n; t++)
-        latent_train_pool(1, texts[t].n, c, k->x[s->text_layers] + (size_t)k->first[t] * (size_t)c,
-                          k->pooled + (size_t)t * (size_t)c);
-    latent_train_norm(rows, c, k->pooled, p + at[map->text_norm], p + at[map->text_norm + 1],
-                      k->normal, k->moments);
-    latent_train_linear(rows, c, s->text_hidden, k->normal, p + at[map->up], p + at[map->up + 1],
-                        k->before);
-    latent_train_gelu(rows * (size_t)s->text_hidden, k->before, k->after);
-    latent_train_linear(rows, s->text_hidden, c, k->after, p + at[map->down], p + at[map->down + 1],
-                        k->mixed);
+        latent_clip_pool(1, texts[t].n, c, k->x[s->text_layers] + (size_t)k->first[t] * (size_t)c,
+                         k->pooled + (size_t)t * (size_t)c);
+    latent_clip_norm(rows, c, k->pooled, p + at[map->text_norm], p + at[map->text_norm + 1],
+                     k->normal, k->moments);
+    latent_clip_linear(rows, c, s->text_hidden, k->normal, p + at[map->up], p + at[map->up + 1],
+                       k->before);
+    latent_clip_gelu(rows * (size_t)s->text_hidden, k->before, k->after);
+    latent_clip_linear(rows, s->text_hidden, c, k->after, p + at[map->down], p + at[map->down + 1],
+                       k->mixed);
     for (size_t i = 0; i < rows * (size_t)c; i++)
         k->mixed[i] += k->pooled[i];
-    latent_train_norm(rows, c, k->mixed, p + at[map->last], p + at[map->last + 1], k->last_normal,
-                      k->last_moments);
-    latent_train_linear(rows, c, s->embedding, k->last_normal, p + at[map->text_projection],
-                        p + at[map->text_projection + 1], embedding);
+    latent_clip_norm(rows, c, k->mixed, p + at[map->last], p + at[map->last + 1], k->last_normal,
+                     k->last_moments);
+    latent_clip_linear(rows, c, s->embedding, k->last_normal, p + at[map->text_projection],
+                       p + at[map->text_projection + 1], embedding);
     return 0;
 }
 
@@ -433,28 +433,28 @@ void latent_clip_texts_backward(latent_clip_texts *k, const float *p, const floa
     int c = s->text_width, n = k->n;
     size_t rows = (size_t)n, words = (size_t)k->first[n] * (size_t)c;
     float *g = k->g[0], *h = k->g[1];
-    latent_train_linear_back(rows, c, s->embedding, k->last_normal, p + at[map->text_projection],
-                             gradient, h, grad + at[map->text_projection],
-                             grad + at[map->text_projection + 1]);
-    latent_train_norm_back(rows, c, k->mixed, p + at[map->last], k->last_moments, h, k->last_normal,
-                           grad + at[map->last], grad + at[map->last + 1]);
-    latent_train_linear_back(rows, s->text_hidden, c, k->after, p + at[map->down], k->last_normal,
-                             h, grad + at[map->down], grad + at[map->down + 1]);
-    latent_train_gelu_back(rows * (size_t)s->text_hidden, k->before, h);
-    latent_train_linear_back(rows, c, s->text_hidden, k->normal, p + at[map->up], h, g,
-                             grad + at[map->up], grad + at[map->up + 1]);
-    latent_train_norm_back(rows, c, k->pooled, p + at[map->text_norm], k->moments, g, h,
-                           grad + at[map->text_norm], grad + at[map->text_norm + 1]);
+    latent_clip_linear_back(rows, c, s->embedding, k->last_normal, p + at[map->text_projection],
+                            gradient, h, grad + at[map->text_projection],
+                            grad + at[map->text_projection + 1]);
+    latent_clip_norm_back(rows, c, k->mixed, p + at[map->last], k->last_moments, h, k->last_normal,
+                          grad + at[map->last], grad + at[map->last + 1]);
+    latent_clip_linear_back(rows, s->text_hidden, c, k->after, p + at[map->down], k->last_normal, h,
+                            grad + at[map->down], grad + at[map->down + 1]);
+    latent_clip_gelu_back(rows * (size_t)s->text_hidden, k->before, h);
+    latent_clip_linear_back(rows, c, s->text_hidden, k->normal, p + at[map->up], h, g,
+                            grad + at[map->up], grad + at[map->up + 1]);
+    latent_clip_norm_back(rows, c, k->pooled, p + at[map->text_norm], k->moments, g, h,
+                          grad + at[map->text_norm], grad + at[map->text_norm + 1]);
     for (size_t i = 0; i < rows * (size_t)c; i++) /* both ways into the sum */
         h[i] += k->last_normal[i];
     for (int t = 0; t < n; t++)
-        latent_train_pool_back(1, k->texts[t].n, c, h + (size_t)t * (size_t)c,
-                               g + (size_t)k->first[t] * (size_t)c);
+        latent_clip_pool_back(1, k->texts[t].n, c, h + (size_t)t * (size_t)c,
+                              g + (size_t)k->first[t] * (size_t)c);
     for (int l = s->text_layers - 1; l >= 0; l--) {
         int w = map->layer[l];
-        latent_train_words_back(n, k->first, c, c, k->active[l], p + at[w], g, h, grad + at[w],
-                                grad + at[w + 1], k->scratch);
-        latent_train_gelu_back(words, k->x[l], h);
+        latent_clip_words_back(n, k->first, c, c, k->active[l], p + at[w], g, h, grad + at[w],
+                               grad + at[w + 1], k->scratch);
+        latent_clip_gelu_back(words, k->x[l], h);
         for (size_t i = 0; i < words; i++)
             g[i] += h[i];
     }

@@ -1,5 +1,5 @@
-/* layers: see layers.h */
-#include "layers.h"
+/* clip_layers: see clip_layers.h */
+#include "clip_layers.h"
 #include "../kernels/gemm.h"
 #include <math.h>
 #include <stdint.h>
@@ -25,15 +25,15 @@ static void fill_rows(size_t rows, int c, const float *b, float *y)
 
 /* ---- a layer of matrices */
 
-void latent_train_linear(size_t rows, int in, int out, const float *x, const float *w,
-                         const float *b, float *y)
+void latent_clip_linear(size_t rows, int in, int out, const float *x, const float *w,
+                        const float *b, float *y)
 {
     fill_rows(rows, out, b, y);
     latent_gemm_alone(0, 1, (int)rows, out, in, x, in, w, in, 1, y, out);
 }
 
-void latent_train_linear_back(size_t rows, int in, int out, const float *x, const float *w,
-                              const float *gy, float *gx, float *gw, float *gb)
+void latent_clip_linear_back(size_t rows, int in, int out, const float *x, const float *w,
+                             const float *gy, float *gx, float *gw, float *gb)
 {
     latent_gemm_alone(1, 0, out, in, (int)rows, gy, out, x, in, 1, gw, in);
     add_columns(rows, out, gy, gb);
@@ -43,19 +43,19 @@ void latent_train_linear_back(size_t rows, int in, int out, const float *x, cons
 
 /* ---- convolutions: unfolded, then a product of matrices */
 
-static int chunk_of(const latent_train_conv_size *s)
+static int chunk_of(const latent_clip_conv_size *s)
 {
     int n = CHUNK_ROWS / (s->h * s->w);
     return n < 1 ? 1 : n > s->n ? s->n : n;
 }
 
-size_t latent_train_conv_scratch(const latent_train_conv_size *s)
+size_t latent_clip_conv_scratch(const latent_clip_conv_size *s)
 {
     return (size_t)chunk_of(s) * (size_t)s->h * (size_t)s->w * 9 * (size_t)s->in;
 }
 
 /* n pictures to [n][h][w][3][3][in]. */
-static void unfold(int n, const latent_train_conv_size *s, const float *x, float *to)
+static void unfold(int n, const latent_clip_conv_size *s, const float *x, float *to)
 {
     size_t c = (size_t)s->in;
     for (int p = 0; p < n; p++, x += (size_t)s->h * (size_t)s->w * c)
@@ -87,7 +87,7 @@ static void add_to(size_t n, const float *from, float *to)
 }
 
 /* The other way: what was unfolded is added up; x is cleared first. */
-static void fold(int n, const latent_train_conv_size *s, const float *from, float *x)
+static void fold(int n, const latent_clip_conv_size *s, const float *from, float *x)
 {
     size_t c = (size_t)s->in;
     memset(x, 0, (size_t)n * (size_t)s->h * (size_t)s->w * c * sizeof(float));
@@ -104,21 +104,21 @@ static void fold(int n, const latent_train_conv_size *s, const float *from, floa
                 }
 }
 
-void latent_train_conv(const latent_train_conv_size *s, const float *x, const float *w,
-                       const float *b, float *y, float *scratch)
+void latent_clip_conv(const latent_clip_conv_size *s, const float *x, const float *w,
+                      const float *b, float *y, float *scratch)
 {
     int chunk = chunk_of(s), pixels = s->h * s->w;
     for (int at = 0; at < s->n; at += chunk) {
         int n = s->n - at < chunk ? s->n - at : chunk;
         size_t first = (size_t)at * (size_t)pixels;
         unfold(n, s, x + first * (size_t)s->in, scratch);
-        latent_train_linear((size_t)(n * pixels), 9 * s->in, s->out, scratch, w, b,
-                            y + first * (size_t)s->out);
+        latent_clip_linear((size_t)(n * pixels), 9 * s->in, s->out, scratch, w, b,
+                           y + first * (size_t)s->out);
     }
 }
 
-void latent_train_conv_back(const latent_train_conv_size *s, const float *x, const float *w,
-                            const float *gy, float *gx, float *gw, float *gb, float *scratch)
+void latent_clip_conv_back(const latent_clip_conv_size *s, const float *x, const float *w,
+                           const float *gy, float *gx, float *gw, float *gb, float *scratch)
 {
     int chunk = chunk_of(s), pixels = s->h * s->w, in = 9 * s->in;
     for (int at = 0; at < s->n; at += chunk) {
@@ -126,7 +126,7 @@ void latent_train_conv_back(const latent_train_conv_size *s, const float *x, con
         size_t first = (size_t)at * (size_t)pixels;
         const float *g = gy + first * (size_t)s->out;
         unfold(n, s, x + first * (size_t)s->in, scratch);
-        latent_train_linear_back((size_t)(n * pixels), in, s->out, scratch, w, g, NULL, gw, gb);
+        latent_clip_linear_back((size_t)(n * pixels), in, s->out, scratch, w, g, NULL, gw, gb);
         if (!gx)
             continue;
         latent_gemm_alone(0, 0, n * pixels, in, s->out, g, s->out, w, in, 0, scratch, in);
@@ -165,19 +165,19 @@ static void fold_words(int n, const int *first, int in, const float *from, float
         }
 }
 
-void latent_train_words(int n, const int *first, int in, int out, const float *x, const float *w,
-                        const float *b, float *y, float *scratch)
+void latent_clip_words(int n, const int *first, int in, int out, const float *x, const float *w,
+                       const float *b, float *y, float *scratch)
 {
     unfold_words(n, first, in, x, scratch);
-    latent_train_linear((size_t)first[n], 3 * in, out, scratch, w, b, y);
+    latent_clip_linear((size_t)first[n], 3 * in, out, scratch, w, b, y);
 }
 
-void latent_train_words_back(int n, const int *first, int in, int out, const float *x,
-                             const float *w, const float *gy, float *gx, float *gw, float *gb,
-                             float *scratch)
+void latent_clip_words_back(int n, const int *first, int in, int out, const float *x,
+                            const float *w, const float *gy, float *gx, float *gw, float *gb,
+                            float *scratch)
 {
     unfold_words(n, first, in, x, scratch);
-    latent_train_linear_back((size_t)first[n], 3 * in, out, scratch, w, gy, NULL, gw, gb);
+    latent_clip_linear_back((size_t)first[n], 3 * in, out, scratch, w, gy, NULL, gw, gb);
     if (!gx)
         return;
     latent_gemm_alone(0, 0, first[n], 3 * in, out, gy, out, w, 3 * in, 0, scratch, 3 * in);
@@ -313,7 +313,7 @@ INLINE void gelu_back_body(size_t n, const float *x, float *g)
     {                                                                                              \
         name##_body arguments;                                                                     \
     }                                                                                              \
-    void latent_train_##name parameters                                                            \
+    void latent_clip_##name parameters                                                             \
     {                                                                                              \
         if (__builtin_cpu_supports("avx2"))                                                        \
             name##_wide arguments;                                                                 \
@@ -322,7 +322,7 @@ INLINE void gelu_back_body(size_t n, const float *x, float *g)
     }
 #else
 #define WIDE(name, parameters, arguments)                                                          \
-    void latent_train_##name parameters                                                            \
+    void latent_clip_##name parameters                                                             \
     {                                                                                              \
         name##_body arguments;                                                                     \
     }
@@ -339,7 +339,7 @@ WIDE(norm_back,
 WIDE(gelu, (size_t n, const float *x, float *y), (n, x, y))
 WIDE(gelu_back, (size_t n, const float *x, float *g), (n, x, g))
 
-void latent_train_pool(size_t n, int rows, int c, const float *x, float *y)
+void latent_clip_pool(size_t n, int rows, int c, const float *x, float *y)
 {
     float scale = 1 / (float)rows;
     for (size_t b = 0; b < n; b++, y += c) {
@@ -351,7 +351,7 @@ void latent_train_pool(size_t n, int rows, int c, const float *x, float *y)
     }
 }
 
-void latent_train_pool_back(size_t n, int rows, int c, const float *gy, float *gx)
+void latent_clip_pool_back(size_t n, int rows, int c, const float *gy, float *gx)
 {
     float scale = 1 / (float)rows;
     for (size_t b = 0; b < n; b++, gy += c)
@@ -360,7 +360,7 @@ void latent_train_pool_back(size_t n, int rows, int c, const float *gy, float *g
                 gx[k] = scale * gy[k];
 }
 
-void latent_train_squares(int n, int h, int w, int c, const float *x, float *y)
+void latent_clip_squares(int n, int h, int w, int c, const float *x, float *y)
 {
     size_t run = 2 * (size_t)c;
     for (int p = 0; p < n * h / 2; p++) /* pairs of rows */
@@ -370,7 +370,7 @@ void latent_train_squares(int n, int h, int w, int c, const float *x, float *y)
                        x, run * sizeof(float));
 }
 
-void latent_train_squares_back(int n, int h, int w, int c, const float *y, float *x)
+void latent_clip_squares_back(int n, int h, int w, int c, const float *y, float *x)
 {
     size_t run = 2 * (size_t)c;
     for (int p = 0; p < n * h / 2; p++)
