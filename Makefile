@@ -5,6 +5,7 @@
 #   make           build the library folder, build/latent
 #   make deps      install Debian's packages (as root or by sudo)
 #   make default-model   make the built-in model anew (examples/models)
+#   make clip-model   train the built-in CLIP anew, or go on
 #   make bench     how fast the networks run on this machine
 #   make install   copy the library to $(DESTDIR)$(PDLIBDIR)
 #   make package   build/package/latent[v...](...).dek for Pd's "Find externals"
@@ -149,6 +150,11 @@ default-model: $(top)/tools/default_model
 	@mkdir -p examples/models
 	$< examples/models/default.safetensors
 
+# Hours; goes on where it was stopped.
+clip-model: $(top)/tools/train_clip
+	@mkdir -p examples/models
+	$< $(top)/clip-tiny.checkpoint examples/models/clip-tiny.safetensors
+
 deps:
 	tools/deps.sh
 
@@ -170,6 +176,6 @@ package: all
 clean:
 	rm -rf build
 
-.PHONY: all default-model deps demo install package clean
+.PHONY: all default-model clip-model deps demo install package clean
 .SECONDARY:
 -include $(shell find $(obj) -name '*.d' 2>/dev/null)
