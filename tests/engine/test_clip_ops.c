@@ -224,6 +224,16 @@ static latent_node *do_words(latent_node *const *in, latent_error *e)
     return latent_op_words(in[0], (int[]){3, 0, 3, 6}, 4, e);
 }
 
+static latent_node *do_bag(latent_node *const *in, latent_error *e)
+{
+    return latent_op_bag(in[0], (int[]){3, 0, 3, 6, 6}, (int[]){0, 2, 2, 5}, 3, e);
+}
+
+static latent_node *do_pool(latent_node *const *in, latent_error *e)
+{
+    return latent_op_pool(in[0], e);
+}
+
 static latent_node *do_token(latent_node *const *in, latent_error *e)
 {
     return latent_op_token(in[0], 2, e);
@@ -293,6 +303,8 @@ static void gradients(void **state)
     GRADIENT(do_patches, S(2, 6, 9, 2));
     GRADIENT(do_place, S(2, 1, 4, 6), S(1, 1, 1, 6), S(1, 1, 5, 6));
     GRADIENT(do_words, S(1, 1, 7, 5));
+    GRADIENT(do_bag, S(1, 1, 7, 5));
+    GRADIENT(do_pool, S(2, 3, 4, 5));
     GRADIENT(do_token, S(3, 1, 4, 5));
     GRADIENT(do_scale, S(2, 3, 4, 3));
     GRADIENT(do_middle, S(1, 21, 17, 3));
@@ -545,6 +557,30 @@ static void changes_by_chance(void **state)
     x = leaf((latent_shape){1, 8, 8, 4});
     assert_null(latent_op_augment(x, 1, 1, &e));
     latent_node_release(x);
+static void bags_are_sums(void **state)
+    latent_node *table = leaf((latent_shape){1, 1, 7, 5}), *n = do_bag(&table, &e);
+    latent_tensor *x = value_of(table), *y = value_of(n), *mean;
+    latent_node *pool = latent_op_pool(table, &e);
+    const float *t = x->data;
+    assert_int_equal(y->shape.w, 3);
+    for (int k = 0; k < 5; k++) {
+        float sum = 0;
+        assert_true(y->data[k] == t[15 + k] + t[k]);
+        assert_true(y->data[5 + k] == 0); /* a word without rows */
+        assert_true(fabsf(y->data[10 + k] - (t[15 + k] + 2 * t[30 + k])) < 1e-5f);
+        mean = value_of(pool);
+        for (int i = 0; i < 7; i++)
+            sum += t[5 * i + k] / 7;
+        assert_true(fabsf(mean->data[k] - sum) < 1e-5f);
+        latent_tensor_release(mean);
+    assert_null(latent_op_bag(table, (int[]){7}, (int[]){0, 1}, 1, &e));
+    assert_non_null(strstr(e.text, "row 7 of a table of 7"));
+    assert_null(latent_op_bag(table, NULL, (int[]){0}, 0, &e));
+    latent_tensor_release(x);
+    latent_tensor_release(y);
+    latent_node_release(n);
+    latent_node_release(pool);
+    latent_node_release(table);
 }
 
 static void what_does_not_fit_is_refused(void **state)
@@ -579,6 +615,7 @@ int main(void)
         cmocka_unit_test(cutouts_are_squares),
         cmocka_unit_test(distances_on_the_sphere),
         cmocka_unit_test(changes_by_chance),
+        cmocka_unit_test(bags_are_sums),
         cmocka_unit_test(what_does_not_fit_is_refused),
     };
     latent_random_seed(&dice, 11);
