@@ -682,6 +682,48 @@ static void test_wrong(void **state)
     assert_non_null(strstr(e.text, "more than 3 words"));
 }
 
+/* A file of one tensor that says it is a clip-tiny, with one line of its metadata changed. */
+static void refused(int line, const char *value, const char *why)
+{
+    latent_tiny_sizes sizes = small_sizes();
+    latent_meta_out meta[LATENT_TINY_META];
+    char text[LATENT_TINY_META][48], path[80];
+    int n = latent_tiny_meta(&sizes, meta, text);
+    float data[4] = {1, 2, 3, 4};
+    latent_tensor_out tensor = {
+        .name = "picture.stem.weight", .dtype = LATENT_F32, .rank = 1, .dim = {4}, .data = data};
+    latent_error e = {""};
+    latent_model *m;
+    if (line >= 0 && value)
+        meta[line].value = value;
+    else if (line >= 0)
+        meta[line] = meta[--n];
+    place(path, "one");
+    assert_int_equal(latent_safetensors_write(path, &tensor, 1, meta, (size_t)n, &e), 0);
+    m = latent_model_load(path, (latent_progress){NULL, NULL}, &e);
+    assert_null(m);
+    if (!strstr(e.text, why))
+        fail_msg("\"%s\" does not say \"%s\"", e.text, why);
+}
+
+static void test_damaged(void **state)
+{
+    (void)state;
+    refused(-1, NULL, "picture.stem.weight has not the shape");
+    refused(0, "clip-huge", "no network that is known");
+    refused(1, "bpe", "whose tokeniser is bpe");
+    refused(1, NULL, "whose tokeniser is not told");
+    refused(2, "20", "20 pixels");
+    refused(2, "many", "no resolution");
+    refused(4, "9", "no width");
+    refused(4, "0", "proportion");
+    refused(4, "4", "no width");
+    refused(5, "8 -1", "no width");
+    refused(6, "1 99", "proportion");
+    refused(8, "4000000000", "no rows");
+    refused(8, "1048577", "proportion");
+}
+
 /* ---- words */
 
 static int same_grams(const char *a, const char *b)
@@ -751,7 +793,8 @@ int main(void)
         cmocka_unit_test(test_layers),     cmocka_unit_test(test_network),
         cmocka_unit_test(test_loss),       cmocka_unit_test(test_same_forward),
         cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_learns),
-        cmocka_unit_test(test_wrong),      cmocka_unit_test(test_words),
+        cmocka_unit_test(test_wrong),      cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_words),
     };
     dice = latent_chance_at(11, 1, 0);
     return cmocka_run_group_tests(tests, open_folder, close_folder);
