@@ -721,7 +721,7 @@ static void test_damaged(void **state)
     refused(5, "8 -1", "no width");
     refused(6, "1 99", "proportion");
     refused(8, "4000000000", "no rows");
-    refused(8, "1048577", "proportion");
+    refused(9, "5000", "proportion");
 }
 
 /* ---- words */
