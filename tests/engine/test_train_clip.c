@@ -22,7 +22,7 @@
 #include <cmocka.h>
 
 static latent_chance dice;
-static char folder[] = "/tmp/latent-clip-XXXXXX";
+static char folder[] = P_tmpdir "/latent-clip-XXXXXX";
 
 static void place(char path[80], const char *name)
 {

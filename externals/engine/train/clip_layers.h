@@ -1,6 +1,6 @@
-/* clip_layers: the layers of a network that learns, forwards and backwards, written out by hand for rows
-   of channels (pixels, words): what the trainer of clip-tiny is made of.  Everything runs on the
-   calling thread, so that a trainer spreads pictures over the pool, and adds in an order that
+/* clip_layers: the layers of a network that learns, forwards and backwards, written out by hand for
+   rows of channels (pixels, words): what the trainer of clip-tiny is made of.  Everything runs on
+   the calling thread, so that a trainer spreads pictures over the pool, and adds in an order that
    depends on nothing else.
 
    x [rows][in] and y [rows][out] row after row; weights [out][in], of convolutions [out][taps][in].
@@ -14,9 +14,9 @@
 
 /* y = W x + b */
 void latent_clip_linear(size_t rows, int in, int out, const float *x, const float *w,
-                         const float *b, float *y);
+                        const float *b, float *y);
 void latent_clip_linear_back(size_t rows, int in, int out, const float *x, const float *w,
-                              const float *gy, float *gx, float *gw, float *gb);
+                             const float *gy, float *gx, float *gw, float *gb);
 
 /* A convolution 3 x 3, zeros outside, of n pictures [h][w]; scratch has room for
    latent_clip_conv_scratch() floats. */
@@ -25,24 +25,24 @@ typedef struct {
 } latent_clip_conv_size;
 size_t latent_clip_conv_scratch(const latent_clip_conv_size *s);
 void latent_clip_conv(const latent_clip_conv_size *s, const float *x, const float *w,
-                       const float *b, float *y, float *scratch);
+                      const float *b, float *y, float *scratch);
 void latent_clip_conv_back(const latent_clip_conv_size *s, const float *x, const float *w,
-                            const float *gy, float *gx, float *gw, float *gb, float *scratch);
+                           const float *gy, float *gx, float *gw, float *gb, float *scratch);
 
 /* A convolution over a word and its neighbours before and after, of n texts: text i has the rows
    first[i] ... first[i + 1] - 1.  scratch: 3 * rows * in floats. */
 void latent_clip_words(int n, const int *first, int in, int out, const float *x, const float *w,
-                        const float *b, float *y, float *scratch);
+                       const float *b, float *y, float *scratch);
 void latent_clip_words_back(int n, const int *first, int in, int out, const float *x,
-                             const float *w, const float *gy, float *gx, float *gw, float *gb,
-                             float *scratch);
+                            const float *w, const float *gy, float *gx, float *gw, float *gb,
+                            float *scratch);
 
 /* Layer norm; moments [rows][2] keeps mean and reciprocal deviation for the way back. */
 void latent_clip_norm(size_t rows, int c, const float *x, const float *gain, const float *bias,
-                       float *y, float *moments);
+                      float *y, float *moments);
 void latent_clip_norm_back(size_t rows, int c, const float *x, const float *gain,
-                            const float *moments, const float *gy, float *gx, float *ggain,
-                            float *gbias);
+                           const float *moments, const float *gy, float *gx, float *ggain,
+                           float *gbias);
 
 /* The quick gelu, x sigmoid(1.702 x), and g times its slope at x. */
 void latent_clip_gelu(size_t n, const float *x, float *y);
