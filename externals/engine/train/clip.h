@@ -58,7 +58,8 @@ int latent_clip_training_save(const latent_clip_training *t, const char *path, c
                               latent_error *e);
 
 /* The whole state, written beside path first and then moved there; and back, to the bit, into a
-   training of the same settings (the number of steps and the rate may differ). */
+   training of the same settings (the number of steps and the rate may differ).  A training that
+   could not be resumed is of no use any more. */
 int latent_clip_training_write(const latent_clip_training *t, const char *path, latent_error *e);
 int latent_clip_training_resume(latent_clip_training *t, const char *path, latent_error *e);
 
