@@ -2,8 +2,8 @@
 
        train_clip <checkpoint> <model.safetensors> [setting value] ...
 
-       steps n      of the whole training (12,000)       batch n     pictures a step (128)
-       rate f       of Adam at its highest (0.001)       seed n      (1)
+       steps n      of the whole training (4,000)        batch n     pictures a step (128)
+       rate f       of Adam at its highest (0.0015)      seed n      (1)
        threads n    (all cores)                         stop n      end after so many steps
 
    Where the checkpoint exists the training goes on from there.  Checkpoint and model are written
@@ -98,7 +98,6 @@ int main(int argc, char **argv)
     latent_clip_training *t = NULL;
     latent_error e = {""};
     int failed;
-    s.clip.steps = 12000;
     for (int i = 3; i < argc; i += 2)
         if (i + 1 == argc || set(&s, argv[i], atof(argv[i + 1])))
             argc = 0;

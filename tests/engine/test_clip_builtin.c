@@ -273,8 +273,8 @@ static const question questions[] = {
      2,
      {{"a fish with a big eye", "a fish with a small eye"},
       {"一条鱼，眼睛很大", "一条鱼，眼睛很小"}}},
-    {"neon",
-     90,
+    {"neon", /* the smallest thing that is said */
+     80,
      is_neon,
      4,
      {{"an armed cyberpunk fish with cyan neon lines",

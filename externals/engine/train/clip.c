@@ -28,8 +28,8 @@ latent_clip_settings latent_clip_settings_usual(void)
 {
     return (latent_clip_settings){.sizes = latent_tiny_default(),
                                   .batch = 128,
-                                  .steps = 10000,
-                                  .rate = 0.001f,
+                                  .steps = 4000,
+                                  .rate = 0.0015f,
                                   .disturb = 1,
                                   .seed = 1};
 }

@@ -26,7 +26,7 @@ typedef struct {
     uint64_t seed;
 } latent_clip_settings;
 
-/* The built-in one's: batches of 128, 10,000 steps, rate 0.001. */
+/* The built-in one's: batches of 128, 4,000 steps, rate 0.0015. */
 latent_clip_settings latent_clip_settings_usual(void);
 
 typedef struct latent_clip_training latent_clip_training;
