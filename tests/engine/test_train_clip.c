@@ -376,7 +376,7 @@ static latent_clip_settings small_settings(void)
 static latent_tensor *embedding_of(latent_node *n)
 {
     latent_error e = {""};
-    latent_tensor *t;
+    latent_tensor *t = NULL;
     if (!n || latent_evaluate(n, NULL, &t, &e))
         fail_msg("%s", e.text);
     latent_node_release(n);
