@@ -20,9 +20,6 @@
    left outlet     list: the gradient, num_ws rows of w_dim numbers, for [latent.step]
    right outlet    loss <f>, before the list; dropped <n>, when pictures came too fast
 
-   Settings are flags too.  The newest picture wins; offline none is dropped.  There is no built-in
-   CLIP; the argument is a file or a name given by [latent.model], and its vocabulary lies beside
-   the file or in Pd's path.  The same error is said once, until something is changed. */
    Settings are flags too.  The newest picture wins; offline none is dropped.  Without an argument
    the built-in clip-tiny is used, which knows fish in English and Chinese; otherwise it is a file
    or a name given by [latent.model], and a vocabulary, where the model needs one, lies beside the

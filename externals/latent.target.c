@@ -114,13 +114,10 @@ static int latent_target_eye(t_latent_target *x, latent_model **eye)
     *eye = NULL;
     if (x->x_perceptual == 0)
         return 0;
-    if (!x->x_said[0])
-        *eye = latent_encoder_get(&x->x_obj, x->x_eye);
-    else if (x->x_eye)
-        *eye = latent_modelref_get(x->x_eye, 0);
+    *eye = latent_modelref_get(x->x_eye, !x->x_said[0]);
     if (*eye)
         return 0;
-    x->x_waits = x->x_eye && latent_modelref_loading(x->x_eye);
+    x->x_waits = latent_modelref_loading(x->x_eye);
     strcpy(x->x_said, "no model"); /* is said once */
     return -1;
 }

@@ -4,8 +4,6 @@
 set -u
 build='gcc libc6-dev make puredata-dev libopenblas-dev zlib1g-dev libcairo2-dev libfftw3-dev
   libsndfile1-dev libavformat-dev libavcodec-dev libswscale-dev libswresample-dev libavutil-dev'
-build='gcc libc6-dev make puredata-dev libopenblas-dev zlib1g-dev libcairo2-dev
-  libavformat-dev libavcodec-dev libswscale-dev libavutil-dev'
 run='puredata-core puredata-gui puredata-extra'
 test='libcmocka-dev clang libclang-rt-dev clang-format valgrind xvfb xauth xdotool x11-utils
   imagemagick jackd2 procps zip unzip'
@@ -14,7 +12,6 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   echo 'latent: this system has no apt-get. Please install these yourself: a C compiler, make,'
   echo '  Pd 0.53 or newer with its headers (m_pd.h), OpenBLAS, zlib, Cairo, FFTW (single'
   echo '  precision, with threads), libsndfile, and FFmpeg with its headers;'
-  echo '  Pd 0.53 or newer with its headers (m_pd.h), OpenBLAS, zlib, Cairo, and FFmpeg with its headers;'
   echo '  for the tests cmocka, clang, valgrind, Xvfb, xdotool and ImageMagick.'
   exit 0
 fi

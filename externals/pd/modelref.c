@@ -279,14 +279,8 @@ static int looks_like_file(const char *word)
     return strchr(word, '.') || strchr(word, '/');
 }
 
-static t_latent_modelref *make_reference(t_object *x, t_canvas *canvas, t_symbol *word,
+static t_latent_modelref *make_reference(t_object *x, t_canvas *canvas, t_symbol *word, int half,
                                          latent_model_kind kind, void (*ready)(void *x))
-{
-    return latent_modelref_new_half(x, canvas, word, 0, ready);
-}
-
-t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_symbol *word, int half,
-                                            void (*ready)(void *x))
 {
     t_latent_modelref *r = calloc(1, sizeof(*r));
     const char *own = kind == LATENT_ENCODER ? BUILTIN_ENCODER : BUILTIN;
@@ -296,13 +290,10 @@ t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_sym
         return NULL;
     if (!s && (builtin || looks_like_file(word->s_name))) {
         size_t size;
-        char *paths = builtin ? builtin_path(&size) : find_paths(canvas, word->s_name, &size);
+        char *paths = builtin ? builtin_path(own, &size) : find_paths(canvas, word->s_name, &size);
         if (paths && (s = find_slot(word, paths, size, half)))
             free(paths);
-        else if (!paths || !(s = make_slot(builtin ? gensym(BUILTIN) : word, paths, size, half)))
-        char *paths = builtin ? builtin_path(own, &size) : find_paths(canvas, word->s_name, &size);
-        if (paths && (s = find_slot(word, paths, size)))
-        else if (!paths || !(s = make_slot(builtin ? gensym(own) : word, paths, size)))
+        else if (!paths || !(s = make_slot(builtin ? gensym(own) : word, paths, size, half)))
             free(paths);
     } else if (!s)
         s = make_slot(word, NULL, 0, 0);
@@ -330,18 +321,24 @@ t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_sym
 
 t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready)(void *x))
 {
-    return make_reference(x, canvas_getcurrent(), word, LATENT_GENERATOR, ready);
+    return make_reference(x, canvas_getcurrent(), word, 0, LATENT_GENERATOR, ready);
 }
 
 t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbol *word,
                                           void (*ready)(void *x))
 {
-    return make_reference(x, canvas, word, LATENT_GENERATOR, ready);
+    return make_reference(x, canvas, word, 0, LATENT_GENERATOR, ready);
+}
+
+t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_symbol *word, int half,
+                                            void (*ready)(void *x))
+{
+    return make_reference(x, canvas, word, half, LATENT_GENERATOR, ready);
 }
 
 t_latent_modelref *latent_modelref_new_encoder(t_object *x, t_symbol *word, void (*ready)(void *x))
 {
-    return make_reference(x, canvas_getcurrent(), word, LATENT_ENCODER, ready);
+    return make_reference(x, canvas_getcurrent(), word, 0, LATENT_ENCODER, ready);
 }
 
 void latent_modelref_kind(t_latent_modelref *r, latent_model_kind kind)

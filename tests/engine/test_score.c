@@ -184,28 +184,6 @@ static void test_moved(void **state)
     free(b);
 }
 
-static void test_eigen(void **state)
-{
-    enum { N = 30 };
-    double m[N][N], keep[N][N], values[N], v[N][N], worst = 0;
-    (void)state;
-    for (int i = 0; i < N; i++)
-        for (int j = 0; j <= i; j++)
-            m[i][j] = m[j][i] = latent_chance_gauss(&dice);
-    memcpy(keep, m, sizeof(m));
-    latent_symmetric_eigen(N, &m[0][0], values, &v[0][0]);
-    for (int k = 0; k < N; k++)
-        for (int i = 0; i < N; i++) {
-            double sum = 0, length = 0;
-            for (int j = 0; j < N; j++) {
-                sum += keep[i][j] * v[k][j];
-                length += v[k][j] * v[k][j];
-            }
-            worst = fmax(worst, fabs(sum - values[k] * v[k][i]) + fabs(length - 1));
-        }
-    assert_true(worst < 1e-11);
-}
-
 static void test_wrong(void **state)
 {
     float x[3 * D] = {0};
@@ -316,8 +294,10 @@ static void test_pictures(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_slow),  cmocka_unit_test(test_moved),    cmocka_unit_test(test_eigen),
-        cmocka_unit_test(test_wrong), cmocka_unit_test(test_pictures),
+        cmocka_unit_test(test_slow),
+        cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_pictures),
     };
     dice = latent_chance_at(5, 1, 0);
     return cmocka_run_group_tests(tests, NULL, NULL);

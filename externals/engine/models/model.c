@@ -230,13 +230,9 @@ int latent_model_is(const latent_model *m, latent_model_kind kind, latent_error 
 /* The picture as the encoder is shown it, with one more holder. */
 static latent_node *show(latent_model *m, latent_node *picture, latent_error *e)
 {
-/* What look() makes of a picture, prepared as the network expects it. */
-static latent_node *look_at(latent_model *m, latent_node *picture,
-                            latent_node *(*look)(latent_model *m, latent_node *pictures,
-                                                 latent_error *e),
-                            latent_error *e)
-    latent_node *shown, *seen;
     int size = m->resolution;
+    if (latent_model_is(m, LATENT_ENCODER, e))
+        return NULL;
     if (picture->shape.c != 3) {
         latent_fail(e,
                     "a picture with %d channels came; a CLIP looks at three, red, green and blue",
@@ -252,17 +248,8 @@ latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, l
 {
     latent_node *shown = show(m, picture, e);
     latent_node *embedding = shown ? m->arch->picture(m, shown, e) : NULL;
-        return look(m, picture, e);
-    if (!(shown = latent_op_middle(picture, size, e)))
-        return NULL;
-    seen = look(m, shown, e);
     latent_node_release(shown);
-    return seen;
-}
-
-latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, latent_error *e)
-{
-    return latent_model_is(m, LATENT_ENCODER, e) ? NULL : look_at(m, picture, m->arch->picture, e);
+    return embedding;
 }
 
 latent_node *latent_model_look(latent_model *m, latent_node *picture, int depth, latent_error *e)
@@ -283,14 +270,14 @@ latent_node *latent_model_embed_text(latent_model *m, const char *text, latent_e
 
 latent_node *latent_model_pooled(latent_model *m, latent_node *picture, latent_error *e)
 {
-    if (latent_model_is(m, LATENT_ENCODER, e))
-        return NULL;
-    if (!m->arch->pooled) {
+    latent_node *shown = show(m, picture, e), *pooled = NULL;
+    if (shown && m->arch->pooled)
+        pooled = m->arch->pooled(m, shown, e);
+    else if (shown)
         latent_fail(e, "%s is a %s, which has no pooled features; a clip-tiny has", m->label,
                     m->arch->name);
-        return NULL;
-    }
-    return look_at(m, picture, m->arch->pooled, e);
+    latent_node_release(shown);
+    return pooled;
 }
 
 int latent_model_layer(const latent_model *m, const char *name, latent_error *e)

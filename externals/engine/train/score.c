@@ -2,12 +2,12 @@
 #include "score.h"
 #include "../evaluate.h"
 #include "../ops/ops.h"
+#include "../symmetric.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TOGETHER 16 /* pictures that are looked at at once */
-#define SWEEPS 60   /* Jacobi's, at most; it needs about ten */
 
 struct latent_cloud {
     int d;
@@ -145,53 +145,6 @@ double latent_cloud_variance(const latent_cloud *c)
     return sum;
 }
 
-/* Turns rows p and q of a matrix of n columns by an angle. */
-static void turn(double *p, double *q, size_t n, double cosine, double sine)
-{
-    for (size_t k = 0; k < n; k++) {
-        double a = p[k], b = q[k];
-        p[k] = cosine * a - sine * b;
-        q[k] = sine * a + cosine * b;
-    }
-}
-
-void latent_symmetric_eigen(int dim, double *m, double *values, double *vectors)
-{
-    size_t d = (size_t)dim;
-    for (size_t i = 0; vectors && i < d * d; i++)
-        vectors[i] = i / d == i % d;
-    for (int sweep = 0; sweep < SWEEPS; sweep++) {
-        double off = 0, all = 0;
-        for (size_t i = 0; i < d; i++)
-            for (size_t j = 0; j < d; j++) {
-                all += m[i * d + j] * m[i * d + j];
-                off += i == j ? 0 : m[i * d + j] * m[i * d + j];
-            }
-        if (!(off > 1e-28 * all))
-            break;
-        for (size_t p = 0; p < d; p++)
-            for (size_t q = p + 1; q < d; q++) {
-                double here = m[p * d + q], way, t, cosine, sine;
-                if (fabs(here) < 1e-300)
-                    continue;
-                way = (m[q * d + q] - m[p * d + p]) / (2 * here);
-                t = (way < 0 ? -1 : 1) / (fabs(way) + sqrt(way * way + 1));
-                cosine = 1 / sqrt(t * t + 1);
-                sine = t * cosine;
-                turn(m + p * d, m + q * d, d, cosine, sine);
-                for (size_t k = 0; k < d; k++) { /* the columns likewise */
-                    double a = m[k * d + p], b = m[k * d + q];
-                    m[k * d + p] = cosine * a - sine * b;
-                    m[k * d + q] = sine * a + cosine * b;
-                }
-                if (vectors)
-                    turn(vectors + p * d, vectors + q * d, d, cosine, sine);
-            }
-    }
-    for (size_t i = 0; i < d; i++)
-        values[i] = m[i * d + i];
-}
-
 static double root(double x)
 {
     return x > 0 ? sqrt(x) : 0; /* what is below 0 is a rounding error */
@@ -208,13 +161,15 @@ static void multiply(size_t d, const double *a, const double *b, double *c)
 }
 
 /* trace (C1 C2)^(1/2): the roots of the eigenvalues of R C2 R, where R R = C1. */
-static double trace_of_root(const latent_cloud *a, const latent_cloud *b, double *memory)
+static int trace_of_root(const latent_cloud *a, const latent_cloud *b, double *memory, double *sum,
+                         latent_error *e)
 {
     size_t d = (size_t)a->d, all = d * d;
-    double *m = memory, *vectors = m + all, *r = vectors + all, *values = r + all, sum = 0;
+    double *m = memory, *vectors = m + all, *r = vectors + all, *values = r + all;
     for (size_t i = 0; i < all; i++)
         m[i] = covariance(a, i / d, i % d);
-    latent_symmetric_eigen(a->d, m, values, vectors);
+    if (latent_symmetric_eigen(m, a->d, values, vectors, NULL, e))
+        return -1;
     memset(r, 0, all * sizeof(double));
     for (size_t k = 0; k < d; k++)
         for (size_t i = 0; i < d; i++)
@@ -224,16 +179,19 @@ static double trace_of_root(const latent_cloud *a, const latent_cloud *b, double
         m[i] = covariance(b, i / d, i % d);
     multiply(d, r, m, vectors);
     multiply(d, vectors, r, m);
-    latent_symmetric_eigen(a->d, m, values, NULL);
+    if (latent_symmetric_eigen(m, a->d, values, vectors, NULL, e))
+        return -1;
+    *sum = 0;
     for (size_t i = 0; i < d; i++)
-        sum += root(values[i]);
-    return sum;
+        *sum += root(values[i]);
+    return 0;
 }
 
 int latent_frechet(const latent_cloud *a, const latent_cloud *b, double *distance, latent_error *e)
 {
     size_t d = (size_t)a->d;
-    double between = 0, *memory;
+    double between = 0, root_sum, *memory;
+    int failed;
     if (a->d != b->d)
         return latent_fail(e, "features of %d and of %d numbers can't be compared", a->d, b->d);
     if (a->n < 2 || b->n < 2)
@@ -248,8 +206,11 @@ int latent_frechet(const latent_cloud *a, const latent_cloud *b, double *distanc
         return latent_fail(e, "the features hold numbers that are none");
     if (!(memory = malloc((3 * d * d + d) * sizeof(double))))
         return latent_fail(e, "no memory for a score");
-    *distance -= 2 * trace_of_root(a, b, memory);
+    failed = trace_of_root(a, b, memory, &root_sum, e);
     free(memory);
+    if (failed)
+        return -1;
+    *distance -= 2 * root_sum;
     if (*distance < 0)
         *distance = 0;
     return 0;

@@ -41,9 +41,5 @@ int latent_frechet(const latent_cloud *a, const latent_cloud *b, double *distanc
 int latent_score(const latent_cloud *real, const latent_cloud *made, double *percent,
                  latent_error *e);
 
-/* Eigenvalues [d] (in no order) and, in the rows of vectors [d][d] (or NULL), the eigenvectors of a
-   symmetric matrix [d][d], which is destroyed; Jacobi's rotations. */
-void latent_symmetric_eigen(int d, double *matrix, double *values, double *vectors);
-
 #pragma GCC visibility pop
 #endif
