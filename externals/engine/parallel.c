@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)4 << 20)
@@ -18,17 +20,31 @@ typedef struct {
     atomic_int next; /* the first i that nobody has taken */
 } latent_round;
 
-static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* one round at a time */
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
-static pthread_cond_t work_came = PTHREAD_COND_INITIALIZER;
-static pthread_cond_t work_done = PTHREAD_COND_INITIALIZER;
-static latent_round *current;
-static unsigned round_number;
-static int helpers_inside;
-static int quit;
-static pthread_t helper[LATENT_MAX_THREADS];
-static int n_helpers;
-static atomic_int wanted; /* 0: not told yet */
+typedef struct {
+    latent_pool *pool;
+    int slot;
+} latent_seat;
+
+struct latent_pool {
+    pthread_mutex_t turn; /* one round at a time */
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t work_came, work_done;
+    latent_round *current;
+    unsigned round_number;
+    int helpers_inside;
+    int quit;
+    pthread_t helper[LATENT_MAX_THREADS];
+    latent_seat seat[LATENT_MAX_THREADS];
+    int n_helpers;
+    atomic_int wanted; /* 0: not told yet */
+    int nice;          /* how much its threads give way to others */
+};
+
+static latent_pool engine = {.turn = PTHREAD_MUTEX_INITIALIZER,
+                             .lock = PTHREAD_MUTEX_INITIALIZER,
+                             .work_came = PTHREAD_COND_INITIALIZER,
+                             .work_done = PTHREAD_COND_INITIALIZER};
+static _Thread_local latent_pool *own; /* of this thread, or NULL */
 
 int latent_thread_start(pthread_t *thread, void *(*body)(void *), void *context)
 {
@@ -58,32 +74,18 @@ static void take_part(latent_round *r, int slot)
         r->body(r->context, i, slot);
 }
 
-static void *helper_body(void *context)
+void latent_thread_give_way(int nice)
 {
-    int slot = (int)(size_t)context;
-    unsigned seen = 0;
-    pthread_mutex_lock(&lock);
-    while (!quit) {
-        latent_round *r = current;
-        if (!r || seen == round_number || slot >= latent_threads()) {
-            pthread_cond_wait(&work_came, &lock);
-            continue;
-        }
-        seen = round_number;
-        helpers_inside++;
-        pthread_mutex_unlock(&lock);
-        take_part(r, slot);
-        pthread_mutex_lock(&lock);
-        if (--helpers_inside == 0)
-            pthread_cond_signal(&work_done);
-    }
-    pthread_mutex_unlock(&lock);
-    return NULL;
+#ifdef __linux__
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
+#else
+    (void)nice;
+#endif
 }
 
-int latent_threads(void)
+static int threads_of(latent_pool *p)
 {
-    int n = atomic_load(&wanted);
+    int n = atomic_load(&p->wanted);
     if (!n) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         n = cores > LATENT_MAX_THREADS ? LATENT_MAX_THREADS : cores > 2 ? (int)cores - 1 : 1;
@@ -91,49 +93,129 @@ int latent_threads(void)
     return n;
 }
 
+static void *helper_body(void *context)
+{
+    const latent_seat *seat = context;
+    latent_pool *p = seat->pool;
+    unsigned seen = 0;
+    if (p->nice)
+        latent_thread_give_way(p->nice);
+    pthread_mutex_lock(&p->lock);
+    while (!p->quit) {
+        latent_round *r = p->current;
+        if (!r || seen == p->round_number || seat->slot >= threads_of(p)) {
+            pthread_cond_wait(&p->work_came, &p->lock);
+            continue;
+        }
+        seen = p->round_number;
+        p->helpers_inside++;
+        pthread_mutex_unlock(&p->lock);
+        take_part(r, seat->slot);
+        pthread_mutex_lock(&p->lock);
+        if (--p->helpers_inside == 0)
+            pthread_cond_signal(&p->work_done);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+int latent_threads(void)
+{
+    return threads_of(own ? own : &engine);
+}
+
 void latent_threads_set(int n)
 {
-    atomic_store(&wanted, n < 1 ? 1 : n > LATENT_MAX_THREADS ? LATENT_MAX_THREADS : n);
+    atomic_store(&engine.wanted, n < 1 ? 1 : n > LATENT_MAX_THREADS ? LATENT_MAX_THREADS : n);
+}
+
+static void start_helpers(latent_pool *p, int threads)
+{
+    while (p->n_helpers < threads - 1) {
+        latent_seat *seat = &p->seat[p->n_helpers];
+        seat->pool = p;
+        seat->slot = p->n_helpers + 1;
+        if (latent_thread_start(&p->helper[p->n_helpers], helper_body, seat))
+            return;
+        p->n_helpers++;
+    }
 }
 
 void latent_parallel(int n, void (*body)(void *context, int i, int slot), void *context)
 {
     latent_round r = {body, context, n, 0};
-    int threads = latent_threads();
+    latent_pool *p = own ? own : &engine;
+    int threads = threads_of(p);
     if (n < 2 || threads < 2) {
-        pthread_mutex_lock(&turn);
+        pthread_mutex_lock(&p->turn);
         take_part(&r, 0);
-        pthread_mutex_unlock(&turn);
+        pthread_mutex_unlock(&p->turn);
         return;
     }
-    pthread_mutex_lock(&turn);
-    pthread_mutex_lock(&lock);
-    while (n_helpers < threads - 1 &&
-           !latent_thread_start(&helper[n_helpers], helper_body, (void *)(size_t)(n_helpers + 1)))
-        n_helpers++;
-    current = &r;
-    round_number++;
-    pthread_cond_broadcast(&work_came);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&p->turn);
+    pthread_mutex_lock(&p->lock);
+    start_helpers(p, threads);
+    p->current = &r;
+    p->round_number++;
+    pthread_cond_broadcast(&p->work_came);
+    pthread_mutex_unlock(&p->lock);
     take_part(&r, 0);
-    pthread_mutex_lock(&lock);
-    current = NULL;
-    while (helpers_inside)
-        pthread_cond_wait(&work_done, &lock);
-    pthread_mutex_unlock(&lock);
-    pthread_mutex_unlock(&turn);
+    pthread_mutex_lock(&p->lock);
+    p->current = NULL;
+    while (p->helpers_inside)
+        pthread_cond_wait(&p->work_done, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+    pthread_mutex_unlock(&p->turn);
+}
+
+static void stop(latent_pool *p)
+{
+    pthread_mutex_lock(&p->turn);
+    pthread_mutex_lock(&p->lock);
+    p->quit = 1;
+    pthread_cond_broadcast(&p->work_came);
+    pthread_mutex_unlock(&p->lock);
+    for (int i = 0; i < p->n_helpers; i++)
+        pthread_join(p->helper[i], NULL);
+    p->n_helpers = 0;
+    p->quit = 0;
+    pthread_mutex_unlock(&p->turn);
 }
 
 void latent_threads_stop(void)
 {
-    pthread_mutex_lock(&turn);
-    pthread_mutex_lock(&lock);
-    quit = 1;
-    pthread_cond_broadcast(&work_came);
-    pthread_mutex_unlock(&lock);
-    for (int i = 0; i < n_helpers; i++)
-        pthread_join(helper[i], NULL);
-    n_helpers = 0;
-    quit = 0;
-    pthread_mutex_unlock(&turn);
+    stop(&engine);
+}
+
+latent_pool *latent_pool_new(int threads, int nice)
+{
+    latent_pool *p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    pthread_mutex_init(&p->turn, NULL);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->work_came, NULL);
+    pthread_cond_init(&p->work_done, NULL);
+    atomic_init(&p->wanted, threads < 1                    ? 1
+                            : threads > LATENT_MAX_THREADS ? LATENT_MAX_THREADS
+                                                           : threads);
+    p->nice = nice;
+    return p;
+}
+
+void latent_pool_free(latent_pool *p)
+{
+    if (!p)
+        return;
+    stop(p);
+    pthread_mutex_destroy(&p->turn);
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->work_came);
+    pthread_cond_destroy(&p->work_done);
+    free(p);
+}
+
+void latent_pool_use(latent_pool *p)
+{
+    own = p;
 }
