@@ -1,0 +1,442 @@
+/* trainer: see trainer.h */
+#include "trainer.h"
+#include "chance.h"
+#include <math.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE 20 /* steps without numbers before giving up */
+
+enum {
+    CHANCE_Z = 10,
+    CHANCE_Z2,
+    CHANCE_CROSSING,
+    CHANCE_REAL,
+    CHANCE_MOVE,
+    CHANCE_NOISE,
+    CHANCE_MIRROR
+};
+
+latent_train_settings latent_train_defaults(void)
+{
+    return (latent_train_settings){.batch = 16,
+                                   .seed = 1,
+                                   .rate_g = 0.0025f,
+                                   .rate_d = 0.0025f,
+                                   .r1 = 0.3f,
+                                   .r1_every = 4,
+                                   .r1_step = 0.01f,
+                                   .half_life = 10000,
+                                   .ramp = 0.05f,
+                                   .mixing = 0.5f};
+}
+
+latent_discriminator_shape latent_trainer_opponent(const latent_generator_shape *g)
+{
+    latent_discriminator_shape d = {.blocks = g->blocks, .clamp = g->clamp};
+    for (int i = 0; i < g->blocks; i++)
+        d.channels[i] = g->channels[i];
+    return d;
+}
+
+static size_t picture_count(const latent_trainer *t)
+{
+    return (size_t)t->g.resolution * (size_t)t->g.resolution * 3;
+}
+
+int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings,
+                        const latent_generator_shape *g, const latent_discriminator_shape *d,
+                        latent_error *e)
+{
+    size_t n = (size_t)settings->batch;
+    memset(t, 0, sizeof(*t));
+    t->settings = *settings;
+    if (settings->batch < 4 || settings->batch > 256 || settings->batch % 4)
+        return latent_fail(e, "a batch of %d is not possible; 4 to 256 in steps of 4 are",
+                           settings->batch);
+    if (g->blocks != d->blocks)
+        return latent_fail(e, "the generator draws %d pixels and the discriminator looks at %d",
+                           4 << (g->blocks - 1), 4 << (d->blocks - 1));
+    if (latent_generator_init(&t->g, g, settings->batch, settings->seed, e) ||
+        latent_discriminator_init(&t->d, d, 3 * settings->batch, settings->seed, e)) {
+        latent_trainer_free(t);
+        return -1;
+    }
+    t->z = malloc(n * (size_t)g->z * sizeof(float));
+    t->z2 = malloc(n * (size_t)g->z * sizeof(float));
+    t->pictures = malloc(3 * n * picture_count(t) * sizeof(float));
+    t->g_logit = malloc(3 * n * sizeof(float));
+    t->crossing = malloc(n * sizeof(int));
+    if (!t->z || !t->z2 || !t->pictures || !t->g_logit || !t->crossing) {
+        latent_trainer_free(t);
+        return latent_fail(e, "no memory for a training");
+    }
+    return 0;
+}
+
+void latent_trainer_free(latent_trainer *t)
+{
+    latent_generator_free(&t->g);
+    latent_discriminator_free(&t->d);
+    latent_room_free(&t->room);
+    free(t->z);
+    free(t->z2);
+    free(t->pictures);
+    free(t->g_logit);
+    free(t->crossing);
+    memset(t, 0, sizeof(*t));
+}
+
+double latent_trainer_cost(const latent_trainer *t)
+{
+    double g = latent_generator_cost(&t->g), d = latent_discriminator_cost(&t->d);
+    return 3 * g + 2 * d + d + 4 * d + (t->settings.r1 > 0 ? 3 * d / t->settings.r1_every : 0);
+}
+
+/* ---- a step */
+
+static void draw_latents(float *z, int n, int dim, uint64_t seed, uint64_t purpose, uint64_t first)
+{
+    for (int i = 0; i < n; i++) {
+        latent_chance c = latent_chance_at(seed, purpose, first + (uint64_t)i);
+        for (int k = 0; k < dim; k++)
+            z[i * dim + k] = (float)latent_chance_gauss(&c);
+    }
+}
+
+typedef struct {
+    latent_trainer *t;
+    float *pictures;
+    atomic_int failed;
+    latent_error error; /* of the one that failed first */
+} real_job;
+
+static void draw_real(void *context, int i, int slot)
+{
+    real_job *j = context;
+    latent_trainer *t = j->t;
+    latent_source *s = t->source;
+    latent_chance c = latent_chance_at(t->settings.seed, CHANCE_REAL, t->images + (uint64_t)i);
+    uint64_t index = s->count ? latent_chance_below(&c, s->count) : t->images + (uint64_t)i;
+    float *p = j->pictures + (size_t)i * picture_count(t);
+    size_t side = (size_t)t->g.resolution;
+    latent_error e = {""};
+    (void)slot;
+    if (s->draw(s, index, t->g.resolution, p, NULL, NULL, &e)) {
+        if (!atomic_exchange(&j->failed, 1))
+            j->error = e;
+        return;
+    }
+    if (s->mirrored && latent_chance_u64(&c) & 1)
+        for (size_t y = 0; y < side; y++)
+            for (size_t x = 0; x < side / 2; x++)
+                for (size_t k = 0; k < 3; k++) {
+                    float *a = p + (y * side + x) * 3 + k;
+                    float *b = p + (y * side + side - 1 - x) * 3 + k, swap = *a;
+                    *a = *b;
+                    *b = swap;
+                }
+}
+
+/* Each number up or down by the step. */
+static void move(latent_trainer *t, const float *from, float *to)
+{
+    size_t count = picture_count(t);
+    for (int i = 0; i < t->settings.batch; i++) {
+        latent_chance c = latent_chance_at(t->settings.seed, CHANCE_MOVE, t->images + (uint64_t)i);
+        uint64_t bits = 0;
+        for (size_t k = 0; k < count; k++, from++, to++) {
+            if (k % 64 == 0)
+                bits = latent_chance_u64(&c);
+            *to = *from + (bits >> k % 64 & 1 ? t->settings.r1_step : -t->settings.r1_step);
+        }
+    }
+}
+
+static double softplus(double x)
+{
+    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
+}
+
+static double sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+static const float *draw_fakes(latent_trainer *t)
+{
+    int n = t->settings.batch, dim = t->g.shape.z, rows = t->g.rows;
+    uint64_t seed = t->settings.seed;
+    int mixed = t->settings.mixing > 0;
+    draw_latents(t->z, n, dim, seed, CHANCE_Z, t->images);
+    if (mixed)
+        draw_latents(t->z2, n, dim, seed, CHANCE_Z2, t->images);
+    for (int i = 0; i < n; i++) {
+        latent_chance c = latent_chance_at(seed, CHANCE_CROSSING, t->images + (uint64_t)i);
+        t->crossing[i] = latent_chance_uniform(&c) < t->settings.mixing
+                             ? 1 + (int)latent_chance_below(&c, (uint64_t)(rows - 1))
+                             : rows;
+    }
+    return latent_generator_forward(&t->g, n, 0, t->z, mixed ? t->z2 : NULL, t->crossing,
+                                    latent_chance_mix(seed + t->steps), &t->room);
+}
+
+int latent_trainer_step(latent_trainer *t, latent_error *e)
+{
+    const latent_train_settings *s = &t->settings;
+    int n = s->batch, penalised = s->r1 > 0 && t->steps % (uint64_t)s->r1_every == 0;
+    size_t count = (size_t)n * picture_count(t), wrong = 0;
+    float *fakes = t->pictures, *reals = fakes + count, *moved = reals + count;
+    latent_adam adam = {.beta1 = 0, .beta2 = 0.99f, .epsilon = 1e-8f};
+    real_job real = {.t = t, .pictures = reals};
+    double half = s->half_life, loss_g = 0, loss_d = 0, penalty = 0;
+    const float *logit, *g;
+    /* pictures */
+    atomic_init(&real.failed, 0);
+    latent_parallel(n, draw_real, &real);
+    if (atomic_load(&real.failed))
+        return latent_fail(e, "%s", real.error.text);
+    memcpy(fakes, draw_fakes(t), count * sizeof(float));
+    if (penalised)
+        move(t, reals, moved);
+    /* what the discriminator says */
+    logit = latent_discriminator_forward(&t->d, penalised ? 3 * n : 2 * n, n, fakes, &t->room);
+    t->logit_real = t->logit_fake = 0;
+    for (int i = 0; i < n; i++) {
+        t->logit_fake += (double)logit[i] / n;
+        t->logit_real += (double)logit[n + i] / n;
+        loss_g += softplus(-logit[i]) / n;
+        loss_d += (softplus(logit[i]) + softplus(-logit[n + i])) / n;
+        t->g_logit[i] = (float)(-sigmoid(-logit[i]) / n);
+    }
+    /* the generator's gradient, through the discriminator as it is */
+    g = latent_discriminator_back(&t->d, 0, n, t->g_logit, 1, 0, &t->room);
+    latent_generator_back(&t->g, n, g, &t->room);
+    /* the discriminator's */
+    for (int i = 0; i < n; i++) {
+        t->g_logit[i] = (float)(sigmoid(logit[i]) / n);
+        t->g_logit[n + i] = (float)(-sigmoid(-logit[n + i]) / n);
+        if (penalised) {
+            double step = s->r1_step, slope = (logit[2 * n + i] - logit[n + i]) / step;
+            float pull = (float)(s->r1 * s->r1_every * slope / step / n);
+            penalty += slope * slope / n;
+            t->g_logit[2 * n + i] = pull;
+            t->g_logit[n + i] -= pull;
+        }
+    }
+    latent_discriminator_back(&t->d, 0, penalised ? 3 * n : 2 * n, t->g_logit, 0, 1, &t->room);
+    if (t->room.failed)
+        return latent_fail(e, "no memory for a step of training");
+    if (penalised)
+        t->penalty = penalty;
+    t->loss_g = loss_g;
+    t->loss_d = loss_d;
+    /* the steps */
+    t->images += (uint64_t)n;
+    t->steps++;
+    if (!isfinite(loss_g) || !isfinite(loss_d)) {
+        memset(t->g.p.gradient, 0, t->g.p.count * sizeof(float));
+        memset(t->d.p.gradient, 0, t->d.p.count * sizeof(float));
+        wrong = 1;
+    } else {
+        if (half > s->ramp * (double)t->images)
+            half = s->ramp * (double)t->images;
+        adam.keep = half > 0 ? (float)pow(0.5, n / half) : 0;
+        adam.rate = s->rate_g;
+        wrong = latent_adam_step(&t->g.p, &adam);
+        adam.rate = s->rate_d;
+        wrong += latent_adam_step(&t->d.p, &adam);
+    }
+    t->bad = wrong ? t->bad + 1 : 0;
+    if (t->bad > PATIENCE)
+        return latent_fail(e,
+                           "the training gave no numbers for %d steps; go back to an earlier "
+                           "checkpoint with a lower rate",
+                           t->bad);
+    return 0;
+}
+
+void latent_trainer_sample(latent_trainer *t, uint64_t seed, uint64_t first, int n, float *pictures)
+{
+    size_t one = picture_count(t);
+    for (int done = 0; done < n;) {
+        int some = n - done < t->settings.batch ? n - done : t->settings.batch;
+        draw_latents(t->z, some, t->g.shape.z, seed, CHANCE_Z, first + (uint64_t)done);
+        memcpy(pictures + (size_t)done * one,
+               latent_generator_forward(&t->g, some, 1, t->z, NULL, NULL, 0, &t->room),
+               (size_t)some * one * sizeof(float));
+        done += some;
+    }
+}
+
+/* ---- checkpoints */
+
+typedef struct {
+    char text[32];
+} number;
+
+static void shape_text(char *text, size_t room, const int *channels, int blocks)
+{
+    size_t used = 0;
+    for (int i = 0; i < blocks && used < room; i++)
+        used += (size_t)snprintf(text + used, room - used, i ? " %d" : "%d", channels[i]);
+}
+
+#define NUMBERS 20
+/* What a checkpoint says beside the tensors; names and values in the same order. */
+typedef struct {
+    const char *name;
+    double *real; /* one of these */
+    float *single;
+    int *whole;
+    uint64_t *count;
+} field;
+
+static int fields(latent_trainer *t, latent_generator_shape *g, field *f)
+{
+    latent_train_settings *s = &t->settings;
+    field all[NUMBERS] = {
+        {.name = "batch", .whole = &s->batch},
+        {.name = "seed", .count = &s->seed},
+        {.name = "rate_g", .single = &s->rate_g},
+        {.name = "rate_d", .single = &s->rate_d},
+        {.name = "r1", .single = &s->r1},
+        {.name = "r1_every", .whole = &s->r1_every},
+        {.name = "r1_step", .single = &s->r1_step},
+        {.name = "half_life", .single = &s->half_life},
+        {.name = "ramp", .single = &s->ramp},
+        {.name = "mixing", .single = &s->mixing},
+        {.name = "freeze", .whole = &s->freeze},
+        {.name = "images", .count = &t->images},
+        {.name = "train_steps", .count = &t->steps},
+        {.name = "bad", .whole = &t->bad},
+        {.name = "z", .whole = &g->z},
+        {.name = "w", .whole = &g->w},
+        {.name = "mapping", .whole = &g->mapping},
+        {.name = "noise", .whole = &g->noise},
+        {.name = "clamp", .single = &g->clamp},
+    };
+    memcpy(f, all, sizeof(all));
+    return NUMBERS - 1;
+}
+
+#define PARTS                                                                                      \
+    {                                                                                              \
+        {"G.", &t->g.p},                                                                           \
+        {                                                                                          \
+            "D.", &t->d.p                                                                          \
+        }                                                                                          \
+    }
+
+int latent_trainer_save(latent_trainer *t, const char *path, latent_error *e)
+{
+    const latent_checkpoint_part parts[2] = PARTS;
+    field f[NUMBERS];
+    int n = fields(t, &t->g.shape, f);
+    number text[NUMBERS];
+    char channels[2][100];
+    latent_meta_out meta[NUMBERS + 3];
+    for (int i = 0; i < n; i++) {
+        if (f[i].count)
+            snprintf(text[i].text, sizeof(text[i].text), "%llu", (unsigned long long)*f[i].count);
+        else if (f[i].whole)
+            snprintf(text[i].text, sizeof(text[i].text), "%d", *f[i].whole);
+        else
+            snprintf(text[i].text, sizeof(text[i].text), "%.9g", (double)*f[i].single);
+        meta[i] = (latent_meta_out){f[i].name, text[i].text};
+    }
+    shape_text(channels[0], sizeof(channels[0]), t->g.shape.channels, t->g.shape.blocks);
+    shape_text(channels[1], sizeof(channels[1]), t->d.shape.channels, t->d.shape.blocks);
+    meta[n++] = (latent_meta_out){"latent", "training of stylegan2"};
+    meta[n++] = (latent_meta_out){"channels_g", channels[0]};
+    meta[n++] = (latent_meta_out){"channels_d", channels[1]};
+    return latent_checkpoint_write(path, parts, 2, meta, (size_t)n, e);
+}
+
+static int read_fields(latent_weights *w, const field *f, int n, latent_error *e)
+{
+    for (int i = 0; i < n; i++) {
+        const char *text = latent_weights_text(w, f[i].name);
+        if (!text)
+            return latent_fail(e, "this is no checkpoint of a training: it does not say %s",
+                               f[i].name);
+        if (f[i].count)
+            *f[i].count = strtoull(text, NULL, 10);
+        else if (f[i].whole)
+            *f[i].whole = atoi(text);
+        else
+            *f[i].single = strtof(text, NULL);
+    }
+    return 0;
+}
+
+static int read_channels(latent_weights *w, const char *name, int *channels, int *blocks,
+                         latent_error *e)
+{
+    const char *text = latent_weights_text(w, name);
+    char *end;
+    *blocks = 0;
+    while (text && *blocks < LATENT_BLOCKS) {
+        long c = strtol(text, &end, 10);
+        if (end == text)
+            break;
+        channels[(*blocks)++] = c > 0 && c < 1 << 20 ? (int)c : 0;
+        text = end;
+    }
+    return *blocks
+               ? 0
+               : latent_fail(e, "this is no checkpoint of a training: it does not say %s", name);
+}
+
+/* What the file says, and then its numbers into t, or into a t made anew. */
+static int resume(latent_trainer *t, int anew, const char *path, latent_error *e)
+{
+    latent_weights *w = latent_weights_open(path, e);
+    latent_trainer said;
+    latent_generator_shape g;
+    latent_discriminator_shape d;
+    latent_source *source = t->source;
+    field f[NUMBERS];
+    int n, failed;
+    if (!w)
+        return -1;
+    memset(&said, 0, sizeof(said));
+    memset(&g, 0, sizeof(g));
+    memset(&d, 0, sizeof(d));
+    n = fields(&said, &g, f);
+    failed = read_fields(w, f, n, e) || read_channels(w, "channels_g", g.channels, &g.blocks, e) ||
+             read_channels(w, "channels_d", d.channels, &d.blocks, e);
+    d.clamp = g.clamp;
+    if (!failed && anew) {
+        failed = latent_trainer_init(t, &said.settings, &g, &d, e);
+        t->source = source;
+    } else if (!failed && said.settings.batch != t->settings.batch)
+        failed = latent_fail(e, "the checkpoint's batch is %d, not %d", said.settings.batch,
+                             t->settings.batch);
+    if (!failed) {
+        const latent_checkpoint_part parts[2] = PARTS;
+        failed = latent_checkpoint_read(w, parts, 2, e);
+        t->settings = said.settings;
+        t->images = said.images;
+        t->steps = said.steps;
+        t->bad = said.bad;
+        latent_discriminator_freeze(&t->d, t->settings.freeze);
+        if (failed && anew)
+            latent_trainer_free(t);
+    }
+    latent_weights_close(w);
+    return failed ? -1 : 0;
+}
+
+int latent_trainer_resume(latent_trainer *t, const char *path, latent_error *e)
+{
+    return resume(t, 0, path, e);
+}
+
+int latent_trainer_open(latent_trainer *t, const char *path, latent_error *e)
+{
+    memset(t, 0, sizeof(*t));
+    return resume(t, 1, path, e);
+}

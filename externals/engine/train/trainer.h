@@ -1,0 +1,74 @@
+/* trainer: a generator and a discriminator taught by one another (Goodfellow et al. 2014) as
+   StyleGAN2-ADA has it (Karras et al. 2020): non-saturating loss, R1 on the reals every few steps
+   (Mescheder et al. 2018), an average of the generator's weights, Adam.  A training is a value: its
+   whole state goes to one file and comes back from it to the bit. */
+#ifndef LATENT_TRAINER_H
+#define LATENT_TRAINER_H
+#include "discriminator.h"
+#include "source.h"
+
+#pragma GCC visibility push(default)
+
+typedef struct {
+    int batch; /* pictures a step, a multiple of 4 */
+    uint64_t seed;
+    float rate_g, rate_d; /* Adam's, (0, 0.99) */
+    float r1;             /* weight of half the squared gradient */
+    int r1_every;         /* steps */
+    float r1_step;        /* of the finite difference */
+    float half_life;      /* of the average, in pictures */
+    float ramp;           /* but at most this share of those seen */
+    float mixing;         /* how many pictures have two styles, 0 to 1 */
+    int freeze;           /* of the discriminator's blocks, from the picture's side */
+} latent_train_settings;
+
+/* Those that the built-in model was trained with. */
+latent_train_settings latent_train_defaults(void);
+
+typedef struct {
+    latent_train_settings settings; /* rates, r1 and freeze may change between steps */
+    latent_generator g;
+    latent_discriminator d;
+    latent_room room;
+    latent_source *source; /* not owned */
+    uint64_t images;       /* real ones seen */
+    uint64_t steps;
+    int bad; /* steps in a row that gave no numbers */
+    /* of the last step: losses, mean logits of reals and fakes, the gradient penalty's square */
+    double loss_g, loss_d, logit_real, logit_fake, penalty;
+    /* [batch] each, and [3 batch] pictures: fakes, reals, reals moved a little */
+    float *z, *z2, *pictures, *g_logit;
+    int *crossing;
+} latent_trainer;
+
+/* 0, or -1 and a sentence. */
+int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings,
+                        const latent_generator_shape *g, const latent_discriminator_shape *d,
+                        latent_error *e);
+void latent_trainer_free(latent_trainer *t);
+
+/* A discriminator that suits a generator. */
+latent_discriminator_shape latent_trainer_opponent(const latent_generator_shape *g);
+
+/* One step with the next pictures of the source.  0; -1 and a sentence when the source fails, there
+   is no memory, or step after step gives no numbers.  Takes a tenth of a second or so; works with
+   the calling thread's pool. */
+int latent_trainer_step(latent_trainer *t, latent_error *e);
+
+/* n pictures [n][r][r][3] by the average, of the z number first and on of that seed, psi 1. */
+void latent_trainer_sample(latent_trainer *t, uint64_t seed, uint64_t first, int n,
+                           float *pictures);
+
+/* The whole state, and back; the shapes must be those of t. */
+int latent_trainer_save(latent_trainer *t, const char *path, latent_error *e);
+int latent_trainer_resume(latent_trainer *t, const char *path, latent_error *e);
+/* A trainer made anew as the file says. */
+int latent_trainer_open(latent_trainer *t, const char *path, latent_error *e);
+
+/* Multiply-adds of one picture's share of a step: the generator forward and twice back, the
+   discriminator forward on a fake and a real, back to the fake for the generator, and twice back on
+   both for itself; every r1_every steps one more forward and twice back. */
+double latent_trainer_cost(const latent_trainer *t);
+
+#pragma GCC visibility pop
+#endif
