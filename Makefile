@@ -141,9 +141,9 @@ include tests/tests.mk
 $(obj)/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(CC) $(cppflags) $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
-$(top)/tools/%: $(obj)/tools/%.o $(call objects,$(engine_sources))
+$(top)/tools/%: $(obj)/tools/%.o $(call objects,$(engine_sources) $(media_sources))
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs)
+	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs)
 default-model: $(top)/tools/default_model
 	@mkdir -p examples/models
 	$< examples/models/default.safetensors

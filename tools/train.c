@@ -1,0 +1,248 @@
+/* train: trains a generator from the command line, as [latent.train] does in a patch, and goes on
+   where it was when it is started again.
+
+       train <folder> <source> [-size 64] [-channels 256,256,128,64,32] [-critic ...] [-z 128]
+             [-images 400000] [-last 60000] [-rate 0.0025] [-r1 0.3] [-batch 16] [-seed 1]
+             [-threads n] [-nice n] [-every 10000]
+
+   The folder gets checkpoint.safetensors (the whole state), model.safetensors (the average as
+   float16, what boxes play), sheet-<images>.png (64 pictures) and log.txt.  In the last images the
+   rate falls to 0.4 of it, and R1 to half. */
+#include "engine/media/picture.h"
+#include "engine/pixels.h"
+#include "engine/train/trainer.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SHEET 8
+
+typedef struct {
+    const char *folder, *source, *channels, *critic;
+    int size, z, threads, nice, batch;
+    double rate, r1, mixing;
+    unsigned long long images, last, seed, every;
+} options;
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static const char *in_folder(const options *o, const char *format, unsigned long long n)
+{
+    static char path[2][1200];
+    static int turn;
+    int used;
+    turn = !turn;
+    used = snprintf(path[turn], sizeof(path[turn]), "%s/", o->folder);
+    snprintf(path[turn] + used, sizeof(path[turn]) - (size_t)used, format, n);
+    return path[turn];
+}
+
+static int write_sheet(latent_trainer *t, const char *path, latent_error *e)
+{
+    size_t r = (size_t)t->g.resolution, side = SHEET * r;
+    float *pictures = malloc(side * side * 3 * sizeof(float));
+    uint8_t *bytes = malloc(side * side * 3);
+    int failed = -1;
+    if (pictures && bytes) {
+        latent_trainer_sample(t, t->settings.seed, UINT64_C(1) << 40, SHEET * SHEET, pictures);
+        for (size_t y = 0; y < side; y++)
+            for (size_t x = 0; x < side * 3; x++)
+                bytes[y * side * 3 + x] = latent_pixels_byte(
+                    pictures[((y / r * SHEET + x / 3 / r) * r + y % r) * r * 3 + x % (3 * r)]);
+        failed = latent_picture_write(path, bytes, (int)side, (int)side, 3, e);
+    } else
+        latent_fail(e, "no memory for a sheet");
+    free(pictures);
+    free(bytes);
+    return failed;
+}
+
+static int keep(latent_trainer *t, const options *o, latent_error *e)
+{
+    return latent_trainer_save(t, in_folder(o, "checkpoint.safetensors", 0), e) ||
+                   latent_generator_write(&t->g, in_folder(o, "model.safetensors", 0), 1, 1, NULL,
+                                          0, e) ||
+                   write_sheet(t, in_folder(o, "sheet-%llu.png", (unsigned long long)t->images), e)
+               ? -1
+               : 0;
+}
+
+static int channels_of(const char *text, int *channels, int blocks)
+{
+    for (int i = 0; i < blocks; i++) {
+        char *end;
+        channels[i] = (int)strtol(text, &end, 10);
+        if (end == text || channels[i] < 1)
+            return -1;
+        text = *end == ',' ? end + 1 : end;
+    }
+    return 0;
+}
+
+static int begin(latent_trainer *t, const options *o, latent_error *e)
+{
+    latent_train_settings s = latent_train_defaults();
+    latent_generator_shape g = {.z = o->z, .w = o->z, .mapping = 3};
+    latent_discriminator_shape d;
+    const char *path = in_folder(o, "checkpoint.safetensors", 0);
+    if (!access(path, R_OK))
+        return latent_trainer_open(t, path, e);
+    for (g.blocks = 1; 4 << (g.blocks - 1) < o->size; g.blocks++)
+        ;
+    if (g.blocks > LATENT_BLOCKS || channels_of(o->channels, g.channels, g.blocks))
+        return latent_fail(e, "-size or -channels make no network");
+    d = latent_trainer_opponent(&g);
+    if (o->critic && channels_of(o->critic, d.channels, d.blocks))
+        return latent_fail(e, "-critic makes no network");
+    s.batch = o->batch;
+    s.seed = o->seed;
+    s.mixing = (float)o->mixing;
+    return latent_trainer_init(t, &s, &g, &d, e);
+}
+
+static int train(latent_trainer *t, const options *o, FILE *record, latent_error *e)
+{
+    double from = now(), g = 0, d = 0;
+    unsigned long long first = t->images, next = t->images / o->every * o->every + o->every;
+    int n = 0;
+    while (!stopped && t->images < o->images) {
+        int end = t->images + o->last >= o->images;
+        t->settings.rate_g = t->settings.rate_d = (float)(end ? 0.4 * o->rate : o->rate);
+        t->settings.r1 = (float)(end ? 0.5 * o->r1 : o->r1);
+        if (latent_trainer_step(t, e))
+            return -1;
+        g += t->loss_g;
+        d += t->loss_d;
+        if (++n == 100) {
+            char line[300];
+            snprintf(line, sizeof(line),
+                     "%llu images, %.1f a second, loss g %.3f d %.3f, logits real %.2f fake %.2f, "
+                     "slope^2 %.3f\n",
+                     (unsigned long long)t->images, (double)(t->images - first) / (now() - from),
+                     g / n, d / n, t->logit_real, t->logit_fake, t->penalty);
+            fputs(line, stdout);
+            fputs(line, record);
+            fflush(stdout);
+            fflush(record);
+            g = d = n = 0;
+            first = t->images;
+            from = now();
+        }
+        if (t->images >= next) {
+            if (keep(t, o, e))
+                return -1;
+            next += o->every;
+        }
+    }
+    return keep(t, o, e);
+}
+
+static latent_source *find_source(const char *name, latent_error *e)
+{
+    if (!strcmp(name, "discs"))
+        return latent_source_discs(e);
+    latent_fail(e, "there is no source %s", name);
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    options o = {.channels = "256,256,128,64,32",
+                 .critic = "256,192,96,48,32",
+                 .size = 64,
+                 .z = 128,
+                 .threads = 2,
+                 .batch = 16,
+                 .rate = 0.0025,
+                 .r1 = 0.3,
+                 .mixing = 0.5,
+                 .images = 400000,
+                 .last = 60000,
+                 .seed = 1,
+                 .every = 10000};
+    latent_error e = {""};
+    latent_trainer t;
+    FILE *record;
+    int failed;
+    if (argc < 3) {
+        fprintf(stderr, "train <folder> <source> [-option value ...]\n");
+        return 2;
+    }
+    o.folder = argv[1];
+    o.source = argv[2];
+    for (int i = 3; i + 1 < argc; i += 2) {
+        const char *a = argv[i], *v = argv[i + 1];
+        if (!strcmp(a, "-channels"))
+            o.channels = v;
+        else if (!strcmp(a, "-critic"))
+            o.critic = v;
+        else if (!strcmp(a, "-size"))
+            o.size = atoi(v);
+        else if (!strcmp(a, "-z"))
+            o.z = atoi(v);
+        else if (!strcmp(a, "-threads"))
+            o.threads = atoi(v);
+        else if (!strcmp(a, "-nice"))
+            o.nice = atoi(v);
+        else if (!strcmp(a, "-batch"))
+            o.batch = atoi(v);
+        else if (!strcmp(a, "-rate"))
+            o.rate = atof(v);
+        else if (!strcmp(a, "-r1"))
+            o.r1 = atof(v);
+        else if (!strcmp(a, "-mixing"))
+            o.mixing = atof(v);
+        else if (!strcmp(a, "-images"))
+            o.images = strtoull(v, NULL, 10);
+        else if (!strcmp(a, "-last"))
+            o.last = strtoull(v, NULL, 10);
+        else if (!strcmp(a, "-seed"))
+            o.seed = strtoull(v, NULL, 10);
+        else if (!strcmp(a, "-every"))
+            o.every = strtoull(v, NULL, 10);
+        else {
+            fprintf(stderr, "train: no option %s\n", a);
+            return 2;
+        }
+    }
+    latent_threads_set(o.threads);
+    if (o.nice)
+        latent_thread_give_way(o.nice);
+    signal(SIGINT, stop);
+    signal(SIGTERM, stop);
+    if (latent_folder_make(o.folder, &e) || begin(&t, &o, &e)) {
+        fprintf(stderr, "train: %s\n", e.text);
+        return 1;
+    }
+    record = fopen(in_folder(&o, "log.txt", 0), "a");
+    t.source = find_source(o.source, &e);
+    printf("generator %.0f, discriminator %.0f million multiply-adds, a step %.0f a picture\n",
+           latent_generator_cost(&t.g) / 1e6, latent_discriminator_cost(&t.d) / 1e6,
+           latent_trainer_cost(&t) / 1e6);
+    failed = !record || !t.source || train(&t, &o, record, &e);
+    if (failed)
+        fprintf(stderr, "train: %s\n", record ? e.text : "cannot write there");
+    if (record)
+        fclose(record);
+    if (t.source)
+        t.source->release(t.source);
+    latent_trainer_free(&t);
+    latent_threads_stop();
+    return failed;
+}
