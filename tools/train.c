@@ -5,11 +5,12 @@
              [-images 400000] [-last 60000] [-rate 0.0025] [-r1 0.3] [-batch 16] [-seed 1]
              [-threads n] [-nice n] [-every 10000]
 
-   The folder gets checkpoint.safetensors (the whole state), model.safetensors (the average as
-   float16, what boxes play), sheet-<images>.png (64 pictures) and log.txt.  In the last images the
-   rate falls to 0.4 of it, and R1 to half. */
+   A source is rule:fish (or another rule) or discs.  The folder gets checkpoint.safetensors (the
+   whole state), model.safetensors (the average as float16, what boxes play), sheet-<images>.png (64
+   pictures) and log.txt.  In the last images the rate falls to 0.4 of it, and R1 to half. */
 #include "engine/media/picture.h"
 #include "engine/pixels.h"
+#include "engine/train/source_rule.h"
 #include "engine/train/trainer.h"
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define SHEET 8
+#define RULE_SEED 1 /* of the pictures that the built-in model learns from */
 
 typedef struct {
     const char *folder, *source, *channels, *critic;
@@ -157,6 +159,8 @@ static latent_source *find_source(const char *name, latent_error *e)
 {
     if (!strcmp(name, "discs"))
         return latent_source_discs(e);
+    if (!strncmp(name, "rule:", 5) && latent_rule_find(name + 5))
+        return latent_source_rule(latent_rule_find(name + 5), RULE_SEED, e);
     latent_fail(e, "there is no source %s", name);
     return NULL;
 }
@@ -164,14 +168,14 @@ static latent_source *find_source(const char *name, latent_error *e)
 int main(int argc, char **argv)
 {
     options o = {.channels = "256,256,128,64,32",
-                 .critic = "256,192,96,48,32",
+                 .critic = "256,160,96,48,16",
                  .size = 64,
                  .z = 128,
                  .threads = 2,
                  .batch = 16,
                  .rate = 0.0025,
                  .r1 = 0.3,
-                 .mixing = 0.5,
+                 .mixing = 0.3,
                  .images = 400000,
                  .last = 60000,
                  .seed = 1,

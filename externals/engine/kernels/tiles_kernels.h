@@ -1,0 +1,486 @@
+/* tiles_kernels: the inner loops of tiles.h, included once for each kind of processor.  LATENT_SIMD
+   is defined, and ROWS: so many rows of LATENT_WIDE sums fit the registers. */
+#include "simd.h"
+#include "tiles.h"
+#include <math.h>
+#include <string.h>
+
+#define PANEL (LATENT_WIDE / VL) /* vectors in a panel */
+#define POINTS 6                 /* in one direction */
+
+/* ---- in one direction, at the points 0, 1, -1, 2, -2 and infinity ---- */
+
+INLINE void apply_b(const vec *d, vec *v) /* B' d */
+{
+    vec a = madd(all(-4), d[2], d[4]), b = madd(all(-4), d[1], d[3]);
+    vec c = d[4] - d[2], e = d[3] - d[1];
+    v[0] = madd(all(4), d[0], madd(all(-5), d[2], d[4]));
+    v[1] = a + b;
+    v[2] = a - b;
+    v[3] = madd(all(2), e, c);
+    v[4] = madd(all(-2), e, c);
+    v[5] = madd(all(4), d[1], madd(all(-5), d[3], d[5]));
+}
+
+INLINE void apply_b_back(const vec *v, vec *d) /* B v */
+{
+    vec a = v[1] + v[2], b = v[1] - v[2], c = v[3] + v[4], e = v[3] - v[4];
+    d[0] = all(4) * v[0];
+    d[1] = madd(all(4), v[5] - b, all(-2) * e);
+    d[2] = madd(all(-5), v[0], madd(all(-4), a, -c));
+    d[3] = madd(all(-5), v[5], madd(all(2), e, b));
+    d[4] = v[0] + a + c;
+    d[5] = v[5];
+}
+
+INLINE void apply_a(const vec *m, vec *y) /* A' m */
+{
+    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
+    y[0] = m[0] + a + c;
+    y[1] = madd(all(2), e, b);
+    y[2] = madd(all(4), c, a);
+    y[3] = madd(all(8), e, b) + m[5];
+}
+
+INLINE void apply_a_back(const vec *y, vec *m) /* A y */
+{
+    vec a = y[0] + y[2], b = y[1] + y[3];
+    vec c = madd(all(4), y[2], y[0]), e = madd(all(8), y[3], all(2) * y[1]);
+    m[0] = y[0];
+    m[1] = a + b;
+    m[2] = a - b;
+    m[3] = c + e;
+    m[4] = c - e;
+    m[5] = y[3];
+}
+
+/* G, and G times the taps of either phase of the blurred transposed convolution: phase 0 has the
+   taps (w1 + 3 w2, 3 w0 + 3 w1 + w2, w0) / 4, phase 1 (w2, w0 + 3 w1 + 3 w2, 3 w0 + w1) / 4. */
+static const float plain[POINTS][3] = {{1.0f / 4, 0, 0},
+                                       {-1.0f / 6, -1.0f / 6, -1.0f / 6},
+                                       {-1.0f / 6, 1.0f / 6, -1.0f / 6},
+                                       {1.0f / 24, 1.0f / 12, 1.0f / 6},
+                                       {1.0f / 24, -1.0f / 12, 1.0f / 6},
+                                       {0, 0, 1}};
+
+static void find_matrices(int phase, float down[POINTS][3], float across[POINTS][3])
+{
+    static const float taps[2][3][3] = {{{0, 1, 3}, {3, 3, 1}, {1, 0, 0}},
+                                        {{0, 0, 1}, {1, 3, 3}, {3, 1, 0}}};
+    float(*to[2])[3] = {down, across};
+    if (phase < 0) {
+        memcpy(down, plain, sizeof(plain));
+        memcpy(across, plain, sizeof(plain));
+        return;
+    }
+    for (int way = 0; way < 2; way++) {
+        int which = way ? phase % 2 : phase / 2;
+        for (int i = 0; i < POINTS; i++)
+            for (int k = 0; k < 3; k++) {
+                float sum = 0;
+                for (int q = 0; q < 3; q++)
+                    sum += plain[i][q] * taps[which][q][k] / 4;
+                to[way][i][k] = sum;
+            }
+    }
+}
+
+/* ---- inputs ---- */
+
+static const float no_pixel[4096]; /* zeros, as many as channels */
+
+static void values(const latent_tiles_side *s, const float *x, const float *style, int first,
+                   int count, float *v, size_t plane)
+{
+    const int columns = s->w / 4, c = s->c;
+    for (int t = first; t < first + count; t++, v += c) {
+        const float *from[POINTS][POINTS];
+        int top = t / columns * 4 - 1, left = t % columns * 4 - 1;
+        for (int i = 0; i < POINTS; i++)
+            for (int j = 0; j < POINTS; j++) {
+                int y = top + i, q = left + j;
+                int inside = y >= 0 && y < s->h && q >= 0 && q < s->w;
+                from[i][j] =
+                    inside ? x + ((size_t)y * (size_t)s->w + (size_t)q) * (size_t)c : no_pixel;
+            }
+        for (int k = 0; k < c; k += VL) {
+            vec turned[POINTS][POINTS], d[POINTS], r[POINTS];
+            vec by = style ? load(style + k) : all(1);
+#pragma GCC unroll 6
+            for (int j = 0; j < POINTS; j++) {
+#pragma GCC unroll 6
+                for (int i = 0; i < POINTS; i++)
+                    d[i] = load(from[i][j] + k);
+                apply_b(d, r);
+#pragma GCC unroll 6
+                for (int i = 0; i < POINTS; i++)
+                    turned[i][j] = r[i] * by;
+            }
+#pragma GCC unroll 6
+            for (int i = 0; i < POINTS; i++) {
+                float *to = v + k + (size_t)(i * POINTS) * plane;
+                apply_b(turned[i], r);
+#pragma GCC unroll 6
+                for (int j = 0; j < POINTS; j++)
+                    store(to + (size_t)j * plane, r[j]);
+            }
+        }
+    }
+}
+
+static void values_back(const latent_tiles_side *s, const float *v, size_t plane, int first,
+                        int count, float *gx)
+{
+    const int columns = s->w / 4, c = s->c;
+    for (int t = first; t < first + count; t++, v += c) {
+        int top = t / columns * 4 - 1, left = t % columns * 4 - 1;
+        for (int k = 0; k < c; k += VL) {
+            vec turned[POINTS][POINTS], d[POINTS], r[POINTS];
+#pragma GCC unroll 6
+            for (int j = 0; j < POINTS; j++) {
+#pragma GCC unroll 6
+                for (int i = 0; i < POINTS; i++)
+                    d[i] = load(v + k + (size_t)(i * POINTS + j) * plane);
+                apply_b_back(d, r);
+#pragma GCC unroll 6
+                for (int i = 0; i < POINTS; i++)
+                    turned[i][j] = r[i];
+            }
+            for (int i = 0; i < POINTS; i++) {
+                int y = top + i;
+                float *to =
+                    gx + (ptrdiff_t)k + ((ptrdiff_t)y * s->w + (ptrdiff_t)left) * (ptrdiff_t)c;
+                if (y < 0 || y >= s->h)
+                    continue;
+                apply_b_back(turned[i], r);
+                if (left >= 0)
+                    store(to, load(to) + r[0]);
+#pragma GCC unroll 4
+                for (int j = 1; j < 5; j++)
+                    store(to + j * c, load(to + j * c) + r[j]);
+                if (left + 5 < s->w)
+                    store(to + 5 * c, load(to + 5 * c) + r[5]);
+            }
+        }
+    }
+}
+
+/* ---- outputs ---- */
+
+INLINE vec finished(const latent_tiles_end *e, vec x, vec scale, vec shift)
+{
+    x = madd(x, scale, shift);
+    x = madd(smaller(all(0), x), all(e->down), larger(all(0), x) * all(e->up));
+    return smaller(all(e->limit), larger(all(-e->limit), x));
+}
+
+static void outputs(const latent_tiles_side *s, int phases, const float *m, size_t plane, int first,
+                    int count, const latent_tiles_end *e, float *y)
+{
+    const int columns = s->w / 4, c = s->c, far = phases == 4 ? 2 : 1;
+    const int wide = far * s->w;
+    for (int t = first; t < first + count; t++)
+        for (int phase = 0; phase < phases; phase++, m += c) {
+            int top = t / columns * 4 * far + phase / 2, left = t % columns * 4 * far + phase % 2;
+            for (int k = 0; k < c; k += VL) {
+                vec turned[4][POINTS], d[POINTS], r[POINTS];
+                vec scale = load(e->scale + k) * all(e->factor), bias = load(e->bias + k);
+#pragma GCC unroll 6
+                for (int j = 0; j < POINTS; j++) {
+#pragma GCC unroll 6
+                    for (int i = 0; i < POINTS; i++)
+                        d[i] = load(m + k + (size_t)(i * POINTS + j) * plane);
+                    apply_a(d, r);
+#pragma GCC unroll 4
+                    for (int i = 0; i < 4; i++)
+                        turned[i][j] = r[i];
+                }
+                for (int i = 0; i < 4; i++) {
+                    size_t pixel = (size_t)(top + far * i) * (size_t)wide + (size_t)left;
+                    float *to = y + pixel * (size_t)c + (size_t)k;
+                    apply_a(turned[i], r);
+#pragma GCC unroll 4
+                    for (int j = 0; j < 4; j++) {
+                        vec shift = bias;
+                        if (e->noise)
+                            shift += all(e->strength * e->noise[pixel + (size_t)(far * j)]);
+                        store(to + far * j * c, finished(e, r[j], scale, shift));
+                    }
+                }
+            }
+        }
+}
+
+static void outputs_back(const latent_tiles_side *s, int phases, const float *g, int first,
+                         int count, float *m, size_t plane)
+{
+    const int columns = s->w / 4, c = s->c, far = phases == 4 ? 2 : 1;
+    const size_t line = (size_t)(far * s->w) * (size_t)c * (size_t)far, step = (size_t)(far * c);
+    for (int t = first; t < first + count; t++)
+        for (int phase = 0; phase < phases; phase++, m += c) {
+            int top = t / columns * 4 * far + phase / 2, left = t % columns * 4 * far + phase % 2;
+            const float *from = g + ((size_t)top * (size_t)(far * s->w) + (size_t)left) * (size_t)c;
+            for (int k = 0; k < c; k += VL) {
+                vec turned[POINTS][4], d[4], r[POINTS];
+#pragma GCC unroll 4
+                for (int j = 0; j < 4; j++) {
+#pragma GCC unroll 4
+                    for (int i = 0; i < 4; i++)
+                        d[i] = load(from + (size_t)k + (size_t)i * line + (size_t)j * step);
+                    apply_a_back(d, r);
+#pragma GCC unroll 6
+                    for (int i = 0; i < POINTS; i++)
+                        turned[i][j] = r[i];
+                }
+#pragma GCC unroll 6
+                for (int i = 0; i < POINTS; i++) {
+                    float *to = m + k + (size_t)(i * POINTS) * plane;
+                    apply_a_back(turned[i], r);
+#pragma GCC unroll 6
+                    for (int j = 0; j < POINTS; j++)
+                        store(to + (size_t)j * plane, r[j]);
+                }
+            }
+        }
+}
+
+/* ---- products ---- */
+
+INLINE void product_rows(const int R, int k, const float *a, const float *b, float *c, size_t step)
+{
+    vec sum[ROWS][PANEL];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL; v++)
+            sum[r][v] = all(0);
+    for (int i = 0; i < k; i++, b += LATENT_WIDE) {
+        vec w[PANEL];
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL; v++)
+            w[v] = load(b + v * VL);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; r++) {
+            vec x = all(a[(size_t)r * (size_t)k + (size_t)i]);
+#pragma GCC unroll 4
+            for (int v = 0; v < PANEL; v++)
+                sum[r][v] = madd(x, w[v], sum[r][v]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL; v++)
+            store(c + (size_t)r * step + v * VL, sum[r][v]);
+}
+
+/* The rest of the rows, for R below ROWS. */
+#define REST(call)                                                                                 \
+    switch (rest) {                                                                                \
+    case 1:                                                                                        \
+        call(1);                                                                                   \
+        break;                                                                                     \
+    case 2:                                                                                        \
+        call((ROWS > 2 ? 2 : 1));                                                                  \
+        break;                                                                                     \
+    case 3:                                                                                        \
+        call((ROWS > 3 ? 3 : 1));                                                                  \
+        break;                                                                                     \
+    case 4:                                                                                        \
+        call((ROWS > 4 ? 4 : 1));                                                                  \
+        break;                                                                                     \
+    case 5:                                                                                        \
+        call((ROWS > 5 ? 5 : 1));                                                                  \
+        break;                                                                                     \
+    default:                                                                                       \
+        for (; rest > 0; rest--, row++)                                                            \
+            call(1);                                                                               \
+    }
+
+static void product(int rows, int k, int panels, const float *a, const float *b, float *c)
+{
+    size_t step = (size_t)panels * LATENT_WIDE, K = (size_t)k;
+    for (int p = 0; p < panels; p++, b += K * LATENT_WIDE) {
+        float *to = c + p * LATENT_WIDE;
+        int row = 0, rest;
+        for (; row + ROWS <= rows; row += ROWS)
+            product_rows(ROWS, k, a + (size_t)row * K, b, to + (size_t)row * step, step);
+        rest = rows - row;
+#define CALL(R) product_rows(R, k, a + (size_t)row * K, b, to + (size_t)row * step, step)
+        REST(CALL)
+#undef CALL
+    }
+}
+
+INLINE void sum_rows(const int R, int rows, const float *a, size_t i, const float *b, size_t o,
+                     float *c, int fresh)
+{
+    vec sum[ROWS][PANEL];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL; v++)
+            sum[r][v] = fresh ? all(0) : load(c + (size_t)r * o + v * VL);
+    for (int t = 0; t < rows; t++, a += i, b += o) {
+        vec w[PANEL];
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL; v++)
+            w[v] = load(b + v * VL);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; r++) {
+            vec x = all(a[r]);
+#pragma GCC unroll 4
+            for (int v = 0; v < PANEL; v++)
+                sum[r][v] = madd(x, w[v], sum[r][v]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL; v++)
+            store(c + (size_t)r * o + v * VL, sum[r][v]);
+}
+
+static void sum(int rows, int i, int o, const float *a, const float *b, float *c, int fresh)
+{
+    size_t I = (size_t)i, O = (size_t)o;
+    for (size_t p = 0; p < O; p += LATENT_WIDE) {
+        int row = 0, rest;
+        for (; row + ROWS <= i; row += ROWS)
+            sum_rows(ROWS, rows, a + row, I, b + p, O, c + (size_t)row * O + p, fresh);
+        rest = i - row;
+#define CALL(R) sum_rows(R, rows, a + row, I, b + p, O, c + (size_t)row * O + p, fresh)
+        REST(CALL)
+#undef CALL
+    }
+}
+
+/* ---- weights ---- */
+
+static void weights(int k, int stride, int phase, float factor, const float *w, float *u,
+                    size_t plane)
+{
+    float down[POINTS][3], across[POINTS][3];
+    size_t tap = (size_t)k * (size_t)stride;
+    find_matrices(phase, down, across);
+    for (int i = 0; i < k; i++, w += stride, u += LATENT_WIDE)
+        for (int v = 0; v < LATENT_WIDE; v += VL) {
+            vec g[3][3], half[POINTS][3];
+            for (size_t t = 0; t < 9; t++)
+                g[t / 3][t % 3] = load(w + t * tap + v) * all(factor);
+            for (int p = 0; p < POINTS; p++)
+#pragma GCC unroll 3
+                for (int q = 0; q < 3; q++)
+                    half[p][q] = madd(all(down[p][0]), g[0][q],
+                                      madd(all(down[p][1]), g[1][q], all(down[p][2]) * g[2][q]));
+            for (int p = 0; p < POINTS; p++)
+                for (int q = 0; q < POINTS; q++)
+                    store(
+                        u + v + (size_t)(p * POINTS + q) * plane,
+                        madd(all(across[q][0]), half[p][0],
+                             madd(all(across[q][1]), half[p][1], all(across[q][2]) * half[p][2])));
+        }
+}
+
+static void weights_back(int k, int count, int stride, int phase, float factor, const float *du,
+                         int du_stride, size_t plane, float *gw)
+{
+    float down[POINTS][3], across[POINTS][3];
+    size_t tap = (size_t)k * (size_t)stride;
+    find_matrices(phase, down, across);
+    for (int i = 0; i < k; i++, gw += stride, du += du_stride)
+        for (int v = 0; v < count; v += VL) {
+            vec half[POINTS][3];
+            for (int p = 0; p < POINTS; p++) {
+                half[p][0] = half[p][1] = half[p][2] = all(0);
+                for (int q = 0; q < POINTS; q++) {
+                    vec d = load(du + v + (size_t)(p * POINTS + q) * plane);
+#pragma GCC unroll 3
+                    for (int z = 0; z < 3; z++)
+                        half[p][z] = madd(all(across[q][z]), d, half[p][z]);
+                }
+            }
+            for (int y = 0; y < 3; y++)
+                for (int z = 0; z < 3; z++) {
+                    float *to = gw + v + (size_t)(3 * y + z) * tap;
+                    vec all_points = all(0);
+                    for (int p = 0; p < POINTS; p++)
+                        all_points = madd(all(down[p][y]), half[p][z], all_points);
+                    store(to, madd(all(factor), all_points, load(to)));
+                }
+        }
+}
+
+/* ---- the end of a layer, and Adam ---- */
+
+static void end(size_t count, int c, const latent_tiles_end *e, float *y)
+{
+    float factor = e->factor, up = e->up, down = e->down, limit = e->limit;
+    for (size_t p = 0; p < count; p++, y += c) {
+        float shift = e->noise ? e->strength * e->noise[p] : 0;
+        for (int o = 0; o < c; o++) {
+            float v = y[o] * factor * e->scale[o] + e->bias[o] + shift;
+            v = v * (v < 0 ? down : up);
+            v = v > limit ? limit : v;
+            y[o] = v < -limit ? -limit : v;
+        }
+    }
+}
+
+static void end_back(size_t count, int c, const latent_tiles_end *e, const float *y, float *g,
+                     float *restrict bias, float *restrict dot, double *strength)
+{
+    float factor = e->factor, up = e->up, down = e->down, limit = e->limit;
+    float back_up = 1 / up, back_down = 1 / down;
+    for (size_t p = 0; p < count; p++, y += c, g += c) {
+        float shift = e->noise ? e->strength * e->noise[p] : 0, all_channels = 0;
+        for (int o = 0; o < c; o++) {
+            float v = g[o] * (y[o] < 0 ? down : up);
+            float before = y[o] * (y[o] < 0 ? back_down : back_up) - shift - e->bias[o];
+            v = y[o] >= limit || y[o] <= -limit ? 0 : v;
+            bias[o] += v;
+            dot[o] += v * before;
+            g[o] = v * factor * e->scale[o];
+        }
+        if (e->noise) {
+            for (int o = 0; o < c; o++)
+                all_channels += g[o] / (factor * e->scale[o]);
+            *strength += (double)all_channels * e->noise[p];
+        }
+    }
+}
+
+INLINE vec root(vec x)
+{
+#if LATENT_SIMD == 512
+    return _mm512_sqrt_ps(x);
+#elif LATENT_SIMD == 256
+    return _mm256_sqrt_ps(x);
+#else
+    for (int i = 0; i < VL; i++)
+        x[i] = sqrtf(x[i]);
+    return x;
+#endif
+}
+
+/* settings: beta1, beta2, the rate (with the first moment's correction), the second's correction,
+   epsilon.  count is a multiple of LATENT_WIDE. */
+static void adam(size_t count, const float *settings, float *value, float *gradient, float *mean,
+                 float *square)
+{
+    const vec b1 = all(settings[0]), b2 = all(settings[1]), rate = all(settings[2]);
+    const vec correct = all(settings[3]), epsilon = all(settings[4]), one = all(1);
+    for (size_t k = 0; k < count; k += VL) {
+        vec g = load(gradient + k), s = madd(b2, load(square + k), (one - b2) * g * g), m = g;
+        if (settings[0] != 0) {
+            m = madd(b1, load(mean + k), (one - b1) * g);
+            store(mean + k, m);
+        }
+        store(square + k, s);
+        store(value + k, load(value + k) - rate * m / (root(s * correct) + epsilon));
+    }
+}
+
+static const latent_tiles_code code = {CODE_NAME,    values,  values_back, outputs,
+                                       outputs_back, product, sum,         weights,
+                                       weights_back, end,     end_back,    adam};
