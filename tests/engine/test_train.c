@@ -137,6 +137,9 @@ static void convolutions(void **state)
         check_layer((latent_layer){2, 8, 8, 16, 16, 3, 0}, styled);
         check_layer((latent_layer){4, 16, 16, 32, 20, 3, 0}, styled);
         check_layer((latent_layer){2, 32, 32, 8, 16, 3, 0}, styled);
+        check_layer((latent_layer){2, 16, 16, 32, 48, 3, 0}, styled);
+        check_layer((latent_layer){11, 8, 8, 32, 16, 3, 0}, styled);
+        check_layer((latent_layer){1, 64, 64, 16, 16, 3, 0}, styled);
         check_layer((latent_layer){3, 8, 8, 5, 3, 1, 0}, styled);
         check_layer((latent_layer){3, 4, 4, 6, 9, 3, 1}, styled);
         check_layer((latent_layer){2, 16, 16, 16, 32, 3, 1}, styled);

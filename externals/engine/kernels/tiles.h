@@ -11,20 +11,22 @@
    matrix for each phase, and there are four times as many outputs.  Its halving convolution is the
    transpose.
 
-   Inner loops for one thread; train/tiled.c drives them.  Channels are multiples of LATENT_WIDE. */
+   Inner loops for one thread; train/tiled.c drives them.  Channels are multiples of LATENT_WIDE, at
+   most LATENT_TILES_CHANNELS. */
 #ifndef LATENT_TILES_H
 #define LATENT_TILES_H
 #include <stddef.h>
 
 #define LATENT_POINTS 36
 #define LATENT_WIDE 16 /* outputs in a panel of weights */
+#define LATENT_TILES_CHANNELS 1056
 
 /* A picture [h][w][c] of tiles, or the small side of four phases. */
 typedef struct {
     int h, w, c;
 } latent_tiles_side;
 
-/* What is done to an output: see latent_layer_end; scale and bias [c], never NULL. */
+/* What is done to an output: see latent_layer_end.  scale and bias [c], or NULL. */
 typedef struct {
     const float *scale, *bias, *noise; /* noise: of this picture, or NULL */
     float factor, strength, up, down, limit;
@@ -50,14 +52,14 @@ typedef struct {
     /* C[i][o] += the sum over rows of A[rows][i] B[rows][o]; fresh: C is set. */
     void (*sum)(int rows, int i, int o, const float *a, const float *b, float *c, int fresh);
     /* U of one panel of 16 outputs: to u[k][16] of each point, plane floats apart, from weights
-       [9][k][stride] (16 of them), by the matrix of phase (0 to 3) or, -1, of the plain one; times
-       factor. */
-    void (*weights)(int k, int stride, int phase, float factor, const float *w, float *u,
-                    size_t plane);
-    /* Adds to gw[9][k][stride] (count columns of it) what dU says: du[k][du_stride] of each point.
-     */
-    void (*weights_back)(int k, int count, int stride, int phase, float factor, const float *du,
-                         int du_stride, size_t plane, float *gw);
+       w[9][k][16], whose taps lie tap floats apart and rows stride, by the matrix of phase (0 to 3)
+       or, -1, of the plain one; times factor. */
+    void (*weights)(int k, int stride, size_t tap, int phase, float factor, const float *w,
+                    float *u, size_t plane);
+    /* Adds to gw[9][k][stride], whose taps lie tap floats apart, what du[k][stride] of each point
+       says. */
+    void (*weights_back)(int k, int stride, size_t tap, int phase, float factor, const float *du,
+                         size_t plane, float *gw);
     /* The end of a layer on count pixels of c channels in place, and its way back: see layers.c. */
     void (*end)(size_t count, int c, const latent_tiles_end *end, float *y);
     void (*end_back)(size_t count, int c, const latent_tiles_end *end, const float *y, float *g,

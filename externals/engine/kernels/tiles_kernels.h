@@ -87,7 +87,8 @@ static void find_matrices(int phase, float down[POINTS][3], float across[POINTS]
 
 /* ---- inputs ---- */
 
-static const float no_pixel[4096]; /* zeros, as many as channels */
+static const float no_pixel[LATENT_TILES_CHANNELS]; /* zeros */
+static const float ones[LATENT_TILES_CHANNELS] = {[0 ... LATENT_TILES_CHANNELS - 1] = 1};
 
 static void values(const latent_tiles_side *s, const float *x, const float *style, int first,
                    int count, float *v, size_t plane)
@@ -184,7 +185,8 @@ static void outputs(const latent_tiles_side *s, int phases, const float *m, size
             int top = t / columns * 4 * far + phase / 2, left = t % columns * 4 * far + phase % 2;
             for (int k = 0; k < c; k += VL) {
                 vec turned[4][POINTS], d[POINTS], r[POINTS];
-                vec scale = load(e->scale + k) * all(e->factor), bias = load(e->bias + k);
+                vec scale = load((e->scale ? e->scale : ones) + k) * all(e->factor);
+                vec bias = load((e->bias ? e->bias : no_pixel) + k);
 #pragma GCC unroll 6
                 for (int j = 0; j < POINTS; j++) {
 #pragma GCC unroll 6
@@ -357,11 +359,10 @@ static void sum(int rows, int i, int o, const float *a, const float *b, float *c
 
 /* ---- weights ---- */
 
-static void weights(int k, int stride, int phase, float factor, const float *w, float *u,
-                    size_t plane)
+static void weights(int k, int stride, size_t tap, int phase, float factor, const float *w,
+                    float *u, size_t plane)
 {
     float down[POINTS][3], across[POINTS][3];
-    size_t tap = (size_t)k * (size_t)stride;
     find_matrices(phase, down, across);
     for (int i = 0; i < k; i++, w += stride, u += LATENT_WIDE)
         for (int v = 0; v < LATENT_WIDE; v += VL) {
@@ -382,14 +383,13 @@ static void weights(int k, int stride, int phase, float factor, const float *w, 
         }
 }
 
-static void weights_back(int k, int count, int stride, int phase, float factor, const float *du,
-                         int du_stride, size_t plane, float *gw)
+static void weights_back(int k, int stride, size_t tap, int phase, float factor, const float *du,
+                         size_t plane, float *gw)
 {
     float down[POINTS][3], across[POINTS][3];
-    size_t tap = (size_t)k * (size_t)stride;
     find_matrices(phase, down, across);
-    for (int i = 0; i < k; i++, gw += stride, du += du_stride)
-        for (int v = 0; v < count; v += VL) {
+    for (int i = 0; i < k; i++, gw += stride, du += stride)
+        for (int v = 0; v < stride; v += VL) {
             vec half[POINTS][3];
             for (int p = 0; p < POINTS; p++) {
                 half[p][0] = half[p][1] = half[p][2] = all(0);
@@ -415,11 +415,12 @@ static void weights_back(int k, int count, int stride, int phase, float factor, 
 
 static void end(size_t count, int c, const latent_tiles_end *e, float *y)
 {
+    const float *scale = e->scale ? e->scale : ones, *bias = e->bias ? e->bias : no_pixel;
     float factor = e->factor, up = e->up, down = e->down, limit = e->limit;
     for (size_t p = 0; p < count; p++, y += c) {
         float shift = e->noise ? e->strength * e->noise[p] : 0;
         for (int o = 0; o < c; o++) {
-            float v = y[o] * factor * e->scale[o] + e->bias[o] + shift;
+            float v = y[o] * factor * scale[o] + bias[o] + shift;
             v = v * (v < 0 ? down : up);
             v = v > limit ? limit : v;
             y[o] = v < -limit ? -limit : v;
@@ -427,26 +428,29 @@ static void end(size_t count, int c, const latent_tiles_end *e, float *y)
     }
 }
 
-static void end_back(size_t count, int c, const latent_tiles_end *e, const float *y, float *g,
-                     float *restrict bias, float *restrict dot, double *strength)
+static void end_back(size_t count, int c, const latent_tiles_end *e, const float *restrict y,
+                     float *restrict g, float *restrict g_bias, float *restrict dot,
+                     double *strength)
 {
+    const float *restrict scale = e->scale ? e->scale : ones;
+    const float *restrict bias = e->bias ? e->bias : no_pixel;
     float factor = e->factor, up = e->up, down = e->down, limit = e->limit;
     float back_up = 1 / up, back_down = 1 / down;
     for (size_t p = 0; p < count; p++, y += c, g += c) {
-        float shift = e->noise ? e->strength * e->noise[p] : 0, all_channels = 0;
+        float shift = e->noise ? e->strength * e->noise[p] : 0, sum = 0;
+        for (int o = 0; e->noise && o < c; o++)
+            sum += y[o] >= limit || y[o] <= -limit ? 0 : g[o] * (y[o] < 0 ? down : up);
         for (int o = 0; o < c; o++) {
             float v = g[o] * (y[o] < 0 ? down : up);
-            float before = y[o] * (y[o] < 0 ? back_down : back_up) - shift - e->bias[o];
-            v = y[o] >= limit || y[o] <= -limit ? 0 : v;
-            bias[o] += v;
+            float before = y[o] * (y[o] < 0 ? back_down : back_up) - shift - bias[o];
+            v = y[o] >= limit ? 0 : v;
+            v = y[o] <= -limit ? 0 : v;
+            g_bias[o] += v;
             dot[o] += v * before;
-            g[o] = v * factor * e->scale[o];
+            g[o] = v * factor * scale[o];
         }
-        if (e->noise) {
-            for (int o = 0; o < c; o++)
-                all_channels += g[o] / (factor * e->scale[o]);
-            *strength += (double)all_channels * e->noise[p];
-        }
+        if (e->noise)
+            *strength += (double)sum * e->noise[p];
     }
 }
 

@@ -3,6 +3,7 @@
    the number of threads. */
 #include "layers.h"
 #include "../kernels/gemm.h"
+#include "tiled.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,12 +36,12 @@ static float *grow(latent_room *r, float **block, size_t *bytes, size_t floats)
     return *block;
 }
 
-static float *of_slot(latent_room *r, int slot, size_t floats)
+float *latent_room_slot(latent_room *r, int slot, size_t floats)
 {
     return grow(r, &r->slot[slot], &r->slot_bytes[slot], floats);
 }
 
-static float *of_all(latent_room *r, int which, size_t floats)
+float *latent_room_all(latent_room *r, int which, size_t floats)
 {
     return grow(r, &r->common[which], &r->common_bytes[which], floats);
 }
@@ -116,27 +117,23 @@ static int pieces(int n, int size)
     return (n + size - 1) / size;
 }
 
+latent_tiles_end latent_layer_end_of(const latent_layer *l, const latent_layer_end *e, int picture,
+                                     size_t pixel)
+{
+    latent_tiles_end f = {.bias = e->bias, .factor = e->factor, .strength = e->strength};
+    f.scale = e->scale ? e->scale + (size_t)picture * (size_t)l->out : NULL;
+    f.noise = e->noise ? e->noise + (size_t)picture * pixels_after(l) + pixel : NULL;
+    f.up = e->gain;
+    f.down = e->gain * e->slope;
+    f.limit = e->clamp > 0 ? e->clamp : INFINITY;
+    return f;
+}
+
 static void finish(const latent_layer *l, const latent_layer_end *e, int picture, size_t pixel,
                    size_t count, float *y)
 {
-    size_t out = (size_t)l->out;
-    const float *scale = e->scale ? e->scale + (size_t)picture * out : NULL;
-    const float *noise = e->noise ? e->noise + (size_t)picture * pixels_after(l) + pixel : NULL;
-    float down = e->gain * e->slope, limit = e->clamp > 0 ? e->clamp : INFINITY;
-    for (size_t p = 0; p < count; p++, y += out) {
-        float shift = noise ? e->strength * noise[p] : 0;
-        for (size_t o = 0; o < out; o++) {
-            float v = y[o] * e->factor;
-            if (scale)
-                v *= scale[o];
-            if (e->bias)
-                v += e->bias[o];
-            v += shift;
-            v = v < 0 ? v * down : v * e->gain;
-            v = v > limit ? limit : v < -limit ? -limit : v;
-            y[o] = v;
-        }
-    }
+    latent_tiles_end end = latent_layer_end_of(l, e, picture, pixel);
+    latent_tiles_best()->end(count, l->out, &end, y);
 }
 
 static int rows_of_group(const latent_layer *l, int channels)
@@ -188,7 +185,7 @@ static void correlate_group(const job *j, int i, int slot, int from, int to, con
     int all = l->n * l->h, row = i * j->group, taps = l->kernel * l->kernel;
     int rows = all - row < j->group ? all - row : j->group;
     size_t k = (size_t)taps * (size_t)from, w = (size_t)l->w;
-    float *columns = of_slot(j->room, slot, (size_t)j->group * w * k);
+    float *columns = latent_room_slot(j->room, slot, (size_t)j->group * w * k);
     float *out = y + (size_t)row * w * (size_t)to;
     if (!columns)
         return;
@@ -217,7 +214,7 @@ static void correlate_weights(void *context, int slice, int slot)
     int all = l->n * l->h, groups = pieces(all, j->group), taps = l->kernel * l->kernel;
     int each = pieces(groups, j->slices);
     size_t k = (size_t)(taps * l->in), w = (size_t)l->w, out = (size_t)l->out;
-    float *columns = of_slot(j->room, slot, (size_t)j->group * w * k);
+    float *columns = latent_room_slot(j->room, slot, (size_t)j->group * w * k);
     float *sum = j->sums + (size_t)slice * latent_layer_weights(l);
     int started = 0;
     if (!columns)
@@ -360,9 +357,9 @@ static int find_group(const job *j, int i, int slot, two_group *f)
     f->k = 9 * (size_t)f->s.c;
     f->small = (size_t)(f->s.h * f->s.w) * (size_t)(l->way > 0 ? l->in : l->out);
     f->large = (size_t)(4 * f->s.h * f->s.w) * (size_t)f->s.c;
-    f->columns = of_slot(j->room, slot,
-                         (size_t)j->group * (f->k * (size_t)(f->s.h * f->s.w) + f->small) +
-                             between_room(&f->s));
+    f->columns = latent_room_slot(j->room, slot,
+                                  (size_t)j->group * (f->k * (size_t)(f->s.h * f->s.w) + f->small) +
+                                      between_room(&f->s));
     if (!f->columns)
         return -1;
     f->between = f->columns + (size_t)j->group * f->k * (size_t)(f->s.h * f->s.w);
@@ -480,6 +477,10 @@ void latent_layer_forward(const latent_layer *l, const float *weights, const flo
                           latent_room *room)
 {
     job j = {.l = l, .room = room, .weights = weights, .x = x, .style = style, .end = end, .y = y};
+    if (latent_tiled(l)) {
+        latent_tiled_forward(l, weights, x, style, end, y, room);
+        return;
+    }
     if (l->way) {
         j.group = pictures_of_group(l);
         latent_parallel(pieces(l->n, j.group), l->way > 0 ? up_forward : down_forward, &j);
@@ -494,7 +495,7 @@ static float *turn(const latent_layer *l, const float *weights, latent_room *roo
 {
     int taps = l->kernel * l->kernel;
     size_t in = (size_t)l->in, out = (size_t)l->out;
-    float *turned = of_all(room, 0, latent_layer_weights(l));
+    float *turned = latent_room_all(room, 0, latent_layer_weights(l));
     for (int t = 0; turned && t < taps; t++) {
         const float *from = weights + (size_t)t * in * out;
         float *to = turned + (size_t)(taps - 1 - t) * in * out;
@@ -538,6 +539,12 @@ void latent_layer_back(const latent_layer *l, const float *weights, const float 
 {
     job j = {.l = l, .room = room, .weights = weights, .x = x, .style = style, .g = g, .gx = gx};
     j.g_style = g_style;
+    if (latent_tiled(l)) {
+        latent_tiled_back(l, weights, x, style, g, gx, g_weights, room);
+        if (gx && style)
+            latent_parallel(l->n, style_back, &j);
+        return;
+    }
     if (gx && l->way) {
         j.group = pictures_of_group(l);
         latent_parallel(pieces(l->n, j.group), l->way > 0 ? up_back : down_back, &j);
@@ -554,7 +561,7 @@ void latent_layer_back(const latent_layer *l, const float *weights, const float 
     j.group = l->way ? pictures_of_group(l) : rows_of_group(l, l->in);
     j.slices = pieces(l->way ? l->n : l->n * l->h, j.group);
     j.slices = j.slices < SLICES ? j.slices : SLICES;
-    j.sums = of_all(room, 1, (size_t)j.slices * latent_layer_weights(l));
+    j.sums = latent_room_all(room, 1, (size_t)j.slices * latent_layer_weights(l));
     if (!j.sums)
         return;
     latent_parallel(j.slices, l->way ? two_weights : correlate_weights, &j);
@@ -567,35 +574,17 @@ static void end_back(void *context, int i, int slot)
 {
     const job *j = context;
     const latent_layer *l = j->l;
-    const latent_layer_end *e = j->end;
+    latent_tiles_end e = latent_layer_end_of(l, j->end, i, 0);
     size_t out = (size_t)l->out, pixels = pixels_after(l), count = pixels * out;
-    const float *y = j->y + (size_t)i * count;
-    const float *scale = e->scale ? e->scale + (size_t)i * out : NULL;
-    const float *noise = e->noise ? e->noise + (size_t)i * pixels : NULL;
-    float *g = j->gx + (size_t)i * count, *part = j->part + (size_t)i * (2 * out + 1);
-    float *bias = part + 1, *dot = bias + out;
-    float up = e->gain, down = e->gain * e->slope, limit = e->clamp > 0 ? e->clamp : INFINITY;
+    float *part = j->part + (size_t)i * (2 * out + 1), *dot = part + 1 + out;
     double strength = 0;
     (void)slot;
     memset(part, 0, (2 * out + 1) * sizeof(float));
-    for (size_t p = 0; p < pixels; p++, y += out, g += out) {
-        float sum = 0, shift = noise ? e->strength * noise[p] : 0;
-        for (size_t o = 0; o < out; o++) {
-            float slope = y[o] < 0 ? down : up;
-            float v = y[o] >= limit || y[o] <= -limit ? 0 : g[o] * slope;
-            float c = y[o] / slope - shift - (e->bias ? e->bias[o] : 0);
-            bias[o] += v;
-            sum += v;
-            dot[o] += v * c; /* over the scale: what it multiplied */
-            g[o] = v * e->factor * (scale ? scale[o] : 1);
-        }
-        if (noise)
-            strength += (double)sum * noise[p];
-    }
+    latent_tiles_best()->end_back(pixels, l->out, &e, j->y + (size_t)i * count,
+                                  j->gx + (size_t)i * count, part + 1, dot, &strength);
     part[0] = (float)strength;
-    if (j->g_scale)
-        for (size_t o = 0; o < out; o++)
-            j->g_scale[(size_t)i * out + o] = dot[o] / scale[o];
+    for (size_t o = 0; j->g_scale && o < out; o++) /* over the scale: what it multiplied */
+        j->g_scale[(size_t)i * out + o] = dot[o] / e.scale[o];
 }
 
 void latent_end_back(const latent_layer *l, const latent_layer_end *end, const float *y, float *g,
@@ -604,7 +593,7 @@ void latent_end_back(const latent_layer *l, const latent_layer_end *end, const f
     size_t out = (size_t)l->out, each = 2 * out + 1;
     job j = {
         .l = l, .room = room, .end = end, .y = (float *)(size_t)y, .gx = g, .g_scale = g_scale};
-    if (!(j.part = of_all(room, 2, (size_t)l->n * each)))
+    if (!(j.part = latent_room_all(room, 2, (size_t)l->n * each)))
         return;
     latent_parallel(l->n, end_back, &j);
     for (int i = 0; i < l->n; i++) {
@@ -838,7 +827,7 @@ void latent_demodulation_back(int n, int in, int out, int taps, int transposed,
                               latent_room *room)
 {
     size_t I = (size_t)in, O = (size_t)out, count = I * O;
-    float *g_energy = of_all(room, 3, count);
+    float *g_energy = latent_room_all(room, 3, count);
     if (!g_energy)
         return;
     memset(g_energy, 0, count * sizeof(float));
