@@ -7,6 +7,7 @@
 
 #define PANEL (LATENT_WIDE / VL) /* vectors in a panel */
 #define POINTS 6                 /* in one direction */
+typedef int whole_vec __attribute__((vector_size(LATENT_SIMD / 8)));
 
 /* ---- in one direction, at the points 0, 1, -1, 2, -2 and infinity ---- */
 
@@ -428,29 +429,65 @@ static void end(size_t count, int c, const latent_tiles_end *e, float *y)
     }
 }
 
-static void end_back(size_t count, int c, const latent_tiles_end *e, const float *restrict y,
-                     float *restrict g, float *restrict g_bias, float *restrict dot,
-                     double *strength)
+/* Of VL channels, or of fewer by one at a time. */
+INLINE void end_back_some(size_t count, size_t c, const latent_tiles_end *e, size_t at, int some,
+                          const float *y, float *g, float *g_bias, float *dot)
 {
-    const float *restrict scale = e->scale ? e->scale : ones;
-    const float *restrict bias = e->bias ? e->bias : no_pixel;
-    float factor = e->factor, up = e->up, down = e->down, limit = e->limit;
-    float back_up = 1 / up, back_down = 1 / down;
+    const float *scales = e->scale ? e->scale : ones, *biases = e->bias ? e->bias : no_pixel;
+    const int whole = some == VL;
+    vec scale = (whole ? load(scales + at) : load_some(scales + at, some)) * all(e->factor);
+    vec bias = whole ? load(biases + at) : load_some(biases + at, some);
+    vec up = all(e->up), down = all(e->down), limit = all(e->limit);
+    vec back_up = all(1 / e->up), back_down = all(1 / e->down);
+    vec sum = all(0), products = all(0);
+    y += at;
+    g += at;
     for (size_t p = 0; p < count; p++, y += c, g += c) {
-        float shift = e->noise ? e->strength * e->noise[p] : 0, sum = 0;
-        for (int o = 0; e->noise && o < c; o++)
-            sum += y[o] >= limit || y[o] <= -limit ? 0 : g[o] * (y[o] < 0 ? down : up);
-        for (int o = 0; o < c; o++) {
-            float v = g[o] * (y[o] < 0 ? down : up);
-            float before = y[o] * (y[o] < 0 ? back_down : back_up) - shift - bias[o];
-            v = y[o] >= limit ? 0 : v;
-            v = y[o] <= -limit ? 0 : v;
-            g_bias[o] += v;
-            dot[o] += v * before;
-            g[o] = v * factor * scale[o];
+        vec is = whole ? load(y) : load_some(y, some), v = whole ? load(g) : load_some(g, some);
+        vec shift = all(e->noise ? e->strength * e->noise[p] : 0);
+        whole_vec below = is < all(0), cut = (is >= limit) | (is <= -limit);
+        vec before = madd(smaller(all(0), is), back_down, larger(all(0), is) * back_up);
+        v = (vec)((below & (whole_vec)(v * down)) | (~below & (whole_vec)(v * up)));
+        v = (vec)(~cut & (whole_vec)v);
+        sum += v;
+        products = madd(v, before - shift - bias, products);
+        v *= scale;
+        if (whole)
+            store(g, v);
+        else
+            store_some(g, v, some);
+    }
+    if (whole) {
+        store(g_bias + at, load(g_bias + at) + sum);
+        store(dot + at, load(dot + at) + products);
+    } else {
+        store_some(g_bias + at, load_some(g_bias + at, some) + sum, some);
+        store_some(dot + at, load_some(dot + at, some) + products, some);
+    }
+}
+
+#define PIXELS 128 /* whose channels stay in the first cache */
+
+static void end_back(size_t count, int c, const latent_tiles_end *whole, const float *y, float *g,
+                     float *g_bias, float *dot, double *strength)
+{
+    latent_tiles_end e = *whole;
+    size_t channels = (size_t)c;
+    for (size_t done = 0; done < count; done += PIXELS) {
+        size_t some = count - done < PIXELS ? count - done : PIXELS, at = 0;
+        for (size_t p = 0; e.noise && p < some; p++) {
+            float sum = 0;
+            for (size_t o = p * channels; o < (p + 1) * channels; o++)
+                sum += y[o] >= e.limit || y[o] <= -e.limit ? 0 : g[o] * (y[o] < 0 ? e.down : e.up);
+            *strength += (double)sum * e.noise[p];
         }
-        if (e->noise)
-            *strength += (double)sum * e->noise[p];
+        for (; at + VL <= channels; at += VL)
+            end_back_some(some, channels, &e, at, VL, y, g, g_bias, dot);
+        if (at < channels)
+            end_back_some(some, channels, &e, at, (int)(channels - at), y, g, g_bias, dot);
+        y += some * channels;
+        g += some * channels;
+        e.noise = e.noise ? e.noise + some : NULL;
     }
 }
 

@@ -323,7 +323,7 @@ static void layer_forward(latent_generator *g, latent_generator_layer *l, int n,
                         1, g->ws, l->style);
     if (l->demodulated)
         latent_demodulation(n, in, l->shape.out, 9, l->shape.way > 0, value(g, l->weight), l->style,
-                            l->energy, l->scale);
+                            l->energy, l->scale, room);
     if (l->strength >= 0) {
         size_t pixels = pixels_of(l);
         for (int i = 0; i < n; i++) {

@@ -796,29 +796,28 @@ void latent_deviation_back(int n, int pixels, int c, const float *x, const float
 
 /* ---- demodulation */
 
+/* The energy and its gradient lie as the weights do: [out][in] when transposed, else [in][out]. */
+static void squared_styles(int n, int in, const float *style, float *squared)
+{
+    for (size_t k = 0; k < (size_t)n * (size_t)in; k++)
+        squared[k] = style[k] * style[k];
+}
+
 void latent_demodulation(int n, int in, int out, int taps, int transposed, const float *weights,
-                         const float *style, float *energy, float *d)
+                         const float *style, float *energy, float *d, latent_room *room)
 {
     size_t count = (size_t)in * (size_t)out;
+    float *squared = latent_room_all(room, 3, (size_t)n * (size_t)in);
+    if (!squared)
+        return;
+    squared_styles(n, in, style, squared);
     memset(energy, 0, count * sizeof(float));
-    for (int t = 0; t < taps; t++) {
-        const float *w = weights + (size_t)t * count;
-        if (transposed)
-            for (size_t k = 0; k < count; k++)
-                energy[k] += w[k] * w[k];
-        else
-            for (size_t i = 0; i < (size_t)in; i++)
-                for (size_t o = 0; o < (size_t)out; o++)
-                    energy[o * (size_t)in + i] += w[i * (size_t)out + o] * w[i * (size_t)out + o];
-    }
-    for (int q = 0; q < n; q++, style += in, d += out)
-        for (int o = 0; o < out; o++) {
-            const float *e = energy + (size_t)o * (size_t)in;
-            float sum = 0;
-            for (int i = 0; i < in; i++)
-                sum += e[i] * style[i] * style[i];
-            d[o] = 1 / sqrtf(sum + 1e-8f);
-        }
+    for (int t = 0; t < taps; t++, weights += count)
+        for (size_t k = 0; k < count; k++)
+            energy[k] += weights[k] * weights[k];
+    latent_gemm(0, transposed, n, out, in, squared, energy, 0, d);
+    for (size_t k = 0; k < (size_t)n * (size_t)out; k++)
+        d[k] = 1 / sqrtf(d[k] + 1e-8f);
 }
 
 void latent_demodulation_back(int n, int in, int out, int taps, int transposed,
@@ -826,29 +825,27 @@ void latent_demodulation_back(int n, int in, int out, int taps, int transposed,
                               const float *d, const float *g_d, float *g_style, float *g_weights,
                               latent_room *room)
 {
-    size_t I = (size_t)in, O = (size_t)out, count = I * O;
-    float *g_energy = latent_room_all(room, 3, count);
-    if (!g_energy)
+    size_t count = (size_t)in * (size_t)out, styles = (size_t)n * (size_t)in;
+    size_t outs = (size_t)n * (size_t)out;
+    float *squared = latent_room_all(room, 3, count + 2 * styles + outs), *g_squared, *g, *g_energy;
+    if (!squared)
         return;
-    memset(g_energy, 0, count * sizeof(float));
-    for (int q = 0; q < n; q++, style += in, d += out, g_d += out, g_style += in)
-        for (size_t o = 0; o < O; o++) {
-            const float *e = energy + o * I;
-            float g = -0.5f * d[o] * d[o] * d[o] * g_d[o], *ge = g_energy + o * I;
-            for (size_t i = 0; i < I; i++) {
-                ge[i] += g * style[i] * style[i];
-                g_style[i] += 2 * g * e[i] * style[i];
-            }
-        }
-    for (int t = 0; g_weights && t < taps; t++) {
-        const float *w = weights + (size_t)t * count;
-        float *g = g_weights + (size_t)t * count;
-        if (transposed)
-            for (size_t k = 0; k < count; k++)
-                g[k] += 2 * w[k] * g_energy[k];
-        else
-            for (size_t i = 0; i < I; i++)
-                for (size_t o = 0; o < O; o++)
-                    g[i * O + o] += 2 * w[i * O + o] * g_energy[o * I + i];
-    }
+    g_squared = squared + styles;
+    g = g_squared + styles;
+    g_energy = g + outs;
+    squared_styles(n, in, style, squared);
+    for (size_t k = 0; k < outs; k++)
+        g[k] = -0.5f * d[k] * d[k] * d[k] * g_d[k];
+    latent_gemm(0, !transposed, n, in, out, g, energy, 0, g_squared);
+    for (size_t k = 0; k < styles; k++)
+        g_style[k] += 2 * style[k] * g_squared[k];
+    if (!g_weights)
+        return;
+    if (transposed)
+        latent_gemm(1, 0, out, in, n, g, squared, 0, g_energy);
+    else
+        latent_gemm(1, 0, in, out, n, squared, g, 0, g_energy);
+    for (int t = 0; t < taps; t++, weights += count, g_weights += count)
+        for (size_t k = 0; k < count; k++)
+            g_weights[k] += 2 * weights[k] * g_energy[k];
 }

@@ -97,11 +97,11 @@ void latent_halve_back(int n, int h, int w, int c, const float *g, float *gx);
 void latent_deviation(int n, int pixels, int c, const float *x, float *y);
 void latent_deviation_back(int n, int pixels, int c, const float *x, const float *g, float *gx);
 
-/* E[out][in] = the sum of the squared weights over the taps; d[n][out] = 1 / sqrt(sum_i E[o][i]
-   style[n][i]^2 + 1e-8); and back from g_d: adds to g_style and g_weights.  transposed: weights lie
-   as [tap][out][in]. */
+/* E = the sum of the squared weights over the taps, in and out as the weights have them; d[n][out]
+   = 1 / sqrt(sum_i E[o][i] style[n][i]^2 + 1e-8); and back from g_d: adds to g_style and g_weights.
+   transposed: weights lie as [tap][out][in]. */
 void latent_demodulation(int n, int in, int out, int taps, int transposed, const float *weights,
-                         const float *style, float *energy, float *d);
+                         const float *style, float *energy, float *d, latent_room *room);
 void latent_demodulation_back(int n, int in, int out, int taps, int transposed,
                               const float *weights, const float *style, const float *energy,
                               const float *d, const float *g_d, float *g_style, float *g_weights,

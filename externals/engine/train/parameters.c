@@ -1,5 +1,6 @@
 /* parameters: see parameters.h */
 #include "parameters.h"
+#include "../kernels/tiles.h"
 #include "../parallel.h"
 #include <math.h>
 #include <stdarg.h>
@@ -106,10 +107,9 @@ static void adam_piece(void *context, int i, int slot)
     const piece *s = &j->pieces[i];
     const latent_parameter *item = &j->p->item[s->parameter];
     size_t at = item->at + s->from, bad = 0;
-    float *restrict value = j->p->value + at, *restrict gradient = j->p->gradient + at;
-    float *restrict mean = j->p->mean + at, *restrict square = j->p->square + at;
-    float b1 = a->beta1, b2 = a->beta2, rate = a->rate * item->rate * j->correct1;
-    float correct2 = j->correct2, epsilon = a->epsilon;
+    float *value = j->p->value + at, *gradient = j->p->gradient + at;
+    float settings[5] = {a->beta1, a->beta2, a->rate * item->rate * j->correct1, j->correct2,
+                         a->epsilon};
     (void)slot;
     for (size_t k = 0; k < s->count; k++)
         bad += !(fabsf(gradient[k]) <= 3.4e38f);
@@ -119,21 +119,9 @@ static void adam_piece(void *context, int i, int slot)
         if (isinf(gradient[k]))
             gradient[k] = gradient[k] < 0 ? -1e5f : 1e5f;
     }
-    if (item->rate == 0)
-        rate = 0;
-    else if (b1 == 0)
-        for (size_t k = 0; k < s->count; k++) {
-            float g = gradient[k];
-            square[k] = b2 * square[k] + (1 - b2) * g * g;
-            value[k] -= rate * g / (sqrtf(square[k] * correct2) + epsilon);
-        }
-    else
-        for (size_t k = 0; k < s->count; k++) {
-            float g = gradient[k];
-            mean[k] = b1 * mean[k] + (1 - b1) * g;
-            square[k] = b2 * square[k] + (1 - b2) * g * g;
-            value[k] -= rate * mean[k] / (sqrtf(square[k] * correct2) + epsilon);
-        }
+    if (item->rate != 0)
+        latent_tiles_best()->adam(s->count, settings, value, gradient, j->p->mean + at,
+                                  j->p->square + at);
     memset(gradient, 0, s->count * sizeof(float));
     if (j->p->average) {
         float *restrict average = j->p->average + at;
