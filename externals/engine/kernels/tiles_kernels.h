@@ -55,36 +55,20 @@ INLINE void apply_a_back(const vec *y, vec *m) /* A y */
     m[5] = y[3];
 }
 
-/* G, and G times the taps of either phase of the blurred transposed convolution: phase 0 has the
-   taps (w1 + 3 w2, 3 w0 + 3 w1 + w2, w0) / 4, phase 1 (w2, w0 + 3 w1 + 3 w2, 3 w0 + w1) / 4. */
-static const float plain[POINTS][3] = {{1.0f / 4, 0, 0},
-                                       {-1.0f / 6, -1.0f / 6, -1.0f / 6},
-                                       {-1.0f / 6, 1.0f / 6, -1.0f / 6},
-                                       {1.0f / 24, 1.0f / 12, 1.0f / 6},
-                                       {1.0f / 24, -1.0f / 12, 1.0f / 6},
-                                       {0, 0, 1}};
-
-static void find_matrices(int phase, float down[POINTS][3], float across[POINTS][3])
-{
-    static const float taps[2][3][3] = {{{0, 1, 3}, {3, 3, 1}, {1, 0, 0}},
-                                        {{0, 0, 1}, {1, 3, 3}, {3, 1, 0}}};
-    float(*to[2])[3] = {down, across};
-    if (phase < 0) {
-        memcpy(down, plain, sizeof(plain));
-        memcpy(across, plain, sizeof(plain));
-        return;
-    }
-    for (int way = 0; way < 2; way++) {
-        int which = way ? phase % 2 : phase / 2;
-        for (int i = 0; i < POINTS; i++)
-            for (int k = 0; k < 3; k++) {
-                float sum = 0;
-                for (int q = 0; q < 3; q++)
-                    sum += plain[i][q] * taps[which][q][k] / 4;
-                to[way][i][k] = sum;
-            }
-    }
-}
+/* G, and the same for a transposed convolution of stride 2: even outputs see the taps w0 and w2
+   (the first two coefficients at the finite points), odd ones w1 as it is. */
+static const float taps[2][POINTS][3] = {{{1.0f / 4, 0, 0},
+                                          {-1.0f / 6, -1.0f / 6, -1.0f / 6},
+                                          {-1.0f / 6, 1.0f / 6, -1.0f / 6},
+                                          {1.0f / 24, 1.0f / 12, 1.0f / 6},
+                                          {1.0f / 24, -1.0f / 12, 1.0f / 6},
+                                          {0, 0, 1}},
+                                         {{1.0f / 4, 0, 0},
+                                          {-1.0f / 6, 0, -1.0f / 6},
+                                          {-1.0f / 6, 0, 1.0f / 6},
+                                          {1.0f / 24, 0, 1.0f / 12},
+                                          {1.0f / 24, 0, -1.0f / 12},
+                                          {0, 1, 0}}};
 
 /* ---- inputs ---- */
 
@@ -176,75 +160,258 @@ INLINE vec finished(const latent_tiles_end *e, vec x, vec scale, vec shift)
     return smaller(all(e->limit), larger(all(-e->limit), x));
 }
 
-static void outputs(const latent_tiles_side *s, int phases, const float *m, size_t plane, int first,
-                    int count, const latent_tiles_end *e, float *y)
+static void outputs(const latent_tiles_side *s, const float *m, size_t plane, int first, int count,
+                    const latent_tiles_end *e, float *y)
 {
-    const int columns = s->w / 4, c = s->c, far = phases == 4 ? 2 : 1;
-    const int wide = far * s->w;
-    for (int t = first; t < first + count; t++)
-        for (int phase = 0; phase < phases; phase++, m += c) {
-            int top = t / columns * 4 * far + phase / 2, left = t % columns * 4 * far + phase % 2;
-            for (int k = 0; k < c; k += VL) {
-                vec turned[4][POINTS], d[POINTS], r[POINTS];
-                vec scale = load((e->scale ? e->scale : ones) + k) * all(e->factor);
-                vec bias = load((e->bias ? e->bias : no_pixel) + k);
+    const int columns = s->w / 4, c = s->c;
+    for (int t = first; t < first + count; t++, m += c) {
+        size_t top = (size_t)(t / columns * 4), left = (size_t)(t % columns * 4);
+        for (int k = 0; k < c; k += VL) {
+            vec turned[4][POINTS], d[POINTS], r[POINTS];
+            vec scale = load((e->scale ? e->scale : ones) + k) * all(e->factor);
+            vec bias = load((e->bias ? e->bias : no_pixel) + k);
 #pragma GCC unroll 6
-                for (int j = 0; j < POINTS; j++) {
+            for (int j = 0; j < POINTS; j++) {
 #pragma GCC unroll 6
-                    for (int i = 0; i < POINTS; i++)
-                        d[i] = load(m + k + (size_t)(i * POINTS + j) * plane);
-                    apply_a(d, r);
+                for (int i = 0; i < POINTS; i++)
+                    d[i] = load(m + k + (size_t)(i * POINTS + j) * plane);
+                apply_a(d, r);
 #pragma GCC unroll 4
-                    for (int i = 0; i < 4; i++)
-                        turned[i][j] = r[i];
-                }
-                for (int i = 0; i < 4; i++) {
-                    size_t pixel = (size_t)(top + far * i) * (size_t)wide + (size_t)left;
-                    float *to = y + pixel * (size_t)c + (size_t)k;
-                    apply_a(turned[i], r);
+                for (int i = 0; i < 4; i++)
+                    turned[i][j] = r[i];
+            }
+            for (size_t i = 0; i < 4; i++) {
+                size_t pixel = (top + i) * (size_t)s->w + left;
+                float *to = y + pixel * (size_t)c + (size_t)k;
+                apply_a(turned[i], r);
 #pragma GCC unroll 4
-                    for (int j = 0; j < 4; j++) {
-                        vec shift = bias;
-                        if (e->noise)
-                            shift += all(e->strength * e->noise[pixel + (size_t)(far * j)]);
-                        store(to + far * j * c, finished(e, r[j], scale, shift));
-                    }
+                for (size_t j = 0; j < 4; j++) {
+                    vec shift = bias;
+                    if (e->noise)
+                        shift += all(e->strength * e->noise[pixel + j]);
+                    store(to + j * (size_t)c, finished(e, r[j], scale, shift));
                 }
             }
         }
+    }
 }
 
-static void outputs_back(const latent_tiles_side *s, int phases, const float *g, int first,
-                         int count, float *m, size_t plane)
+static void outputs_back(const latent_tiles_side *s, const float *g, int first, int count, float *m,
+                         size_t plane)
 {
-    const int columns = s->w / 4, c = s->c, far = phases == 4 ? 2 : 1;
-    const size_t line = (size_t)(far * s->w) * (size_t)c * (size_t)far, step = (size_t)(far * c);
-    for (int t = first; t < first + count; t++)
-        for (int phase = 0; phase < phases; phase++, m += c) {
-            int top = t / columns * 4 * far + phase / 2, left = t % columns * 4 * far + phase % 2;
-            const float *from = g + ((size_t)top * (size_t)(far * s->w) + (size_t)left) * (size_t)c;
-            for (int k = 0; k < c; k += VL) {
-                vec turned[POINTS][4], d[4], r[POINTS];
+    const int columns = s->w / 4, c = s->c;
+    const size_t line = (size_t)s->w * (size_t)c, step = (size_t)c;
+    for (int t = first; t < first + count; t++, m += c) {
+        const float *from = g + (size_t)(t / columns * 4) * line + (size_t)(t % columns * 4) * step;
+        for (int k = 0; k < c; k += VL) {
+            vec turned[POINTS][4], d[4], r[POINTS];
 #pragma GCC unroll 4
-                for (int j = 0; j < 4; j++) {
+            for (int j = 0; j < 4; j++) {
 #pragma GCC unroll 4
-                    for (int i = 0; i < 4; i++)
-                        d[i] = load(from + (size_t)k + (size_t)i * line + (size_t)j * step);
-                    apply_a_back(d, r);
+                for (int i = 0; i < 4; i++)
+                    d[i] = load(from + (size_t)k + (size_t)i * line + (size_t)j * step);
+                apply_a_back(d, r);
 #pragma GCC unroll 6
-                    for (int i = 0; i < POINTS; i++)
-                        turned[i][j] = r[i];
-                }
+                for (int i = 0; i < POINTS; i++)
+                    turned[i][j] = r[i];
+            }
 #pragma GCC unroll 6
-                for (int i = 0; i < POINTS; i++) {
-                    float *to = m + k + (size_t)(i * POINTS) * plane;
-                    apply_a_back(turned[i], r);
+            for (int i = 0; i < POINTS; i++) {
+                float *to = m + k + (size_t)(i * POINTS) * plane;
+                apply_a_back(turned[i], r);
 #pragma GCC unroll 6
-                    for (int j = 0; j < POINTS; j++)
-                        store(to + (size_t)j * plane, r[j]);
-                }
+                for (int j = 0; j < POINTS; j++)
+                    store(to + (size_t)j * plane, r[j]);
             }
         }
+    }
+}
+
+/* ---- stride 2 ---- */
+
+/* Of 4 x 4 pixels: five values and the four pixels in each direction, [9][9].  Point (i, j) of 6 x
+   6 has its numbers one after another, four in a direction where the index is 5. */
+#define NINE 9
+
+INLINE int point_of(int i)
+{
+    return i < 5 ? i : 5;
+}
+
+/* Where number (i, j) of the 9 x 9 of one tile lies. */
+INLINE size_t nine_at(const size_t *planes, int t, int c, int i, int j)
+{
+    int p = point_of(i), q = point_of(j), many = (p == 5 ? 4 : 1) * (q == 5 ? 4 : 1);
+    int which = (p == 5 ? (i - 5) * (q == 5 ? 4 : 1) : 0) + (q == 5 ? j - 5 : 0);
+    return planes[p * POINTS + q] + ((size_t)t * (size_t)many + (size_t)which) * (size_t)c;
+}
+
+INLINE void nine_of_four(const vec *d, vec *v)
+{
+    vec r[POINTS];
+    apply_a_back(d, r);
+    for (int i = 0; i < 5; i++)
+        v[i] = r[i];
+    for (int i = 0; i < 4; i++)
+        v[5 + i] = d[i];
+}
+
+INLINE void four_of_nine(const vec *v, vec *d)
+{
+    vec m[POINTS];
+    for (int i = 0; i < 5; i++)
+        m[i] = v[i];
+    m[5] = all(0);
+    apply_a(m, d);
+    for (int i = 0; i < 4; i++)
+        d[i] += v[5 + i];
+}
+
+/* Nine numbers to the nine that the transposed convolution makes of four pixels, and what the blur
+   makes of those: twelve, the first two and the last two of which belong to the neighbours. */
+INLINE void twelve_of_nine(const vec *m, vec *y)
+{
+    vec v[POINTS], e[POINTS], t[15];
+    for (int i = 0; i < 5; i++)
+        v[i] = m[i];
+    v[5] = all(0);
+    apply_b_back(v, e);
+    for (int i = 0; i < 3; i++)
+        t[i] = t[12 + i] = all(0);
+    for (int i = 0; i < 4; i++) {
+        t[3 + 2 * i] = e[i];
+        t[4 + 2 * i] = m[5 + i];
+    }
+    t[11] = e[4];
+    for (int i = 0; i < 12; i++)
+        y[i] = madd(all(0.75f), t[i + 1] + t[i + 2], all(0.25f) * (t[i] + t[i + 3]));
+}
+
+INLINE void nine_of_twelve(const vec *g, vec *m)
+{
+    vec d[POINTS], v[POINTS];
+    for (int i = 0; i < 5; i++)
+        d[i] =
+            madd(all(0.75f), g[2 * i + 1] + g[2 * i + 2], all(0.25f) * (g[2 * i] + g[2 * i + 3]));
+    d[5] = all(0);
+    apply_b(d, v);
+    for (int i = 0; i < 5; i++)
+        m[i] = v[i];
+    for (int i = 0; i < 4; i++)
+        m[5 + i] = madd(all(0.75f), g[2 * i + 2] + g[2 * i + 3],
+                        all(0.25f) * (g[2 * i + 1] + g[2 * i + 4]));
+}
+
+static void two_values(const latent_tiles_side *s, const float *x, const float *style, int first,
+                       int count, int at, float *v, const size_t *planes)
+{
+    const int columns = s->w / 4, c = s->c;
+    const size_t line = (size_t)s->w * (size_t)c;
+    for (int t = first; t < first + count; t++) {
+        const float *from = x + (size_t)(t / columns * 4) * line + (size_t)(t % columns * 4 * c);
+        for (int k = 0; k < c; k += VL) {
+            vec turned[NINE][4], d[4], r[NINE], by = style ? load(style + k) : all(1);
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++) {
+#pragma GCC unroll 4
+                for (int i = 0; i < 4; i++)
+                    d[i] = load(from + k + (size_t)i * line + (size_t)(j * c)) * by;
+                nine_of_four(d, r);
+                for (int i = 0; i < NINE; i++)
+                    turned[i][j] = r[i];
+            }
+            for (int i = 0; i < NINE; i++) {
+                nine_of_four(turned[i], r);
+                for (int j = 0; j < NINE; j++)
+                    store(v + nine_at(planes, at + t - first, c, i, j) + k, r[j]);
+            }
+        }
+    }
+}
+
+static void two_values_back(const latent_tiles_side *s, const float *v, const size_t *planes,
+                            int first, int count, int at, float *gx)
+{
+    const int columns = s->w / 4, c = s->c;
+    const size_t line = (size_t)s->w * (size_t)c;
+    for (int t = first; t < first + count; t++) {
+        float *to = gx + (size_t)(t / columns * 4) * line + (size_t)(t % columns * 4 * c);
+        for (int k = 0; k < c; k += VL) {
+            vec turned[4][NINE], d[NINE], r[4];
+            for (int j = 0; j < NINE; j++) {
+                for (int i = 0; i < NINE; i++)
+                    d[i] = load(v + nine_at(planes, at + t - first, c, i, j) + k);
+                four_of_nine(d, r);
+                for (int i = 0; i < 4; i++)
+                    turned[i][j] = r[i];
+            }
+            for (int i = 0; i < 4; i++) {
+                four_of_nine(turned[i], r);
+                for (int j = 0; j < 4; j++)
+                    store(to + k + (size_t)i * line + (size_t)(j * c), r[j]);
+            }
+        }
+    }
+}
+
+static void two_outputs(const latent_tiles_side *s, const float *m, const size_t *planes, int first,
+                        int count, int at, float *y)
+{
+    const int columns = s->w / 4, c = s->c, wide = 2 * s->w, high = 2 * s->h;
+    for (int t = first; t < first + count; t++) {
+        int top = t / columns * 8 - 2, left = t % columns * 8 - 2;
+        int from = left < 0 ? 2 : 0, to = left + 12 > wide ? 10 : 12;
+        for (int k = 0; k < c; k += VL) {
+            vec turned[12][NINE], d[NINE], r[12];
+            for (int j = 0; j < NINE; j++) {
+                for (int i = 0; i < NINE; i++)
+                    d[i] = load(m + nine_at(planes, at + t - first, c, i, j) + k);
+                twelve_of_nine(d, r);
+                for (int i = 0; i < 12; i++)
+                    turned[i][j] = r[i];
+            }
+            for (int i = 0; i < 12; i++) {
+                float *row = y + k + ((ptrdiff_t)(top + i) * wide + (ptrdiff_t)left) * (ptrdiff_t)c;
+                if (top + i < 0 || top + i >= high)
+                    continue;
+                twelve_of_nine(turned[i], r);
+                for (int j = from; j < to; j++)
+                    store(row + j * c, load(row + j * c) + r[j]);
+            }
+        }
+    }
+}
+
+static void two_outputs_back(const latent_tiles_side *s, const float *g, int first, int count,
+                             int at, float *m, const size_t *planes)
+{
+    const int columns = s->w / 4, c = s->c, wide = 2 * s->w, high = 2 * s->h;
+    for (int t = first; t < first + count; t++) {
+        int top = t / columns * 8 - 2, left = t % columns * 8 - 2;
+        const float *from[12][12];
+        for (int i = 0; i < 12; i++)
+            for (int j = 0; j < 12; j++) {
+                int y = top + i, q = left + j;
+                int inside = y >= 0 && y < high && q >= 0 && q < wide;
+                from[i][j] =
+                    inside ? g + ((size_t)y * (size_t)wide + (size_t)q) * (size_t)c : no_pixel;
+            }
+        for (int k = 0; k < c; k += VL) {
+            vec turned[NINE][12], d[12], r[NINE];
+            for (int j = 0; j < 12; j++) {
+                for (int i = 0; i < 12; i++)
+                    d[i] = load(from[i][j] + k);
+                nine_of_twelve(d, r);
+                for (int i = 0; i < NINE; i++)
+                    turned[i][j] = r[i];
+            }
+            for (int i = 0; i < NINE; i++) {
+                nine_of_twelve(turned[i], r);
+                for (int j = 0; j < NINE; j++)
+                    store(m + nine_at(planes, at + t - first, c, i, j) + k, r[j]);
+            }
+        }
+    }
 }
 
 /* ---- products ---- */
@@ -360,11 +527,10 @@ static void sum(int rows, int i, int o, const float *a, const float *b, float *c
 
 /* ---- weights ---- */
 
-static void weights(int k, int stride, size_t tap, int phase, float factor, const float *w,
-                    float *u, size_t plane)
+static void weights(int k, int stride, size_t tap, int two, float factor, const float *w, float *u,
+                    size_t plane)
 {
-    float down[POINTS][3], across[POINTS][3];
-    find_matrices(phase, down, across);
+    const float(*f)[3] = taps[two];
     for (int i = 0; i < k; i++, w += stride, u += LATENT_WIDE)
         for (int v = 0; v < LATENT_WIDE; v += VL) {
             vec g[3][3], half[POINTS][3];
@@ -373,22 +539,20 @@ static void weights(int k, int stride, size_t tap, int phase, float factor, cons
             for (int p = 0; p < POINTS; p++)
 #pragma GCC unroll 3
                 for (int q = 0; q < 3; q++)
-                    half[p][q] = madd(all(down[p][0]), g[0][q],
-                                      madd(all(down[p][1]), g[1][q], all(down[p][2]) * g[2][q]));
+                    half[p][q] = madd(all(f[p][0]), g[0][q],
+                                      madd(all(f[p][1]), g[1][q], all(f[p][2]) * g[2][q]));
             for (int p = 0; p < POINTS; p++)
                 for (int q = 0; q < POINTS; q++)
-                    store(
-                        u + v + (size_t)(p * POINTS + q) * plane,
-                        madd(all(across[q][0]), half[p][0],
-                             madd(all(across[q][1]), half[p][1], all(across[q][2]) * half[p][2])));
+                    store(u + v + (size_t)(p * POINTS + q) * plane,
+                          madd(all(f[q][0]), half[p][0],
+                               madd(all(f[q][1]), half[p][1], all(f[q][2]) * half[p][2])));
         }
 }
 
-static void weights_back(int k, int stride, size_t tap, int phase, float factor, const float *du,
+static void weights_back(int k, int stride, size_t tap, int two, float factor, const float *du,
                          size_t plane, float *gw)
 {
-    float down[POINTS][3], across[POINTS][3];
-    find_matrices(phase, down, across);
+    const float(*f)[3] = taps[two];
     for (int i = 0; i < k; i++, gw += stride, du += stride)
         for (int v = 0; v < stride; v += VL) {
             vec half[POINTS][3];
@@ -398,7 +562,7 @@ static void weights_back(int k, int stride, size_t tap, int phase, float factor,
                     vec d = load(du + v + (size_t)(p * POINTS + q) * plane);
 #pragma GCC unroll 3
                     for (int z = 0; z < 3; z++)
-                        half[p][z] = madd(all(across[q][z]), d, half[p][z]);
+                        half[p][z] = madd(all(f[q][z]), d, half[p][z]);
                 }
             }
             for (int y = 0; y < 3; y++)
@@ -406,7 +570,7 @@ static void weights_back(int k, int stride, size_t tap, int phase, float factor,
                     float *to = gw + v + (size_t)(3 * y + z) * tap;
                     vec all_points = all(0);
                     for (int p = 0; p < POINTS; p++)
-                        all_points = madd(all(down[p][y]), half[p][z], all_points);
+                        all_points = madd(all(f[p][y]), half[p][z], all_points);
                     store(to, madd(all(factor), all_points, load(to)));
                 }
         }
@@ -522,6 +686,7 @@ static void adam(size_t count, const float *settings, float *value, float *gradi
     }
 }
 
-static const latent_tiles_code code = {CODE_NAME,    values,  values_back, outputs,
-                                       outputs_back, product, sum,         weights,
-                                       weights_back, end,     end_back,    adam};
+static const latent_tiles_code code = {
+    CODE_NAME,       values,      values_back,      outputs, outputs_back, two_values,
+    two_values_back, two_outputs, two_outputs_back, product, sum,          weights,
+    weights_back,    end,         end_back,         adam};

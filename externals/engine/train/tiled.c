@@ -17,8 +17,7 @@ int latent_tiled(const latent_layer *l)
 {
     int h = l->way < 0 ? l->h / 2 : l->h, w = l->way < 0 ? l->w / 2 : l->w;
     return l->kernel == 3 && l->in % LATENT_WIDE == 0 && l->out % LATENT_WIDE == 0 &&
-           l->in <= 1024 && l->out <= 1024 && h % 4 == 0 && w % 4 == 0 &&
-           h * w >= (l->way ? 256 : 64);
+           l->in <= 1024 && l->out <= 1024 && h % 4 == 0 && w % 4 == 0 && h * w >= 64;
 }
 
 typedef struct {
@@ -26,9 +25,10 @@ typedef struct {
     const latent_layer *l;
     latent_room *room;
     latent_tiles_side v, m; /* channels of either side; h and w alike: of the tiles */
-    int phases, vc, mc;     /* mc: of all phases */
+    int two, vc, mc;        /* two: ways +1 and -1 */
     int tiles, group, block, slices;
-    size_t v_plane, m_plane, v_picture, m_picture; /* floats */
+    size_t v_at[LATENT_POINTS + 1], m_at[LATENT_POINTS + 1]; /* where each point's numbers begin */
+    size_t v_picture, m_picture;                             /* floats */
     float factor;
     const float *weights, *turned; /* turned: [9][in and out exchanged] */
     float *u_out, *u_in;           /* weights at the points, for V to M and for M to V */
@@ -44,6 +44,12 @@ static int pieces(int n, int size)
     return (n + size - 1) / size;
 }
 
+/* Rows of numbers that a tile has at a point. */
+static int rows_of(const job *j, int point)
+{
+    return j->two ? (point / 6 == 5 ? 4 : 1) * (point % 6 == 5 ? 4 : 1) : 1;
+}
+
 static void plan(job *j, const latent_layer *l, latent_room *room)
 {
     size_t each;
@@ -52,7 +58,7 @@ static void plan(job *j, const latent_layer *l, latent_room *room)
     j->code = latent_tiles_best();
     j->l = l;
     j->room = room;
-    j->phases = l->way ? 4 : 1;
+    j->two = l->way != 0;
     j->v = (latent_tiles_side){l->h, l->w, l->in};
     j->m = (latent_tiles_side){l->h, l->w, l->out};
     if (l->way < 0) {
@@ -60,18 +66,21 @@ static void plan(job *j, const latent_layer *l, latent_room *room)
         j->m = (latent_tiles_side){l->h / 2, l->w / 2, l->in};
     }
     j->vc = j->v.c;
-    j->mc = j->m.c * j->phases;
+    j->mc = j->m.c;
     j->factor = l->way < 0 ? 0.25f : 1;
     j->tiles = j->v.h / 4 * (j->v.w / 4);
     j->group = pieces(FEW_TILES, j->tiles);
-    each = (size_t)LATENT_POINTS * (size_t)(j->vc + j->mc);
+    each = (size_t)(j->two ? 81 : LATENT_POINTS) * (size_t)(j->vc + j->mc);
     most = (int)(BLOCK_FLOATS / each);
     most = most < LEAST_BLOCK ? LEAST_BLOCK : most;
     j->block = j->group > 1 ? j->group * j->tiles : j->tiles < most ? j->tiles : most;
-    j->v_plane = (size_t)j->block * (size_t)j->vc + PAD;
-    j->m_plane = (size_t)j->block * (size_t)j->mc + PAD;
+    for (int p = 0; p < LATENT_POINTS; p++) {
+        size_t rows = (size_t)(j->block * rows_of(j, p));
+        j->v_at[p + 1] = j->v_at[p] + rows * (size_t)j->vc + PAD;
+        j->m_at[p + 1] = j->m_at[p] + rows * (size_t)j->mc + PAD;
+    }
     j->v_picture = (size_t)(j->v.h * j->v.w) * (size_t)j->vc;
-    j->m_picture = (size_t)(j->m.h * j->m.w) * (size_t)j->mc;
+    j->m_picture = (size_t)(j->m.h * j->m.w) * (size_t)j->mc * (j->two ? 4 : 1);
     j->u_plane = (size_t)j->vc * (size_t)j->mc + PAD;
     j->du_plane = j->u_plane;
 }
@@ -93,28 +102,24 @@ static void turn_tap(void *context, int t, int slot)
                     to[y * a + x] = from[x * b + y];
 }
 
-/* One panel of V to M: [9][vc][m.c] by phases. */
+/* One panel of V to M: [9][vc][mc]. */
 static void out_panel(void *context, int i, int slot)
 {
     const job *j = context;
-    int each = j->m.c / LATENT_WIDE, phase = i / each;
-    const float *w = (j->l->way ? j->turned : j->weights) + i % each * LATENT_WIDE;
+    const float *w = (j->two ? j->turned : j->weights) + i * LATENT_WIDE;
     (void)slot;
-    j->code->weights(j->vc, j->m.c, (size_t)j->vc * (size_t)j->m.c, j->l->way ? phase : -1,
-                     j->factor, w, j->u_out + (size_t)i * (size_t)j->vc * LATENT_WIDE, j->u_plane);
+    j->code->weights(j->vc, j->mc, (size_t)j->vc * (size_t)j->mc, j->two, j->factor, w,
+                     j->u_out + (size_t)i * (size_t)j->vc * LATENT_WIDE, j->u_plane);
 }
 
-/* One panel of M to V, one phase of it: [9][m.c][vc]. */
+/* One panel of M to V: [9][mc][vc]. */
 static void in_panel(void *context, int i, int slot)
 {
     const job *j = context;
-    int panel = i / j->phases, phase = i % j->phases;
-    const float *w = (j->l->way ? j->weights : j->turned) + panel * LATENT_WIDE;
+    const float *w = (j->two ? j->weights : j->turned) + i * LATENT_WIDE;
     (void)slot;
-    j->code->weights(
-        j->m.c, j->vc, (size_t)j->vc * (size_t)j->m.c, j->l->way ? phase : -1, j->factor, w,
-        j->u_in + ((size_t)panel * (size_t)j->mc + (size_t)phase * (size_t)j->m.c) * LATENT_WIDE,
-        j->u_plane);
+    j->code->weights(j->mc, j->vc, (size_t)j->vc * (size_t)j->mc, j->two, j->factor, w,
+                     j->u_in + (size_t)i * (size_t)j->mc * LATENT_WIDE, j->u_plane);
 }
 
 static int prepare(job *j, int out)
@@ -132,7 +137,7 @@ static int prepare(job *j, int out)
         latent_parallel(j->mc / LATENT_WIDE, out_panel, j);
     } else {
         j->u_in = at_points;
-        latent_parallel(j->vc / LATENT_WIDE * j->phases, in_panel, j);
+        latent_parallel(j->vc / LATENT_WIDE, in_panel, j);
     }
     return 0;
 }
@@ -141,37 +146,32 @@ static int prepare(job *j, int out)
 static void weights_rows(void *context, int i, int slot)
 {
     const job *j = context;
-    int rows = j->l->way ? j->m.c : j->vc, columns = j->l->way ? j->vc : j->mc;
-    int first = i * LATENT_WIDE;
-    size_t tap = (size_t)rows * (size_t)columns;
+    int rows = j->two ? j->mc : j->vc, columns = j->two ? j->vc : j->mc;
+    size_t tap = (size_t)rows * (size_t)columns, at = (size_t)(i * LATENT_WIDE * columns);
     (void)slot;
     for (int s = 0; s < j->slices; s++)
-        for (int phase = 0; phase < j->phases; phase++)
-            j->code->weights_back(LATENT_WIDE, columns, tap, j->l->way ? phase : -1, j->factor,
-                                  j->du + (size_t)s * LATENT_POINTS * j->du_plane +
-                                      ((size_t)phase * (size_t)rows + (size_t)first) *
-                                          (size_t)columns,
-                                  j->du_plane, j->g_weights + (size_t)first * (size_t)columns);
+        j->code->weights_back(LATENT_WIDE, columns, tap, j->two, j->factor,
+                              j->du + (size_t)s * LATENT_POINTS * j->du_plane + at, j->du_plane,
+                              j->g_weights + at);
 }
 
 /* ---- a group of pictures */
 
 /* A run of tiles of one picture, and the first one's place in the block. */
 typedef struct {
-    int picture, first, count, at;
+    size_t picture;
+    int first, count, at;
 } run;
 
-/* The next run of a group from tile *tile on, which moves on; 0 at the block's end. */
-static int next_run(const job *j, int group, int from, int to, run *r)
+/* The run of a group's tiles from tile t on, in a block that goes from one tile to another; 0
+   behind its end. */
+static int find_run(const job *j, int group, int t, int from, int to, run *r)
 {
-    int picture = group * j->group + from / j->tiles;
-    if (from >= to || picture >= j->l->n)
-        return 0;
-    r->picture = picture;
-    r->first = from % j->tiles;
-    r->count = j->tiles - r->first < to - from ? j->tiles - r->first : to - from;
-    r->at = 0;
-    return r->count;
+    r->picture = (size_t)(group * j->group + t / j->tiles);
+    r->first = t % j->tiles;
+    r->count = j->tiles - r->first < to - t ? j->tiles - r->first : to - t;
+    r->at = t - from;
+    return t < to ? r->count : 0;
 }
 
 static int tiles_of_group(const job *j, int group)
@@ -183,64 +183,103 @@ static int tiles_of_group(const job *j, int group)
 static void fill_v(const job *j, int group, int from, int to, float *v)
 {
     run r;
-    for (int t = from, n; (n = next_run(j, group, t, to, &r)); t += n)
-        j->code->values(&j->v, j->from_v + (size_t)r.picture * j->v_picture,
-                        j->style ? j->style + (size_t)r.picture * (size_t)j->vc : NULL, r.first, n,
-                        v + (size_t)(t - from) * (size_t)j->vc, j->v_plane);
+    for (int t = from; find_run(j, group, t, from, to, &r); t += r.count) {
+        const float *x = j->from_v + r.picture * j->v_picture;
+        const float *style = j->style ? j->style + r.picture * (size_t)j->vc : NULL;
+        if (j->two)
+            j->code->two_values(&j->v, x, style, r.first, r.count, r.at, v, j->v_at);
+        else
+            j->code->values(&j->v, x, style, r.first, r.count, v + (size_t)(r.at * j->vc),
+                            j->v_at[1]);
+    }
 }
 
 static void fill_m(const job *j, int group, int from, int to, float *m)
 {
     run r;
-    for (int t = from, n; (n = next_run(j, group, t, to, &r)); t += n)
-        j->code->outputs_back(&j->m, j->phases, j->from_m + (size_t)r.picture * j->m_picture,
-                              r.first, n, m + (size_t)(t - from) * (size_t)j->mc, j->m_plane);
+    for (int t = from; find_run(j, group, t, from, to, &r); t += r.count) {
+        const float *g = j->from_m + r.picture * j->m_picture;
+        if (j->two)
+            j->code->two_outputs_back(&j->m, g, r.first, r.count, r.at, m, j->m_at);
+        else
+            j->code->outputs_back(&j->m, g, r.first, r.count, m + (size_t)(r.at * j->mc),
+                                  j->m_at[1]);
+    }
 }
 
 static void empty_v(const job *j, int group, int from, int to, const float *v)
 {
     run r;
-    for (int t = from, n; (n = next_run(j, group, t, to, &r)); t += n)
-        j->code->values_back(&j->v, v + (size_t)(t - from) * (size_t)j->vc, j->v_plane, r.first, n,
-                             j->to_v + (size_t)r.picture * j->v_picture);
+    for (int t = from; find_run(j, group, t, from, to, &r); t += r.count) {
+        float *gx = j->to_v + r.picture * j->v_picture;
+        if (j->two)
+            j->code->two_values_back(&j->v, v, j->v_at, r.first, r.count, r.at, gx);
+        else
+            j->code->values_back(&j->v, v + (size_t)(r.at * j->vc), j->v_at[1], r.first, r.count,
+                                 gx);
+    }
 }
 
 static void empty_m(const job *j, int group, int from, int to, const float *m)
 {
     static const latent_tiles_end as_it_is = {NULL, NULL, NULL, 1, 0, 1, 1, INFINITY};
     run r;
-    for (int t = from, n; (n = next_run(j, group, t, to, &r)); t += n) {
-        latent_tiles_end end = j->end ? latent_layer_end_of(j->l, j->end, r.picture, 0) : as_it_is;
-        j->code->outputs(&j->m, j->phases, m + (size_t)(t - from) * (size_t)j->mc, j->m_plane,
-                         r.first, n, &end, j->to_m + (size_t)r.picture * j->m_picture);
+    for (int t = from; find_run(j, group, t, from, to, &r); t += r.count) {
+        float *y = j->to_m + r.picture * j->m_picture;
+        latent_tiles_end end =
+            j->end ? latent_layer_end_of(j->l, j->end, (int)r.picture, 0) : as_it_is;
+        if (j->two)
+            j->code->two_outputs(&j->m, m, j->m_at, r.first, r.count, r.at, y);
+        else
+            j->code->outputs(&j->m, m + (size_t)(r.at * j->mc), j->m_at[1], r.first, r.count, &end,
+                             y);
+    }
+}
+
+static void clear(float *f, size_t first, size_t count)
+{
+    if (f)
+        memset(f + first, 0, count * sizeof(float));
+}
+
+/* The end of way +1 and -1, which no tile can be given before its neighbours are there. */
+static void end_pictures(const job *j, size_t first, size_t count)
+{
+    const latent_layer *l = j->l;
+    float *y = l->way > 0 ? j->to_m : j->to_v;
+    size_t pixels = (size_t)latent_layer_height(l) * (size_t)latent_layer_width(l);
+    for (size_t i = first; i < first + count; i++) {
+        latent_tiles_end e = latent_layer_end_of(l, j->end, (int)i, 0);
+        j->code->end(pixels, l->out, &e, y + i * pixels * (size_t)l->out);
     }
 }
 
 static void one_group(const job *j, int group, float *v, float *m, float *du, int *fresh)
 {
     int all = tiles_of_group(j, group);
-    size_t pictures = (size_t)(all / j->tiles);
-    if (j->to_v)
-        memset(j->to_v + (size_t)(group * j->group) * j->v_picture, 0,
-               pictures * j->v_picture * sizeof(float));
+    size_t first = (size_t)(group * j->group), pictures = (size_t)(all / j->tiles);
+    if (j->two)
+        clear(j->to_m, first * j->m_picture, pictures * j->m_picture);
+    else
+        clear(j->to_v, first * j->v_picture, pictures * j->v_picture);
     for (int from = 0; from < all; from += j->block) {
-        int to = all - from < j->block ? all : from + j->block, count = to - from;
-        if (j->from_v && (du || j->to_m))
+        int to = all - from < j->block ? all : from + j->block;
+        if (du || j->to_m)
             fill_v(j, group, from, to, v);
-        if (j->from_m && (du || j->to_v))
+        if (du || j->to_v)
             fill_m(j, group, from, to, m);
-        for (size_t p = 0; p < LATENT_POINTS; p++) {
-            float *vp = v + p * j->v_plane, *mp = m + p * j->m_plane;
-            if (du && j->l->way)
-                j->code->sum(count, j->mc, j->vc, mp, vp, du + p * j->du_plane, *fresh);
+        for (int p = 0; p < LATENT_POINTS; p++) {
+            float *vp = v + j->v_at[p], *mp = m + j->m_at[p];
+            int rows = (to - from) * rows_of(j, p);
+            size_t at = (size_t)p * j->u_plane;
+            if (du && j->two)
+                j->code->sum(rows, j->mc, j->vc, mp, vp, du + at, *fresh);
             else if (du)
-                j->code->sum(count, j->vc, j->mc, vp, mp, du + p * j->du_plane, *fresh);
+                j->code->sum(rows, j->vc, j->mc, vp, mp, du + at, *fresh);
             if (j->to_m)
-                j->code->product(count, j->vc, j->mc / LATENT_WIDE, vp, j->u_out + p * j->u_plane,
-                                 mp);
+                j->code->product(rows, j->vc, j->mc / LATENT_WIDE, vp, j->u_out + at, mp);
             if (j->to_v)
-                j->code->product(count, j->mc, j->vc / LATENT_WIDE, mp, j->u_in + p * j->u_plane,
-                                 vp);
+                j->code->product(rows, j->mc, j->vc / LATENT_WIDE, mp, j->u_in + at, vp);
         }
         *fresh = 0;
         if (j->to_m)
@@ -248,13 +287,15 @@ static void one_group(const job *j, int group, float *v, float *m, float *du, in
         if (j->to_v)
             empty_v(j, group, from, to, v);
     }
+    if (j->two && j->end)
+        end_pictures(j, first, pictures);
 }
 
 static void one_slice(void *context, int slice, int slot)
 {
     const job *j = context;
     int groups = pieces(j->l->n, j->group), each = pieces(groups, j->slices), fresh = 1;
-    size_t all_v = LATENT_POINTS * j->v_plane, all_m = LATENT_POINTS * j->m_plane;
+    size_t all_v = j->v_at[LATENT_POINTS], all_m = j->m_at[LATENT_POINTS];
     float *v = latent_room_slot(j->room, slot, all_v + all_m);
     float *du = j->du ? j->du + (size_t)slice * LATENT_POINTS * j->du_plane : NULL;
     if (!v)
@@ -277,21 +318,16 @@ void latent_tiled_forward(const latent_layer *l, const float *weights, const flo
     j.slices = pieces(l->n, j.group);
     if (prepare(&j, l->way >= 0))
         return;
+    j.end = end;
     if (l->way >= 0) {
         j.from_v = x;
         j.style = style;
         j.to_m = y;
-        j.end = end;
-        latent_parallel(j.slices, one_slice, &j);
-        return;
+    } else {
+        j.from_m = x;
+        j.to_v = y;
     }
-    j.from_m = x;
-    j.to_v = y;
     latent_parallel(j.slices, one_slice, &j);
-    for (int i = 0; i < l->n; i++) {
-        latent_tiles_end e = latent_layer_end_of(l, end, i, 0);
-        j.code->end((size_t)(j.v.h * j.v.w), l->out, &e, y + (size_t)i * j.v_picture);
-    }
 }
 
 /* Slices that sum weight gradients side by side: few where the sums are large. */
@@ -331,5 +367,5 @@ void latent_tiled_back(const latent_layer *l, const float *weights, const float 
     }
     latent_parallel(j.slices, one_slice, &j);
     if (g_weights)
-        latent_parallel((l->way ? j.m.c : j.vc) / LATENT_WIDE, weights_rows, &j);
+        latent_parallel((j.two ? j.mc : j.vc) / LATENT_WIDE, weights_rows, &j);
 }
