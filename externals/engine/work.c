@@ -133,7 +133,7 @@ void latent_job_run(latent_job *job)
 static void sleep_locked(latent_worker w)
 {
     struct timespec t;
-    if (w == LATENT_WRITER) {
+    if (w == LATENT_WRITER || w == LATENT_TRAINER) {
         pthread_cond_wait(&workers[w].came, &workers[w].lock);
         return;
     }
@@ -151,6 +151,8 @@ static void sleep_locked(latent_worker w)
 static void *worker_body(void *context)
 {
     latent_worker w = (latent_worker)(size_t)context;
+    if (w == LATENT_TRAINER)
+        latent_thread_give_way(19);
     pthread_mutex_lock(&workers[w].lock);
     while (!workers[w].quit) {
         latent_port *p = workers[w].first;

@@ -23,6 +23,7 @@ typedef enum {
     LATENT_EVALUATOR, /* the one thread that computes promises */
     LATENT_LOADER,    /* reads files */
     LATENT_WRITER,    /* writes files */
+    LATENT_TRAINER,   /* trains networks; gives way to everybody */
     LATENT_WORKERS
 } latent_worker;
 

@@ -1,6 +1,7 @@
 /* trainer: see trainer.h */
 #include "trainer.h"
 #include "chance.h"
+#include "tiled.h"
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -30,7 +31,10 @@ latent_train_settings latent_train_defaults(void)
                                    .r1_step = 0.01f,
                                    .half_life = 10000,
                                    .ramp = 0.05f,
-                                   .mixing = 0.5f};
+                                   .mixing = 0.3f,
+                                   .augment = -1,
+                                   .augment_target = 0.6f,
+                                   .augment_pace = 100000};
 }
 
 latent_discriminator_shape latent_trainer_opponent(const latent_generator_shape *g)
@@ -69,7 +73,8 @@ int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings
     t->pictures = malloc(3 * n * picture_count(t) * sizeof(float));
     t->g_logit = malloc(3 * n * sizeof(float));
     t->crossing = malloc(n * sizeof(int));
-    if (!t->z || !t->z2 || !t->pictures || !t->g_logit || !t->crossing) {
+    t->changes = calloc(2 * n, sizeof(*t->changes));
+    if (!t->changes || !t->z || !t->z2 || !t->pictures || !t->g_logit || !t->crossing) {
         latent_trainer_free(t);
         return latent_fail(e, "no memory for a training");
     }
@@ -86,6 +91,7 @@ void latent_trainer_free(latent_trainer *t)
     free(t->pictures);
     free(t->g_logit);
     free(t->crossing);
+    free(t->changes);
     memset(t, 0, sizeof(*t));
 }
 
@@ -155,6 +161,64 @@ static void move(latent_trainer *t, const float *from, float *to)
     }
 }
 
+/* ---- augmentation */
+
+#define ADAPT_EVERY 4 /* steps */
+
+static float probability(const latent_trainer *t)
+{
+    if (t->settings.augment >= 0)
+        return t->settings.augment;
+    return t->source->count ? t->augmented : 0;
+}
+
+typedef struct {
+    latent_trainer *t;
+    float p;
+    float *pictures, *to; /* to: of the way back */
+    const float *g;
+} change_job;
+
+/* Picture i of the fakes and the reals, in place. */
+static void change_one(void *context, int i, int slot)
+{
+    const change_job *j = context;
+    latent_trainer *t = j->t;
+    size_t count = picture_count(t);
+    float *p = j->pictures + (size_t)i * count;
+    float *before = latent_room_slot(&t->room, slot, count);
+    t->changes[i] =
+        latent_augment_draw(j->p, t->g.resolution, t->settings.seed, 2 * t->images + (uint64_t)i);
+    if (!before || (!t->changes[i].moved && !t->changes[i].tinted))
+        return;
+    memcpy(before, p, count * sizeof(float));
+    latent_augment_run(&t->changes[i], t->g.resolution, before, p);
+}
+
+static void change_back(void *context, int i, int slot)
+{
+    const change_job *j = context;
+    size_t at = (size_t)i * picture_count(j->t);
+    (void)slot;
+    latent_augment_back(&j->t->changes[i], j->t->g.resolution, j->g + at, j->to + at);
+}
+
+/* The discriminator knows too many of the reals for reals: change more. */
+static void adapt(latent_trainer *t, const float *logit_real)
+{
+    const latent_train_settings *s = &t->settings;
+    float step = (float)(s->batch * ADAPT_EVERY) / s->augment_pace;
+    if (s->augment >= 0 || !t->source->count)
+        return;
+    for (int i = 0; i < s->batch; i++)
+        t->signs += logit_real[i] > 0 ? 1 : logit_real[i] < 0 ? -1 : 0;
+    if (t->steps % ADAPT_EVERY)
+        return;
+    t->augmented += t->signs / (float)(s->batch * ADAPT_EVERY) > s->augment_target ? step : -step;
+    t->augmented = t->augmented < 0 ? 0 : t->augmented > 0.9f ? 0.9f : t->augmented;
+    t->signs = 0;
+}
+
 static double softplus(double x)
 {
     return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
@@ -191,6 +255,7 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     float *fakes = t->pictures, *reals = fakes + count, *moved = reals + count;
     latent_adam adam = {.beta1 = 0, .beta2 = 0.99f, .epsilon = 1e-8f};
     real_job real = {.t = t, .pictures = reals};
+    change_job change = {.t = t, .pictures = fakes};
     double half = s->half_life, loss_g = 0, loss_d = 0, penalty = 0;
     const float *logit, *g;
     /* pictures */
@@ -199,6 +264,9 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     if (atomic_load(&real.failed))
         return latent_fail(e, "%s", real.error.text);
     memcpy(fakes, draw_fakes(t), count * sizeof(float));
+    change.p = probability(t);
+    if (change.p > 0)
+        latent_parallel(2 * n, change_one, &change);
     if (penalised)
         move(t, reals, moved);
     /* what the discriminator says */
@@ -213,6 +281,12 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     }
     /* the generator's gradient, through the discriminator as it is */
     g = latent_discriminator_back(&t->d, 0, n, t->g_logit, 1, 0, &t->room);
+    if (change.p > 0) {
+        change.to = t->g.g_picture[1];
+        change.g = g;
+        latent_parallel(n, change_back, &change);
+        g = t->g.g_picture[1];
+    }
     latent_generator_back(&t->g, n, g, &t->room);
     /* the discriminator's */
     for (int i = 0; i < n; i++) {
@@ -236,6 +310,7 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     /* the steps */
     t->images += (uint64_t)n;
     t->steps++;
+    adapt(t, logit + n);
     if (!isfinite(loss_g) || !isfinite(loss_d)) {
         memset(t->g.p.gradient, 0, t->g.p.count * sizeof(float));
         memset(t->d.p.gradient, 0, t->d.p.count * sizeof(float));
@@ -284,7 +359,7 @@ static void shape_text(char *text, size_t room, const int *channels, int blocks)
         used += (size_t)snprintf(text + used, room - used, i ? " %d" : "%d", channels[i]);
 }
 
-#define NUMBERS 20
+#define NUMBERS 25
 /* What a checkpoint says beside the tensors; names and values in the same order. */
 typedef struct {
     const char *name;
@@ -317,9 +392,17 @@ static int fields(latent_trainer *t, latent_generator_shape *g, field *f)
         {.name = "mapping", .whole = &g->mapping},
         {.name = "noise", .whole = &g->noise},
         {.name = "clamp", .single = &g->clamp},
+        {.name = "augment", .single = &s->augment},
+        {.name = "augment_target", .single = &s->augment_target},
+        {.name = "augment_pace", .single = &s->augment_pace},
+        {.name = "augmented", .single = &t->augmented},
+        {.name = "signs", .single = &t->signs},
     };
+    int n = 0;
+    while (n < NUMBERS && all[n].name)
+        n++;
     memcpy(f, all, sizeof(all));
-    return NUMBERS - 1;
+    return n;
 }
 
 #define PARTS                                                                                      \
@@ -359,6 +442,8 @@ static int read_fields(latent_weights *w, const field *f, int n, latent_error *e
 {
     for (int i = 0; i < n; i++) {
         const char *text = latent_weights_text(w, f[i].name);
+        if (!text && (!strncmp(f[i].name, "augment", 7) || !strcmp(f[i].name, "signs")))
+            continue; /* a checkpoint of before there was one */
         if (!text)
             return latent_fail(e, "this is no checkpoint of a training: it does not say %s",
                                f[i].name);
@@ -403,6 +488,7 @@ static int resume(latent_trainer *t, int anew, const char *path, latent_error *e
     if (!w)
         return -1;
     memset(&said, 0, sizeof(said));
+    said.settings = latent_train_defaults();
     memset(&g, 0, sizeof(g));
     memset(&d, 0, sizeof(d));
     n = fields(&said, &g, f);
@@ -422,6 +508,8 @@ static int resume(latent_trainer *t, int anew, const char *path, latent_error *e
         t->images = said.images;
         t->steps = said.steps;
         t->bad = said.bad;
+        t->augmented = said.augmented;
+        t->signs = said.signs;
         latent_discriminator_freeze(&t->d, t->settings.freeze);
         if (failed && anew)
             latent_trainer_free(t);

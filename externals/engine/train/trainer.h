@@ -4,6 +4,7 @@
    whole state goes to one file and comes back from it to the bit. */
 #ifndef LATENT_TRAINER_H
 #define LATENT_TRAINER_H
+#include "augment.h"
 #include "discriminator.h"
 #include "source.h"
 
@@ -20,6 +21,9 @@ typedef struct {
     float ramp;           /* but at most this share of those seen */
     float mixing;         /* how many pictures have two styles, 0 to 1 */
     int freeze;           /* of the discriminator's blocks, from the picture's side */
+    float augment;        /* probability, or -1: found while training (0 for sources without end) */
+    float augment_target; /* of the mean sign of the reals' logits, when it is found */
+    float augment_pace;   /* pictures that it takes from 0 to 1 */
 } latent_train_settings;
 
 /* Those that the built-in model was trained with. */
@@ -33,11 +37,15 @@ typedef struct {
     latent_source *source; /* not owned */
     uint64_t images;       /* real ones seen */
     uint64_t steps;
-    int bad; /* steps in a row that gave no numbers */
+    int bad;         /* steps in a row that gave no numbers */
+    float augmented; /* the probability found so far */
+    float signs;     /* the sum of the reals' signs since it was last changed */
     /* of the last step: losses, mean logits of reals and fakes, the gradient penalty's square */
     double loss_g, loss_d, logit_real, logit_fake, penalty;
-    /* [batch] each, and [3 batch] pictures: fakes, reals, reals moved a little */
+    /* [batch] each, and [3 batch] pictures: fakes, reals, reals moved a little; and [2 batch] as
+       the discriminator saw them */
     float *z, *z2, *pictures, *g_logit;
+    latent_augmentation *changes;
     int *crossing;
 } latent_trainer;
 

@@ -1,0 +1,70 @@
+/* training: a trainer as jobs for a worker thread (work.h), for [latent.train]: each job does one
+   thing, or trains for a while, and reports.  Between jobs nobody touches the trainer, so that the
+   box can be deleted, the patch closed, or anything else asked for, at any time. */
+#ifndef LATENT_TRAINING_H
+#define LATENT_TRAINING_H
+#include "../models/model.h"
+#include "../work.h"
+#include "trainer.h"
+
+#pragma GCC visibility push(default)
+
+/* One training: at first empty.  Shared by a box and its jobs. */
+typedef struct latent_training latent_training;
+latent_training *latent_training_new(void);
+latent_training *latent_training_retain(latent_training *t);
+void latent_training_release(latent_training *t); /* any thread, constant time; NULL is fine */
+
+typedef enum {
+    LATENT_TRAIN_NEW,    /* fresh networks of a shape */
+    LATENT_TRAIN_FROM,   /* networks of a model or its file */
+    LATENT_TRAIN_DATA,   /* other pictures from now on */
+    LATENT_TRAIN_RUN,    /* trains for a while */
+    LATENT_TRAIN_SAVE,   /* the whole state to a file */
+    LATENT_TRAIN_RESUME, /* and back */
+    LATENT_TRAIN_WRITE   /* the generator as a model's file */
+} latent_train_task;
+
+/* Numbers of a training as they stand. */
+typedef struct {
+    double ran;            /* in this job */
+    double images;         /* seen */
+    double speed;          /* a second */
+    double loss_g, loss_d; /* means of the job's steps */
+    double augmented;
+    int size, z, parameters;
+} latent_train_report;
+
+typedef struct {
+    latent_job job;
+    latent_training *training; /* held, from here on all that follows */
+    latent_train_task task;
+    latent_generator_shape shape; /* new */
+    latent_train_settings
+        settings;           /* new, from, run: all; from, run: the batch and the seed stay */
+    latent_model *model;    /* from: held, or NULL */
+    char *paths;            /* from, resume: as latent_model_load_first wants them; malloc'd */
+    latent_source *source;  /* data: owned */
+    char file[1024];        /* save, write */
+    double seconds, images; /* run: until one of them is through */
+    double snapshot_at;     /* run: make a model when so many pictures have been seen; 0: never */
+    /* results */
+    latent_train_report report;
+    latent_model *made; /* held, or NULL */
+} latent_train_job;
+
+/* A job for that training (which it holds), to be filled in; discarded as any job.  NULL: no
+   memory. */
+latent_train_job *latent_train_job_new(latent_training *t, latent_train_task task);
+
+/* Channels of the blocks for a picture of that size when nobody names any.  -1 and a sentence when
+   there is no such size. */
+int latent_train_shape(int size, latent_generator_shape *shape, latent_error *e);
+
+/* The generator's average (or its values) as a model that plays, label for messages.  NULL and a
+   sentence. */
+latent_model *latent_generator_model(const latent_generator *g, int average, const char *label,
+                                     latent_error *e);
+
+#pragma GCC visibility pop
+#endif
