@@ -168,7 +168,7 @@ static latent_source *find_source(const char *name, latent_error *e)
 int main(int argc, char **argv)
 {
     options o = {.channels = "256,256,128,64,32",
-                 .critic = "256,160,96,48,16",
+
                  .size = 64,
                  .z = 128,
                  .threads = 2,

@@ -39,9 +39,10 @@ latent_train_settings latent_train_defaults(void)
 
 latent_discriminator_shape latent_trainer_opponent(const latent_generator_shape *g)
 {
+    static const int usual[LATENT_BLOCKS] = {256, 160, 96, 48, 16, 16, 16};
     latent_discriminator_shape d = {.blocks = g->blocks, .clamp = g->clamp};
-    for (int i = 0; i < g->blocks; i++)
-        d.channels[i] = g->channels[i];
+    for (int i = 0; i < g->blocks; i++) /* not wider than what it judges */
+        d.channels[i] = g->channels[i] < usual[i] ? g->channels[i] : usual[i];
     return d;
 }
 
