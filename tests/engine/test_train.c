@@ -1,9 +1,10 @@
 /* test_train: what a training is made of: each layer against plain sums in double precision, each
    way back against its way forward, the networks against the fixtures and against differences, and
    the state of a training, to the bit. */
+#include "../helpers/npz.h"
+#include "engine/kernels/tiles.h"
 #include "engine/train/chance.h"
 #include "engine/train/trainer.h"
-#include "../helpers/npz.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static float *some(size_t count, uint64_t which)
@@ -43,8 +45,8 @@ static double at(const latent_layer *l, const float *x, const float *style, int 
 {
     if (y < 0 || q < 0 || y >= l->h || q >= l->w)
         return 0;
-    return (double)x[((size_t)(n * l->h + y) * (size_t)l->w + (size_t)q) * (size_t)l->in +
-                     (size_t)c] *
+    return (double)
+               x[((size_t)(n * l->h + y) * (size_t)l->w + (size_t)q) * (size_t)l->in + (size_t)c] *
            (style ? style[n * l->in + c] : 1);
 }
 
@@ -60,16 +62,15 @@ static double convolved(const latent_layer *l, const float *w, const float *x, c
         for (int a = 0; a < k; a++)
             for (int b = 0; b < k; b++) {
                 size_t t = (size_t)(a * k + b) * (size_t)(l->in * l->out);
-                double weight = l->way > 0 ? w[t + (size_t)(o * l->in + c)]
-                                           : w[t + (size_t)(c * l->out + o)];
+                double weight =
+                    l->way > 0 ? w[t + (size_t)(o * l->in + c)] : w[t + (size_t)(c * l->out + o)];
                 if (!l->way)
                     sum += weight * at(l, x, style, n, y + a - k / 2, q + b - k / 2, c);
                 for (int i = 0; l->way && i < 16; i++) {
                     double f = weight * tap[i / 4] * tap[i % 4];
                     int r = i / 4, s = i % 4;
                     if (l->way < 0) {
-                        sum += f / 64 *
-                               at(l, x, style, n, 2 * y + a - 2 + r, 2 * q + b - 2 + s, c);
+                        sum += f / 64 * at(l, x, style, n, 2 * y + a - 2 + r, 2 * q + b - 2 + s, c);
                         continue;
                     }
                     /* row y of the blur sees rows y - 1 + r of the transposed convolution */
@@ -240,8 +241,8 @@ static void fixture_generator(void **state)
     shape.noise = 0;
     if (latent_generator_init(&g, &shape, n, 1, &e) || latent_generator_read(&g, w, "G_ema.", &e))
         fail_msg("%s", e.text);
-    assert_near(latent_generator_forward(&g, n, 0, z.data, NULL, NULL, 0, &room), x,
-                picture.count, 1e-4);
+    assert_near(latent_generator_forward(&g, n, 0, z.data, NULL, NULL, 0, &room), x, picture.count,
+                1e-4);
     latent_generator_free(&g);
     latent_room_free(&room);
     latent_weights_close(w);
@@ -250,10 +251,334 @@ static void fixture_generator(void **state)
     free(x);
 }
 
+/* ---- code for other processors */
+
+/* Everything the tables hold, on the same numbers. */
+static void check_code(const latent_tiles_code *a, const latent_tiles_code *b)
+{
+    enum { SIDE = 8, C = 16, TILES = 4, ROWS = 16 * TILES, N = 36 * C * C };
+    const latent_tiles_side s = {SIDE, SIDE, C};
+    const latent_tiles_code *codes[2] = {a, b};
+    float *x = some(4 * SIDE * SIDE * C, 1), *style = some(C, 2), *w = some(9 * C * C, 3);
+    float *noise = some(SIDE * SIDE, 4), *out[2];
+    size_t planes[37] = {0};
+    for (int p = 0; p < 36; p++)
+        planes[p + 1] =
+            planes[p] + (size_t)(TILES * (p / 6 == 5 ? 4 : 1) * (p % 6 == 5 ? 4 : 1) * C);
+    for (int i = 0; i < 2; i++) {
+        const latent_tiles_code *k = codes[i];
+        latent_tiles_end end = {style, style, noise, 0.7f, 0.3f, 1.4f, 0.3f, 3};
+        float settings[5] = {0.5f, 0.9f, 0.01f, 1.1f, 1e-8f};
+        float *o = out[i] = calloc(16 * N, sizeof(float)), *v = o, *m = v + N, *y = m + N;
+        float *u = y + N, *gw = u + N, *sums = gw + N, *rest = sums + N;
+        double strength = 0;
+        k->values(&s, x, style, 0, TILES, v, TILES * C);
+        k->weights(C, C, C * C, 0, 0.5f, w, u, C * C);
+        for (int p = 0; p < 36; p++)
+            k->product(TILES, C, 1, v + p * TILES * C, u + p * C * C, m + p * TILES * C);
+        k->outputs(&s, m, TILES * C, 0, TILES, &end, y);
+        k->outputs_back(&s, y, 0, TILES, m, TILES * C);
+        for (int p = 0; p < 36; p++)
+            k->sum(TILES, C, C, v + p * TILES * C, m + p * TILES * C, sums + p * C * C, 1);
+        k->weights_back(C, C, C * C, 0, 2, sums, C * C, gw);
+        k->values_back(&s, m, TILES * C, 0, TILES, rest);
+        rest += SIDE * SIDE * C;
+        k->two_values(&s, x, style, 0, TILES, 0, v, planes);
+        k->weights(C, C, C * C, 1, 1, w, u, C * C);
+        for (int p = 0; p < 36; p++) {
+            int rows = TILES * (p / 6 == 5 ? 4 : 1) * (p % 6 == 5 ? 4 : 1);
+            k->product(rows, C, 1, v + planes[p], u + p * C * C, m + planes[p]);
+            k->sum(rows, C, C, v + planes[p], m + planes[p], sums + p * C * C, 0);
+        }
+        k->two_outputs(&s, m, planes, 0, TILES, 0, rest);
+        k->two_outputs_back(&s, x, 0, TILES, 0, m, planes);
+        rest += 4 * SIDE * SIDE * C;
+        k->two_values_back(&s, m, planes, 0, TILES, 0, rest);
+        rest += SIDE * SIDE * C;
+        k->weights_back(C, C, C * C, 1, 1, sums, C * C, gw);
+        memcpy(rest, x, ROWS * 13 * sizeof(float));
+        k->end(ROWS, 13, &end, rest); /* 13: no whole vectors */
+        memcpy(rest + N, x + 5, ROWS * 13 * sizeof(float));
+        k->end_back(ROWS, 13, &end, rest, rest + N, rest + 2 * N, rest + 2 * N + 16, &strength);
+        rest[2 * N + 40] = (float)strength;
+        rest += 3 * N;
+        memcpy(rest, x, 64 * sizeof(float));
+        memcpy(rest + 64, x + 64, 64 * sizeof(float));
+        k->adam(64, settings, rest, rest + 64, rest + 128, rest + 192);
+    }
+    for (int part = 0; part < 16; part++) {
+        double rms = length(out[1] + part * N, N) / sqrt(N);
+        for (int i = part * N; i < (part + 1) * N; i++)
+            if (!(fabs((double)out[0][i] - out[1][i]) <= 5e-4 * rms))
+                fail_msg("%s and %s: number %d is %g and %g", a->name, b->name, i, out[0][i],
+                         out[1][i]);
+    }
+    free(out[0]);
+    free(out[1]);
+    free(x);
+    free(style);
+    free(w);
+    free(noise);
+}
+
+static void every_processor(void **state)
+{
+    (void)state;
+    check_code(latent_tiles_best(), latent_tiles_base());
+    if (latent_tiles_avx2())
+        check_code(latent_tiles_avx2(), latent_tiles_base());
+}
+
+/* ---- other layers */
+
+/* <y, A x> = <A' y, x> */
+static void transposes(void **state)
+{
+    const int n = 3, h = 8, w = 6, c = 5;
+    size_t small = (size_t)(n * h * w * c), large = 4 * small;
+    float *x = some(small, 1), *y = some(large, 2), *ax = malloc(large * sizeof(float));
+    float *aty = malloc(small * sizeof(float));
+    (void)state;
+    latent_enlarge(n, h, w, c, x, ax);
+    latent_enlarge_back(n, h, w, c, y, aty);
+    assert_true(fabs(dot(y, ax, large) - dot(aty, x, small)) < 1e-3);
+    latent_halve(n, 2 * h, 2 * w, c, y, aty);
+    latent_halve_back(n, 2 * h, 2 * w, c, x, ax);
+    assert_true(fabs(dot(y, ax, large) - dot(aty, x, small)) < 1e-3);
+    /* a grey picture stays one but at its edge, enlarged or halved */
+    for (size_t i = 0; i < small; i++)
+        x[i] = 1;
+    latent_enlarge(1, h, w, c, x, ax);
+    assert_true(fabsf(ax[((size_t)(4 * 2 * w) + 5) * (size_t)c] - 1) < 1e-6f);
+    for (size_t i = 0; i < large; i++)
+        y[i] = 1;
+    latent_halve(1, 2 * h, 2 * w, c, y, aty);
+    assert_true(fabsf(aty[((size_t)(3 * w) + 2) * (size_t)c] - 1) < 1e-6f);
+    free(x);
+    free(y);
+    free(ax);
+    free(aty);
+}
+
+static void changes(void **state)
+{
+    enum { SIZE = 16, COUNT = SIZE * SIZE * 3 };
+    float *x = some(COUNT, 1), *y = some(COUNT, 2), ax[COUNT], a0[COUNT], aty[COUNT];
+    int moved = 0, tinted = 0;
+    (void)state;
+    memset(a0, 0, sizeof(a0));
+    for (uint64_t i = 0; i < 50; i++) {
+        latent_augmentation a = latent_augment_draw(0.5f, SIZE, 3, i);
+        float offset[COUNT];
+        double linear = 0;
+        latent_augment_run(&a, SIZE, a0, offset); /* of nothing: the light alone */
+        latent_augment_run(&a, SIZE, x, ax);
+        latent_augment_back(&a, SIZE, y, aty);
+        for (int k = 0; k < COUNT; k++)
+            linear += (double)y[k] * (ax[k] - offset[k]);
+        assert_true(fabs(linear - dot(aty, x, COUNT)) < 1e-2);
+        moved += a.moved;
+        tinted += a.tinted;
+    }
+    assert_true(moved > 20 && moved < 50 && tinted > 20 && tinted < 50);
+    for (uint64_t i = 0; i < 20; i++) {
+        latent_augmentation a = latent_augment_draw(0, SIZE, 3, i);
+        assert_false(a.moved || a.tinted);
+        latent_augment_run(&a, SIZE, x, ax);
+        assert_memory_equal(x, ax, sizeof(ax));
+    }
+    free(x);
+    free(y);
+}
+
+/* ---- whole networks: gradients against differences */
+
+typedef double (*loss_of)(void *context);
+
+/* Each parameter is moved along a direction of its own. */
+static void check_gradients(latent_parameters *p, loss_of loss, void *context, double bound)
+{
+    for (int i = 0; i < p->n; i++) {
+        size_t count = p->item[i].count;
+        float *v = latent_parameter_value(p, i), *g = latent_parameter_gradient(p, i);
+        float *way = some(count, 100 + (uint64_t)i), *kept = malloc(count * sizeof(float));
+        double size = length(v, count) / sqrt((double)count), step, up, down, is, should;
+        /* along the gradient as well, so that there is something to see */
+        double scale = length(way, count) / (length(g, count) + 1e-30);
+        for (size_t k = 0; k < count; k++)
+            way[k] += (float)(scale * g[k]);
+        /* the mapping's numbers count for a hundredth */
+        step = strncmp(p->item[i].name, "mapping", 7) ? 0.1 : 30;
+        step = 5e-4 * (size > step ? size : step);
+        if (count == 1) { /* it moves every pixel, over many kinks */
+            step = 3e-4;
+            way[0] = 1;
+        }
+        memcpy(kept, v, count * sizeof(float));
+        for (size_t k = 0; k < count; k++)
+            v[k] = kept[k] + (float)step * way[k];
+        up = loss(context);
+        for (size_t k = 0; k < count; k++)
+            v[k] = kept[k] - (float)step * way[k];
+        down = loss(context);
+        memcpy(v, kept, count * sizeof(float));
+        is = dot(way, g, count);
+        should = (up - down) / (2 * step);
+        if (!(fabs(is - should) <= bound * (fabs(should) + 1e-3)))
+            fail_msg("%s: the gradient says %g, the difference %g", p->item[i].name, is, should);
+        free(way);
+        free(kept);
+    }
+}
+
+typedef struct {
+    latent_generator g;
+    latent_discriminator d;
+    latent_room room;
+    float *z, *z2, *r;
+    int crossing[4];
+} nets;
+
+static double picture_loss(void *context)
+{
+    nets *n = context;
+    size_t count = 4 * (size_t)(n->g.resolution * n->g.resolution) * 3;
+    return dot(latent_generator_forward(&n->g, 4, 0, n->z, n->z2, n->crossing, 9, &n->room), n->r,
+               count);
+}
+
+static double logit_loss(void *context)
+{
+    nets *n = context;
+    return dot(latent_discriminator_forward(&n->d, 4, 4, n->z2, &n->room), n->r, 4);
+}
+
+static void generator_gradients(void **state)
+{
+    latent_generator_shape shape = {.z = 12,
+                                    .w = 10,
+                                    .mapping = 2,
+                                    .blocks = 4,
+                                    .channels = {20, 16, 16, 16},
+                                    .noise = 1,
+                                    .clamp = 100};
+    nets n = {.crossing = {8, 3, 1, 5}};
+    latent_error e = {""};
+    (void)state;
+    assert_int_equal(latent_generator_init(&n.g, &shape, 4, 5, &e), 0);
+    n.z = some(4 * 12, 1);
+    n.z2 = some(4 * 12, 2);
+    n.r = some(4 * 32 * 32 * 3, 3);
+    for (int i = 0; i < n.g.p.n; i++) /* nothing is 0 to begin with */
+        if (n.g.p.item[i].rank < 2)
+            latent_parameter_value(&n.g.p, i)[0] += 0.3f;
+    picture_loss(&n);
+    latent_generator_back(&n.g, 4, n.r, &n.room);
+    check_gradients(&n.g.p, picture_loss, &n, 0.03);
+    latent_generator_free(&n.g);
+    latent_room_free(&n.room);
+    free(n.z);
+    free(n.z2);
+    free(n.r);
+}
+
+static void discriminator_gradients(void **state)
+{
+    latent_discriminator_shape shape = {.blocks = 4, .channels = {20, 16, 32, 16}, .clamp = 100};
+    nets n;
+    latent_error e = {""};
+    const size_t count = 4 * 32 * 32 * 3;
+    const float *g;
+    float *kept, *way;
+    double is, up, down;
+    (void)state;
+    memset(&n, 0, sizeof(n));
+    assert_int_equal(latent_discriminator_init(&n.d, &shape, 4, 5, &e), 0);
+    n.z2 = some(count, 2);
+    n.r = some(4, 3);
+    logit_loss(&n);
+    g = latent_discriminator_back(&n.d, 0, 4, n.r, 1, 1, &n.room);
+    /* to the pictures */
+    way = some(count, 7);
+    for (size_t k = 0; k < count; k++)
+        way[k] += 30 * g[k];
+    is = dot(g, way, count);
+    kept = malloc(count * sizeof(float));
+    memcpy(kept, n.z2, count * sizeof(float));
+    for (size_t k = 0; k < count; k++)
+        n.z2[k] = kept[k] + 1e-3f * way[k];
+    up = logit_loss(&n);
+    for (size_t k = 0; k < count; k++)
+        n.z2[k] = kept[k] - 1e-3f * way[k];
+    down = logit_loss(&n);
+    memcpy(n.z2, kept, count * sizeof(float));
+    assert_true(fabs(is - (up - down) / 2e-3) < 0.02 * fabs(is));
+    check_gradients(&n.d.p, logit_loss, &n, 0.02);
+    /* what is frozen gets none */
+    memset(n.d.p.gradient, 0, n.d.p.count * sizeof(float));
+    latent_discriminator_freeze(&n.d, 2);
+    logit_loss(&n);
+    latent_discriminator_back(&n.d, 0, 4, n.r, 0, 1, &n.room);
+    for (int i = 0; i < n.d.p.n; i++) {
+        const latent_parameter *p = &n.d.p.item[i];
+        double all = length(latent_parameter_gradient(&n.d.p, i), p->count);
+        int frozen = !strncmp(p->name, "b32.", 4) || !strncmp(p->name, "b16.", 4);
+        assert_int_equal(all == 0, frozen);
+    }
+    latent_discriminator_free(&n.d);
+    latent_room_free(&n.room);
+    free(n.z2);
+    free(n.r);
+    free(way);
+    free(kept);
+}
+
+static void adam(void **state)
+{
+    enum { N = 37 };
+    latent_parameters p = {0};
+    latent_error e = {""};
+    latent_adam a = {.rate = 0.01f, .beta1 = 0.6f, .beta2 = 0.9f, .epsilon = 1e-8f, .keep = 0.5f};
+    double value[N] = {0}, mean[N] = {0}, square[N] = {0}, average[N] = {0};
+    (void)state;
+    assert_int_equal(latent_parameters_add(&p, 2, &e, 1, (int64_t[]){N}, "x"), 0);
+    assert_int_equal(latent_parameters_add(&p, 0, &e, 0, NULL, "frozen"), 1);
+    assert_int_equal(latent_parameters_allocate(&p, 1, &e), 0);
+    for (int t = 1; t <= 3; t++) {
+        float *g = some(N, (uint64_t)t);
+        memcpy(latent_parameter_gradient(&p, 0), g, sizeof(float) * N);
+        latent_parameter_gradient(&p, 1)[0] = 5;
+        if (t == 2) { /* what is no number counts as 0 */
+            latent_parameter_gradient(&p, 0)[5] = NAN;
+            g[5] = 0;
+        }
+        assert_int_equal(latent_adam_step(&p, &a), t == 2);
+        for (int i = 0; i < N; i++) {
+            mean[i] = 0.6 * mean[i] + 0.4 * g[i];
+            square[i] = 0.9 * square[i] + 0.1 * g[i] * g[i];
+            value[i] -=
+                0.02 * mean[i] / (1 - pow(0.6, t)) / (sqrt(square[i] / (1 - pow(0.9, t))) + 1e-8);
+            average[i] = 0.5 * (value[i] + average[i]);
+            assert_true(fabs(p.value[i] - value[i]) < 1e-6);
+            assert_true(fabs(p.average[i] - average[i]) < 1e-6);
+            assert_true(p.gradient[i] == 0);
+        }
+        free(g);
+    }
+    assert_true(latent_parameter_value(&p, 1)[0] == 0);
+    latent_parameters_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(convolutions),
+        cmocka_unit_test(every_processor),
+        cmocka_unit_test(transposes),
+        cmocka_unit_test(changes),
+        cmocka_unit_test(generator_gradients),
+        cmocka_unit_test(discriminator_gradients),
+        cmocka_unit_test(adam),
         cmocka_unit_test(fixture_discriminator),
         cmocka_unit_test(fixture_generator),
     };

@@ -1,0 +1,488 @@
+/* test_training: a training as a whole: that it learns, that it goes on from a file to the bit,
+   that a save that is killed leaves a file that can be read, that what it writes plays elsewhere,
+   and that it can be let go of at any time. */
+#include "../helpers/npz.h"
+#include "engine/evaluate.h"
+#include "engine/grave.h"
+#include "engine/models/model.h"
+#include "engine/train/chance.h"
+#include "engine/train/training.h"
+#include <math.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const latent_generator_shape small = {
+    .z = 16, .w = 16, .mapping = 2, .blocks = 3, .channels = {32, 16, 16}};
+
+static char *temporary(const char *end)
+{
+    static char path[4][200];
+    static int turn;
+    char *p = path[turn++ % 4];
+    int file;
+    snprintf(p, sizeof(path[0]), "latent-test-XXXXXX%s", end);
+    file = mkstemps(p, (int)strlen(end));
+    assert_true(file >= 0);
+    close(file);
+    return p;
+}
+
+static void begin_with(latent_trainer *t, latent_train_settings s)
+{
+    latent_discriminator_shape d = latent_trainer_opponent(&small);
+    latent_error e = {""};
+    if (latent_trainer_init(t, &s, &small, &d, &e) || !(t->source = latent_source_discs(&e)))
+        fail_msg("%s", e.text);
+}
+
+static void begin(latent_trainer *t)
+{
+    begin_with(t, latent_train_defaults());
+}
+
+static void end(latent_trainer *t)
+{
+    if (t->source)
+        t->source->release(t->source);
+    latent_trainer_free(t);
+}
+
+static void steps(latent_trainer *t, int n)
+{
+    latent_error e = {""};
+    for (int i = 0; i < n; i++)
+        if (latent_trainer_step(t, &e))
+            fail_msg("%s", e.text);
+}
+
+static int same(const latent_trainer *a, const latent_trainer *b)
+{
+    const latent_parameters *p[2][2] = {{&a->g.p, &b->g.p}, {&a->d.p, &b->d.p}};
+    for (int i = 0; i < 2; i++) {
+        size_t bytes = p[i][0]->count * sizeof(float);
+        if (memcmp(p[i][0]->value, p[i][1]->value, bytes) ||
+            memcmp(p[i][0]->square, p[i][1]->square, bytes) ||
+            (p[i][0]->average && memcmp(p[i][0]->average, p[i][1]->average, bytes)))
+            return 0;
+    }
+    return a->images == b->images && a->steps == b->steps;
+}
+
+/* ---- learning */
+
+#define SEEN 256
+#define CELLS 48 /* 4 x 4 means of three colours */
+
+/* Mean and deviation of each cell over many pictures. */
+static void measure(const float *pictures, int n, double mean[CELLS], double deviation[CELLS])
+{
+    memset(mean, 0, CELLS * sizeof(double));
+    memset(deviation, 0, CELLS * sizeof(double));
+    for (int i = 0; i < n; i++) {
+        double cell[CELLS] = {0};
+        for (int p = 0; p < 256; p++)
+            for (int k = 0; k < 3; k++)
+                cell[(p / 64 * 4 + p % 16 / 4) * 3 + k] += pictures[(i * 256 + p) * 3 + k] / 16;
+        for (int k = 0; k < CELLS; k++) {
+            mean[k] += cell[k] / n;
+            deviation[k] += cell[k] * cell[k] / n;
+        }
+    }
+    for (int k = 0; k < CELLS; k++)
+        deviation[k] = sqrt(fmax(deviation[k] - mean[k] * mean[k], 0));
+}
+
+static double distance(latent_trainer *t, const double mean[CELLS], const double deviation[CELLS])
+{
+    float *pictures = malloc((size_t)SEEN * 256 * 3 * sizeof(float));
+    double m[CELLS], d[CELLS], sum = 0;
+    latent_trainer_sample(t, 1, UINT64_C(1) << 40, SEEN, pictures);
+    measure(pictures, SEEN, m, d);
+    for (int k = 0; k < CELLS; k++)
+        sum += (m[k] - mean[k]) * (m[k] - mean[k]) + (d[k] - deviation[k]) * (d[k] - deviation[k]);
+    free(pictures);
+    return sum;
+}
+
+static void it_learns(void **state)
+{
+    latent_trainer t;
+    float *reals = malloc((size_t)SEEN * 256 * 3 * sizeof(float));
+    double mean[CELLS], deviation[CELLS], before, after;
+    latent_error e;
+    (void)state;
+    begin(&t);
+    for (int i = 0; i < SEEN; i++)
+        t.source->draw(t.source, (UINT64_C(1) << 40) + (uint64_t)i, 16, reals + i * 256 * 3, NULL,
+                       NULL, &e);
+    measure(reals, SEEN, mean, deviation);
+    before = distance(&t, mean, deviation);
+    steps(&t, 250);
+    after = distance(&t, mean, deviation);
+    print_message("distance %.3f before, %.3f after %.0f pictures\n", before, after,
+                  (double)t.images);
+    assert_true(after < before / 3);
+    free(reals);
+    end(&t);
+}
+
+/* A finite source whose pictures are changed before they are judged. */
+static void few_pictures_are_changed(void **state)
+{
+    latent_train_settings s = latent_train_defaults();
+    latent_trainer t;
+    (void)state;
+    s.augment_pace = 2000;
+    s.augment_target = -2; /* whatever it says is too sure */
+    begin_with(&t, s);
+    t.source->count = 20;
+    t.source->mirrored = 1;
+    steps(&t, 24);
+    assert_true(t.augmented > 0.1f && t.augmented < 0.9f);
+    assert_true(isfinite(t.loss_g) && isfinite(t.loss_d));
+    t.settings.augment_target = 2;
+    steps(&t, 80);
+    assert_true(t.augmented == 0);
+    end(&t);
+}
+
+/* ---- to the bit */
+
+static void it_goes_on_where_it_was(void **state)
+{
+    latent_trainer a, b, c;
+    latent_error e = {""};
+    char *path = temporary(".safetensors");
+    (void)state;
+    begin(&a);
+    steps(&a, 5);
+    if (latent_trainer_save(&a, path, &e))
+        fail_msg("%s", e.text);
+    steps(&a, 6);
+    if (latent_trainer_open(&b, path, &e))
+        fail_msg("%s", e.text);
+    b.source = latent_source_discs(&e);
+    assert_int_equal(b.images, 80);
+    assert_false(same(&a, &b));
+    steps(&b, 6);
+    assert_true(same(&a, &b));
+    assert_true(a.loss_g == b.loss_g && a.loss_d == b.loss_d);
+    /* the same from the start, by another number of threads */
+    latent_threads_set(3);
+    begin(&c);
+    steps(&c, 11);
+    latent_threads_set(1);
+    assert_true(same(&a, &c));
+    unlink(path);
+    end(&a);
+    end(&b);
+    end(&c);
+}
+
+static void a_killed_save_leaves_a_checkpoint(void **state)
+{
+    latent_trainer t, back;
+    latent_error e = {""};
+    char *path = temporary(".safetensors"), command[300];
+    (void)state;
+    begin(&t);
+    latent_threads_stop(); /* a child has no threads but its own */
+    if (latent_trainer_save(&t, path, &e))
+        fail_msg("%s", e.text);
+    for (int round = 0; round < 8; round++) {
+        struct timespec wait = {0, 300000 + 700000 * (round % 4)};
+        int status;
+        pid_t child = fork();
+        if (!child)
+            for (;;) /* until it is killed */
+                latent_trainer_save(&t, path, &e);
+        assert_true(child > 0);
+        nanosleep(&wait, NULL);
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+        assert_true(WIFSIGNALED(status));
+        if (latent_trainer_open(&back, path, &e))
+            fail_msg("%s", e.text);
+        assert_true(same(&t, &back));
+        end(&back);
+    }
+    snprintf(command, sizeof(command), "rm -f %s*", path); /* and what was half written */
+    assert_int_equal(system(command), 0);
+    end(&t);
+}
+
+static void wrong_files_are_refused(void **state)
+{
+    latent_trainer t, back;
+    latent_error e = {""};
+    char *path = temporary(".safetensors");
+    (void)state;
+    begin(&t);
+    assert_int_equal(latent_trainer_open(&back, path, &e), -1); /* empty */
+    assert_int_equal(latent_generator_write(&t.g, path, 1, 1, NULL, 0, &e), 0);
+    assert_int_equal(latent_trainer_open(&back, path, &e), -1);
+    assert_non_null(strstr(e.text, "no checkpoint of a training"));
+    assert_int_equal(latent_trainer_open(&back, "no-such-file.safetensors", &e), -1);
+    assert_int_equal(latent_trainer_save(&t, "no-such-folder/x.safetensors", &e), -1);
+    unlink(path);
+    end(&t);
+}
+
+static int broken_draw(latent_source *s, uint64_t index, int size, float *picture,
+                       char english[LATENT_CAPTION], char chinese[LATENT_CAPTION], latent_error *e)
+{
+    (void)s;
+    (void)size;
+    (void)picture;
+    (void)english;
+    (void)chinese;
+    return latent_fail(e, "picture %d cannot be read", (int)index);
+}
+
+static void wrong_settings_are_refused(void **state)
+{
+    latent_train_settings s = latent_train_defaults();
+    latent_generator_shape g = small;
+    latent_discriminator_shape d = latent_trainer_opponent(&g);
+    latent_trainer t;
+    latent_error e = {""};
+    (void)state;
+    s.batch = 6;
+    assert_int_equal(latent_trainer_init(&t, &s, &g, &d, &e), -1);
+    assert_non_null(strstr(e.text, "a batch of 6"));
+    s.batch = 8;
+    g.channels[1] = 5000;
+    assert_int_equal(latent_trainer_init(&t, &s, &g, &d, &e), -1);
+    assert_non_null(strstr(e.text, "5000 channels"));
+    g = small;
+    d.blocks = 2;
+    assert_int_equal(latent_trainer_init(&t, &s, &g, &d, &e), -1);
+    assert_non_null(strstr(e.text, "looks at 8"));
+    assert_int_equal(latent_train_shape(48, &g, &e), -1);
+    assert_non_null(strstr(e.text, "48 pixels"));
+    begin(&t);
+    t.source->draw = broken_draw;
+    assert_int_equal(latent_trainer_step(&t, &e), -1);
+    assert_non_null(strstr(e.text, "cannot be read"));
+    end(&t);
+}
+
+/* A rate that blows everything up ends in a sentence, not in a loop. */
+static void no_numbers_end_it(void **state)
+{
+    latent_train_settings s = latent_train_defaults();
+    latent_trainer t;
+    latent_error e = {""};
+    int n = 0;
+    (void)state;
+    begin_with(&t, s);
+    for (size_t i = 0; i < t.d.p.count; i++)
+        t.d.p.value[i] = NAN;
+    while (n < 100 && !latent_trainer_step(&t, &e))
+        n++;
+    assert_true(n > 5 && n < 50);
+    assert_non_null(strstr(e.text, "gave no numbers"));
+    end(&t);
+}
+
+/* ---- elsewhere */
+
+static void what_it_writes_plays(void **state)
+{
+    latent_trainer t;
+    latent_error e = {""};
+    latent_model *m;
+    float z[16], w[16], picture[256 * 3];
+    latent_chance c = latent_chance_at(1, 10, 5); /* as the sample draws z */
+    (void)state;
+    begin(&t);
+    steps(&t, 3);
+    latent_trainer_sample(&t, 1, 5, 1, picture);
+    if (!(m = latent_generator_model(&t.g, 1, "small", &e)))
+        fail_msg("%s", e.text);
+    for (int i = 0; i < 16; i++)
+        z[i] = (float)latent_chance_gauss(&c);
+    assert_int_equal(m->resolution, 16);
+    assert_int_equal(m->z_dim, 16);
+    latent_model_map(m, z, NULL, w, &e);
+    latent_node *f = latent_model_input(m, w, 1, &e), *rgb;
+    latent_tensor *is;
+    for (int i = 0; i < m->n_layers; i++) {
+        latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
+        latent_node *next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
+        latent_node_release(f);
+        f = next;
+    }
+    rgb = latent_features_rgb(f, &e);
+    assert_int_equal(latent_evaluate(rgb, NULL, &is, &e), 0);
+    for (int i = 0; i < 256 * 3; i++)
+        assert_true(fabsf(is->data[i] - picture[i]) < 1e-4f);
+    latent_tensor_release(is);
+    latent_node_release(rgb);
+    latent_node_release(f);
+    latent_model_release(m);
+    end(&t);
+}
+
+/* ---- as jobs */
+
+static latent_train_job *job(latent_training *t, latent_train_task task)
+{
+    latent_train_job *j = latent_train_job_new(t, task);
+    assert_non_null(j);
+    j->settings = latent_train_defaults();
+    return j;
+}
+
+static void done(latent_train_job *j)
+{
+    latent_job_run(&j->job);
+    if (j->job.failed)
+        fail_msg("%s", j->job.error.text);
+}
+
+static void discard(latent_train_job *j)
+{
+    j->job.discard(&j->job);
+}
+
+static void tasks(void **state)
+{
+    latent_training *t = latent_training_new();
+    latent_train_job *j = job(t, LATENT_TRAIN_RUN);
+    char *path = temporary(".safetensors"), *written = temporary(".safetensors");
+    latent_error e;
+    (void)state;
+    latent_job_run(&j->job);
+    assert_true(j->job.failed);
+    assert_non_null(strstr(j->job.error.text, "there is no network yet"));
+    discard(j);
+    j = job(t, LATENT_TRAIN_NEW);
+    j->shape = small;
+    done(j);
+    assert_true(j->report.size == 16 && j->report.z == 16);
+    discard(j);
+    j = job(t, LATENT_TRAIN_RUN);
+    latent_job_run(&j->job);
+    assert_non_null(strstr(j->job.error.text, "no pictures to learn from"));
+    discard(j);
+    j = job(t, LATENT_TRAIN_DATA);
+    j->source = latent_source_discs(&e);
+    done(j);
+    discard(j);
+    j = job(t, LATENT_TRAIN_RUN);
+    j->seconds = 100;
+    j->images = 64;
+    j->snapshot_at = 64;
+    done(j);
+    assert_true(j->report.images == 64 && j->report.ran == 64 && j->report.speed > 0);
+    assert_non_null(j->made);
+    assert_int_equal(j->made->resolution, 16);
+    discard(j);
+    j = job(t, LATENT_TRAIN_SAVE);
+    snprintf(j->file, sizeof(j->file), "%s", path);
+    done(j);
+    discard(j);
+    j = job(t, LATENT_TRAIN_WRITE);
+    snprintf(j->file, sizeof(j->file), "%s", written);
+    done(j);
+    discard(j);
+    j = job(t, LATENT_TRAIN_FROM); /* the model's numbers, a new discriminator */
+    j->paths = calloc(1, 300);
+    strcpy(j->paths, written);
+    done(j);
+    assert_true(j->report.images == 0);
+    discard(j);
+    j = job(t, LATENT_TRAIN_RESUME);
+    j->paths = calloc(1, 300);
+    strcpy(j->paths, path);
+    done(j);
+    assert_true(j->report.images == 64);
+    discard(j);
+    unlink(path);
+    unlink(written);
+    latent_training_release(t);
+    latent_graves_bury();
+}
+
+/* Networks of NVIDIA's file, the discriminator too. */
+static void from_a_fixture(void **state)
+{
+    const char *folder = getenv("LATENT_ORACLE");
+    latent_training *t = latent_training_new();
+    latent_train_job *j = job(t, LATENT_TRAIN_FROM);
+    latent_error e;
+    (void)state;
+    j->paths = calloc(1, 500);
+    snprintf(j->paths, 498, "%s/sg2ada-32.pkl", folder ? folder : "../shared/oracle");
+    done(j);
+    assert_int_equal(j->report.size, 32);
+    discard(j);
+    j = job(t, LATENT_TRAIN_DATA);
+    j->source = latent_source_discs(&e);
+    done(j);
+    discard(j);
+    j = job(t, LATENT_TRAIN_RUN);
+    j->images = 16;
+    j->seconds = 100;
+    done(j);
+    assert_true(isfinite(j->report.loss_d));
+    discard(j);
+    latent_training_release(t);
+    latent_graves_bury();
+}
+
+/* Nobody waits for a step, and nothing is left. */
+static void let_go_of_in_the_middle(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        latent_training *t = latent_training_new();
+        latent_port *p = latent_port_new(LATENT_TRAINER, 0);
+        struct timespec wait = {0, 30000000 * i};
+        latent_train_job *j = job(t, LATENT_TRAIN_NEW);
+        latent_error e;
+        j->shape = small;
+        latent_port_post(p, &j->job);
+        j = job(t, LATENT_TRAIN_DATA);
+        j->source = latent_source_discs(&e);
+        latent_port_post(p, &j->job);
+        j = job(t, LATENT_TRAIN_RUN);
+        j->seconds = 1000;
+        j->images = 1e9;
+        latent_port_post(p, &j->job);
+        nanosleep(&wait, NULL);
+        latent_training_release(t);
+        latent_port_close(p);
+    }
+    latent_workers_stop();
+    latent_graves_bury();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(it_learns),
+        cmocka_unit_test(few_pictures_are_changed),
+        cmocka_unit_test(it_goes_on_where_it_was),
+        cmocka_unit_test(a_killed_save_leaves_a_checkpoint),
+        cmocka_unit_test(wrong_files_are_refused),
+        cmocka_unit_test(wrong_settings_are_refused),
+        cmocka_unit_test(no_numbers_end_it),
+        cmocka_unit_test(what_it_writes_plays),
+        cmocka_unit_test(tasks),
+        cmocka_unit_test(from_a_fixture),
+        cmocka_unit_test(let_go_of_in_the_middle),
+    };
+    return cmocka_run_group_tests_name("training", tests, NULL, NULL);
+}
