@@ -557,71 +557,73 @@ static void changes_by_chance(void **state)
     x = leaf((latent_shape){1, 8, 8, 4});
     assert_null(latent_op_augment(x, 1, 1, &e));
     latent_node_release(x);
-    static void bags_are_sums(void **state)
-    {
-        latent_error e = {""};
-        latent_node *table = leaf((latent_shape){1, 1, 7, 5}), *n = do_bag(&table, &e);
-        latent_tensor *x = value_of(table), *y = value_of(n), *mean;
-        latent_node *pool = latent_op_pool(table, &e);
-        const float *t = x->data;
-        (void)state;
-        assert_int_equal(y->shape.w, 3);
-        for (int k = 0; k < 5; k++) {
-            float sum = 0;
-            assert_true(y->data[k] == t[15 + k] + t[k]);
-            assert_true(y->data[5 + k] == 0); /* a word without rows */
-            assert_true(fabsf(y->data[10 + k] - (t[15 + k] + 2 * t[30 + k])) < 1e-5f);
-            mean = value_of(pool);
-            for (int i = 0; i < 7; i++)
-                sum += t[5 * i + k] / 7;
-            assert_true(fabsf(mean->data[k] - sum) < 1e-5f);
-            latent_tensor_release(mean);
-        }
-        assert_null(latent_op_bag(table, (int[]){7}, (int[]){0, 1}, 1, &e));
-        assert_non_null(strstr(e.text, "row 7 of a table of 7"));
-        assert_null(latent_op_bag(table, NULL, (int[]){0}, 0, &e));
-        latent_tensor_release(x);
-        latent_tensor_release(y);
-        latent_node_release(n);
-        latent_node_release(pool);
-        latent_node_release(table);
-    }
+}
 
-    static void what_does_not_fit_is_refused(void **state)
-    {
-        latent_error e = {""};
-        latent_node *x = leaf((latent_shape){1, 1, 4, 10}), *y = leaf((latent_shape){1, 6, 10, 3});
-        const int word[2] = {1, 10};
-        (void)state;
-        assert_null(latent_op_attention(x, 2, 0, NULL, &e));
-        assert_null(latent_op_patches(y, 4, &e));
-        assert_non_null(strstr(e.text, "squares of 4"));
-        assert_null(latent_op_words(x, word, 2, &e));
-        assert_non_null(strstr(e.text, "vocabulary of 4"));
-        assert_null(latent_op_token(x, 4, &e));
-        assert_null(latent_op_place(x, NULL, y, &e));
-        assert_null(latent_op_cutouts(y, 1000, 8, 1, 0, &e));
-        assert_null(latent_op_distance(x, y, LATENT_COSINE, &e));
-        assert_null(latent_op_blend(&x, (float[]){1}, 0, &e));
-        assert_null(latent_op_project(x, x, NULL, y, NULL, &e));
-        latent_node_release(x);
-        latent_node_release(y);
+static void bags_are_sums(void **state)
+{
+    latent_error e = {""};
+    latent_node *table = leaf((latent_shape){1, 1, 7, 5}), *n = do_bag(&table, &e);
+    latent_tensor *x = value_of(table), *y = value_of(n), *mean;
+    latent_node *pool = latent_op_pool(table, &e);
+    const float *t = x->data;
+    (void)state;
+    assert_int_equal(y->shape.w, 3);
+    for (int k = 0; k < 5; k++) {
+        float sum = 0;
+        assert_true(y->data[k] == t[15 + k] + t[k]);
+        assert_true(y->data[5 + k] == 0); /* a word without rows */
+        assert_true(fabsf(y->data[10 + k] - (t[15 + k] + 2 * t[30 + k])) < 1e-5f);
+        mean = value_of(pool);
+        for (int i = 0; i < 7; i++)
+            sum += t[5 * i + k] / 7;
+        assert_true(fabsf(mean->data[k] - sum) < 1e-5f);
+        latent_tensor_release(mean);
     }
+    assert_null(latent_op_bag(table, (int[]){7}, (int[]){0, 1}, 1, &e));
+    assert_non_null(strstr(e.text, "row 7 of a table of 7"));
+    assert_null(latent_op_bag(table, NULL, (int[]){0}, 0, &e));
+    latent_tensor_release(x);
+    latent_tensor_release(y);
+    latent_node_release(n);
+    latent_node_release(pool);
+    latent_node_release(table);
+}
 
-    int main(void)
-    {
-        const struct CMUnitTest tests[] = {
-            cmocka_unit_test(gradients),
-            cmocka_unit_test(attention_is_the_plain_sum),
-            cmocka_unit_test(activations_are_exact),
-            cmocka_unit_test(the_middle_is_pillows),
-            cmocka_unit_test(the_middle_of_floats_is_near),
-            cmocka_unit_test(cutouts_are_squares),
-            cmocka_unit_test(distances_on_the_sphere),
-            cmocka_unit_test(changes_by_chance),
-            cmocka_unit_test(bags_are_sums),
-            cmocka_unit_test(what_does_not_fit_is_refused),
-        };
-        latent_random_seed(&dice, 11);
-        return cmocka_run_group_tests_name("clip ops", tests, NULL, NULL);
-    }
+static void what_does_not_fit_is_refused(void **state)
+{
+    latent_error e = {""};
+    latent_node *x = leaf((latent_shape){1, 1, 4, 10}), *y = leaf((latent_shape){1, 6, 10, 3});
+    const int word[2] = {1, 10};
+    (void)state;
+    assert_null(latent_op_attention(x, 2, 0, NULL, &e));
+    assert_null(latent_op_patches(y, 4, &e));
+    assert_non_null(strstr(e.text, "squares of 4"));
+    assert_null(latent_op_words(x, word, 2, &e));
+    assert_non_null(strstr(e.text, "vocabulary of 4"));
+    assert_null(latent_op_token(x, 4, &e));
+    assert_null(latent_op_place(x, NULL, y, &e));
+    assert_null(latent_op_cutouts(y, 1000, 8, 1, 0, &e));
+    assert_null(latent_op_distance(x, y, LATENT_COSINE, &e));
+    assert_null(latent_op_blend(&x, (float[]){1}, 0, &e));
+    assert_null(latent_op_project(x, x, NULL, y, NULL, &e));
+    latent_node_release(x);
+    latent_node_release(y);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients),
+        cmocka_unit_test(attention_is_the_plain_sum),
+        cmocka_unit_test(activations_are_exact),
+        cmocka_unit_test(the_middle_is_pillows),
+        cmocka_unit_test(the_middle_of_floats_is_near),
+        cmocka_unit_test(cutouts_are_squares),
+        cmocka_unit_test(distances_on_the_sphere),
+        cmocka_unit_test(changes_by_chance),
+        cmocka_unit_test(bags_are_sums),
+        cmocka_unit_test(what_does_not_fit_is_refused),
+    };
+    latent_random_seed(&dice, 11);
+    return cmocka_run_group_tests_name("clip ops", tests, NULL, NULL);
+}
