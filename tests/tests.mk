@@ -28,6 +28,9 @@ check-fast:
 
 engine_objects = $(call objects,$(engine_sources) $(media_sources) $(sound_sources))
 engine_tests := $(patsubst tests/engine/%.c,%,$(wildcard tests/engine/test_*.c))
+# What starts no threads takes minutes under the thread sanitizer and shows nothing there.
+threadless = test_ear test_cleaning test_soundfile test_clip_builtin test_score test_symmetric
+engine_tests := $(if $(filter thread,$(SANITIZE)),$(filter-out $(threadless),$(engine_tests)),$(engine_tests))
 engine_programs = $(engine_tests:%=$(top)/tests/%)
 bench_programs = $(patsubst tests/bench/%.c,$(top)/bench/%,$(wildcard tests/bench/*.c))
 test_object = $(patsubst tests/%.c,$(obj)/tests/%.o,$(1))
