@@ -25,7 +25,7 @@
 typedef struct {
     const char *folder, *source, *channels, *critic;
     int size, z, threads, nice, batch;
-    double rate, r1, mixing;
+    double rate, slow, r1, mixing;
     unsigned long long images, last, seed, every;
 } options;
 
@@ -125,7 +125,9 @@ static int train(latent_trainer *t, const options *o, FILE *record, latent_error
     int n = 0;
     while (!stopped && t->images < o->images) {
         int end = t->images + o->last >= o->images;
-        t->settings.rate_g = t->settings.rate_d = (float)(end ? 0.4 * o->rate : o->rate);
+        t->settings.rate_d = (float)(end ? 0.4 * o->rate : o->rate);
+        t->settings.rate_g = t->settings.rate_d * (float)o->slow;
+        t->settings.mixing = (float)o->mixing;
         t->settings.r1 = (float)(end ? 0.5 * o->r1 : o->r1);
         if (latent_trainer_step(t, e))
             return -1;
@@ -174,6 +176,7 @@ int main(int argc, char **argv)
                  .threads = 2,
                  .batch = 16,
                  .rate = 0.0025,
+                 .slow = 1,
                  .r1 = 0.3,
                  .mixing = 0.3,
                  .images = 400000,
@@ -208,6 +211,8 @@ int main(int argc, char **argv)
             o.batch = atoi(v);
         else if (!strcmp(a, "-rate"))
             o.rate = atof(v);
+        else if (!strcmp(a, "-slow"))
+            o.slow = atof(v);
         else if (!strcmp(a, "-r1"))
             o.r1 = atof(v);
         else if (!strcmp(a, "-mixing"))

@@ -104,6 +104,8 @@ static int check_shape(const latent_discriminator_shape *s, latent_error *e)
 {
     if (s->blocks < 1 || s->blocks > LATENT_BLOCKS)
         return latent_fail(e, "a discriminator of %d blocks is not possible", s->blocks);
+    if (s->group < 1)
+        return latent_fail(e, "a discriminator's group of %d pictures is not possible", s->group);
     for (int i = 0; i < s->blocks; i++)
         if (s->channels[i] < 1 || s->channels[i] > 1024)
             return latent_fail(e,
@@ -220,7 +222,7 @@ const float *latent_discriminator_forward(latent_discriminator *d, int n, int gr
         x = d->x[i];
     }
     for (int i = 0; i < n; i += group)
-        latent_deviation(group, 16, c, x + (size_t)i * 16 * (size_t)c,
+        latent_deviation(group, d->shape.group, 16, c, x + (size_t)i * 16 * (size_t)c,
                          d->varied + (size_t)i * 16 * (size_t)(c + 1));
     layer_forward(d, &d->last, n, d->varied, room);
     latent_full_forward(n, 16 * c, c, value(d, d->fc_w), value(d, d->fc_b),
@@ -267,7 +269,7 @@ const float *latent_discriminator_back(latent_discriminator *d, int first, int n
                      gradient(d, d->fc_b, train));
     layer_back(d, &d->last, first, n, d->varied, g, other, train, room);
     for (int i = 0; i < n; i += d->group)
-        latent_deviation_back(d->group, 16, c, x + (from + (size_t)i) * 16 * C,
+        latent_deviation_back(d->group, d->shape.group, 16, c, x + (from + (size_t)i) * 16 * C,
                               other + (size_t)i * 16 * (C + 1), g + (size_t)i * 16 * C);
     for (int i = 1; i < d->shape.blocks; i++) {
         int side = 4 << i, in = d->shape.channels[i];
@@ -313,6 +315,7 @@ int latent_discriminator_shape_of(latent_weights *w, const char *prefix,
     if (entry(w, prefix, "mapping.fc0.weight") || entry(w, prefix, "mapping.embed.weight"))
         return latent_fail(e, "a discriminator with classes cannot be trained here");
     shape->channels[0] = (int)t->dim[0];
+    shape->group = 4; /* as NVIDIA trains */
     for (shape->blocks = 1; shape->blocks < LATENT_BLOCKS; shape->blocks++) {
         snprintf(key, sizeof(key), "b%d.conv0.weight", 4 << shape->blocks);
         t = entry(w, prefix, key);

@@ -9,6 +9,7 @@
 typedef struct {
     int blocks;                  /* 5: for 64 pixels */
     int channels[LATENT_BLOCKS]; /* at 4, 8 ... pixels */
+    int group;                   /* pictures whose deviation it sees, at most */
     float clamp;                 /* of the convolutions, or 0 */
 } latent_discriminator_shape;
 
@@ -40,7 +41,7 @@ int latent_discriminator_init(latent_discriminator *d, const latent_discriminato
 void latent_discriminator_free(latent_discriminator *d);
 
 /* Logits [n] of pictures [n][r][r][3], which must stay till the way back.  Pictures are compared
-   with one another (minibatch deviation) within each group of so many. */
+   with one another (minibatch deviation) within each set of so many, in the shape's groups. */
 const float *latent_discriminator_forward(latent_discriminator *d, int n, int group,
                                           const float *pictures, latent_room *room);
 /* From g_logit, of pictures first to first + n - 1 of the last pass (whole groups), to the gradient

@@ -729,9 +729,8 @@ void latent_halve_back(int n, int h, int w, int c, const float *g, float *gx)
 
 /* ---- the deviation over a group */
 
-static int group_of(int n)
+static int group_of(int n, int group)
 {
-    int group = 4;
     while (n % group)
         group--;
     return group;
@@ -748,9 +747,9 @@ static double variance(int group, size_t apart, const float *x, double *mean)
     return square / group;
 }
 
-void latent_deviation(int n, int pixels, int c, const float *x, float *y)
+void latent_deviation(int n, int most, int pixels, int c, const float *x, float *y)
 {
-    int group = group_of(n), groups = n / group;
+    int group = group_of(n, most), groups = n / group;
     size_t count = (size_t)pixels * (size_t)c, apart = (size_t)groups * count;
     for (int m = 0; m < groups; m++) {
         double sum = 0, mean;
@@ -769,9 +768,10 @@ void latent_deviation(int n, int pixels, int c, const float *x, float *y)
     }
 }
 
-void latent_deviation_back(int n, int pixels, int c, const float *x, const float *g, float *gx)
+void latent_deviation_back(int n, int most, int pixels, int c, const float *x, const float *g,
+                           float *gx)
 {
-    int group = group_of(n), groups = n / group;
+    int group = group_of(n, most), groups = n / group;
     size_t count = (size_t)pixels * (size_t)c, apart = (size_t)groups * count;
     for (int m = 0; m < groups; m++) {
         double sum = 0;

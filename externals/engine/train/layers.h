@@ -91,11 +91,12 @@ void latent_enlarge_back(int n, int h, int w, int c, const float *g, float *gx);
 void latent_halve(int n, int h, int w, int c, const float *x, float *y);
 void latent_halve_back(int n, int h, int w, int c, const float *g, float *gx);
 
-/* The deviation over the pictures of a group (at most 4; pictures n / 4 apart, as the reference
-   has it, belong together), averaged over all channels and pixels: one number per group, as a
-   channel more: y[n][pixels][c + 1].  g: [n][pixels][c + 1]; gx is set. */
-void latent_deviation(int n, int pixels, int c, const float *x, float *y);
-void latent_deviation_back(int n, int pixels, int c, const float *x, const float *g, float *gx);
+/* The deviation over the pictures of a group (at most so many; pictures n / group apart, as the
+   reference has it, belong together), averaged over all channels and pixels: one number a group, as
+   a channel more: y[n][pixels][c + 1].  g: [n][pixels][c + 1]; gx is set. */
+void latent_deviation(int n, int group, int pixels, int c, const float *x, float *y);
+void latent_deviation_back(int n, int group, int pixels, int c, const float *x, const float *g,
+                           float *gx);
 
 /* E = the sum of the squared weights over the taps, in and out as the weights have them; d[n][out]
    = 1 / sqrt(sum_i E[o][i] style[n][i]^2 + 1e-8); and back from g_d: adds to g_style and g_weights.

@@ -40,7 +40,7 @@ latent_train_settings latent_train_defaults(void)
 latent_discriminator_shape latent_trainer_opponent(const latent_generator_shape *g)
 {
     static const int usual[LATENT_BLOCKS] = {256, 160, 96, 48, 16, 16, 16};
-    latent_discriminator_shape d = {.blocks = g->blocks, .clamp = g->clamp};
+    latent_discriminator_shape d = {.blocks = g->blocks, .group = 16, .clamp = g->clamp};
     for (int i = 0; i < g->blocks; i++) /* not wider than what it judges */
         d.channels[i] = g->channels[i] < usual[i] ? g->channels[i] : usual[i];
     return d;
@@ -360,7 +360,7 @@ static void shape_text(char *text, size_t room, const int *channels, int blocks)
         used += (size_t)snprintf(text + used, room - used, i ? " %d" : "%d", channels[i]);
 }
 
-#define NUMBERS 25
+#define NUMBERS 26
 /* What a checkpoint says beside the tensors; names and values in the same order. */
 typedef struct {
     const char *name;
@@ -370,7 +370,8 @@ typedef struct {
     uint64_t *count;
 } field;
 
-static int fields(latent_trainer *t, latent_generator_shape *g, field *f)
+static int fields(latent_trainer *t, latent_generator_shape *g, latent_discriminator_shape *d,
+                  field *f)
 {
     latent_train_settings *s = &t->settings;
     field all[NUMBERS] = {
@@ -393,6 +394,7 @@ static int fields(latent_trainer *t, latent_generator_shape *g, field *f)
         {.name = "mapping", .whole = &g->mapping},
         {.name = "noise", .whole = &g->noise},
         {.name = "clamp", .single = &g->clamp},
+        {.name = "group", .whole = &d->group},
         {.name = "augment", .single = &s->augment},
         {.name = "augment_target", .single = &s->augment_target},
         {.name = "augment_pace", .single = &s->augment_pace},
@@ -418,7 +420,7 @@ int latent_trainer_save(latent_trainer *t, const char *path, latent_error *e)
 {
     const latent_checkpoint_part parts[2] = PARTS;
     field f[NUMBERS];
-    int n = fields(t, &t->g.shape, f);
+    int n = fields(t, &t->g.shape, &t->d.shape, f);
     number text[NUMBERS];
     char channels[2][100];
     latent_meta_out meta[NUMBERS + 3];
@@ -443,7 +445,8 @@ static int read_fields(latent_weights *w, const field *f, int n, latent_error *e
 {
     for (int i = 0; i < n; i++) {
         const char *text = latent_weights_text(w, f[i].name);
-        if (!text && (!strncmp(f[i].name, "augment", 7) || !strcmp(f[i].name, "signs")))
+        if (!text && (!strncmp(f[i].name, "augment", 7) || !strcmp(f[i].name, "signs") ||
+                      !strcmp(f[i].name, "group")))
             continue; /* a checkpoint of before there was one */
         if (!text)
             return latent_fail(e, "this is no checkpoint of a training: it does not say %s",
@@ -492,7 +495,8 @@ static int resume(latent_trainer *t, int anew, const char *path, latent_error *e
     said.settings = latent_train_defaults();
     memset(&g, 0, sizeof(g));
     memset(&d, 0, sizeof(d));
-    n = fields(&said, &g, f);
+    d.group = 16;
+    n = fields(&said, &g, &d, f);
     failed = read_fields(w, f, n, e) || read_channels(w, "channels_g", g.channels, &g.blocks, e) ||
              read_channels(w, "channels_d", d.channels, &d.blocks, e);
     d.clamp = g.clamp;
