@@ -16,18 +16,46 @@
 
 /* ---- values at points, in one direction ---- */
 
+/* Toom and Cook with the points 0, 1, -1, 2, -2: four pixels and two taps as polynomials. */
+INLINE void toom_input(const vec *d, vec *v)
+{
+    vec a = d[0] + d[2], b = d[1] + d[3];
+    vec c = madd(all(4), d[2], d[0]), e = madd(all(4), d[3], d[1]);
+    v[0] = d[0];
+    v[1] = a + b;
+    v[2] = a - b;
+    v[3] = madd(all(2), e, c);
+    v[4] = madd(all(-2), e, c);
+}
+
+/* The transpose of the product's coefficients: five pixels to values. */
+INLINE void down_input(const vec *d, vec *v)
+{
+    vec a = madd(all(-4), d[2], d[4]), b = madd(all(-4), d[1], d[3]);
+    vec c = d[4] - d[2], e = d[3] - d[1];
+    v[0] = madd(all(4), d[0], madd(all(-5), d[2], d[4]));
+    v[1] = a + b;
+    v[2] = a - b;
+    v[3] = madd(all(2), e, c);
+    v[4] = madd(all(-2), e, c);
+}
+
+/* The transpose of toom_input: values to four outputs. */
+INLINE void down_output(const vec *m, vec *y)
+{
+    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
+    y[0] = m[0] + a + c;
+    y[1] = madd(all(2), e, b);
+    y[2] = madd(all(4), c, a);
+    y[3] = madd(all(8), e, b);
+}
+
 /* Winograd with the points 0, 1, -1, 2, -2 (1/2, -1/2) and infinity.  v = B d: the coefficients of
    M(x) / (x - point) times d for each point, where M is zero at all of them. */
 INLINE void input_points(const int N, const vec *d, vec *v)
 {
-    if (N == 6) {
-        vec a = madd(all(-4), d[2], d[4]), b = madd(all(-4), d[1], d[3]);
-        vec c = d[4] - d[2], e = d[3] - d[1];
-        v[0] = madd(all(4), d[0], madd(all(-5), d[2], d[4]));
-        v[1] = a + b;
-        v[2] = a - b;
-        v[3] = madd(all(2), e, c);
-        v[4] = madd(all(-2), e, c);
+    if (N == 6) { /* Toom's points, and infinity */
+        down_input(d, v);
         v[5] = madd(all(4), d[1], madd(all(-5), d[3], d[5]));
     } else {
         vec a = madd(all(-4.25f), d[4], d[2]) + d[6];
@@ -50,13 +78,11 @@ INLINE void input_points(const int N, const vec *d, vec *v)
 /* y = A m: the values at N points to N - 2 outputs, output k being the sum of point^k m. */
 INLINE void output_points(const int N, const vec *m, vec *y)
 {
-    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
     if (N == 6) {
-        y[0] = m[0] + a + c;
-        y[1] = madd(all(2), e, b);
-        y[2] = madd(all(4), c, a);
-        y[3] = madd(all(8), e, b) + m[5];
+        down_output(m, y);
+        y[3] += m[5];
     } else {
+        vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
         vec f = m[5] + m[6], g = m[5] - m[6];
         y[0] = m[0] + a + c + f;
         y[1] = madd(all(2), e, madd(all(0.5f), g, b));
@@ -83,26 +109,8 @@ INLINE void tap_points(const int N, const vec *g, vec *u)
 /* The transpose of output_points for 6 points: four pixels of a gradient to values. */
 INLINE void output_back(const vec *y, vec *m)
 {
-    vec a = y[0] + y[2], b = y[1] + y[3];
-    vec c = madd(all(4), y[2], y[0]), e = madd(all(4), y[3], y[1]);
-    m[0] = y[0];
-    m[1] = a + b;
-    m[2] = a - b;
-    m[3] = madd(all(2), e, c);
-    m[4] = madd(all(-2), e, c);
+    toom_input(y, m);
     m[5] = y[3];
-}
-
-/* Toom and Cook with the points 0, 1, -1, 2, -2: four pixels and two taps as polynomials. */
-INLINE void toom_input(const vec *d, vec *v)
-{
-    vec a = d[0] + d[2], b = d[1] + d[3];
-    vec c = madd(all(4), d[2], d[0]), e = madd(all(4), d[3], d[1]);
-    v[0] = d[0];
-    v[1] = a + b;
-    v[2] = a - b;
-    v[3] = madd(all(2), e, c);
-    v[4] = madd(all(-2), e, c);
 }
 
 INLINE void toom_tap_points(vec g0, vec g1, vec *u)
@@ -126,27 +134,6 @@ INLINE void toom_output(const vec *m, vec *y)
     y[2] = madd(all(-5), m[0], madd(all(-4), a, -c));
     y[3] = madd(all(2), e, b);
     y[4] = m[0] + a + c;
-}
-
-/* The transposes of toom_output and toom_input: five pixels to values, values to four outputs. */
-INLINE void down_input(const vec *d, vec *v)
-{
-    vec a = madd(all(-4), d[2], d[4]), b = madd(all(-4), d[1], d[3]);
-    vec c = d[4] - d[2], e = d[3] - d[1];
-    v[0] = madd(all(4), d[0], madd(all(-5), d[2], d[4]));
-    v[1] = a + b;
-    v[2] = a - b;
-    v[3] = madd(all(2), e, c);
-    v[4] = madd(all(-2), e, c);
-}
-
-INLINE void down_output(const vec *m, vec *y)
-{
-    vec a = m[1] + m[2], b = m[1] - m[2], c = m[3] + m[4], e = m[3] - m[4];
-    y[0] = m[0] + a + c;
-    y[1] = madd(all(2), e, b);
-    y[2] = madd(all(4), c, a);
-    y[3] = madd(all(8), e, b);
 }
 
 /* 1 3 3 1 */
