@@ -150,8 +150,6 @@ static void latent_guide_done(void *z, latent_job *job)
 {
     t_latent_guide *x = z;
     t_guidance *w = (t_guidance *)job;
-    t_outlet *out = x->x_out;
-    t_atom a;
     if (job->failed) {
         latent_guide_say(x, job->error.text);
         return;
@@ -160,14 +158,7 @@ static void latent_guide_done(void *z, latent_job *job)
     latent_guide_forget(&x->x_kept);
     x->x_kept = w->kept;
     w->kept.n = 0;
-    if (x->x_dropped != x->x_told) {
-        x->x_told = x->x_dropped;
-        SETFLOAT(&a, x->x_dropped);
-        outlet_anything(x->x_info, gensym("dropped"), 1, &a);
-    }
-    SETFLOAT(&a, w->slope.value);
-    outlet_anything(x->x_info, gensym("loss"), 1, &a);
-    outlet_list(out, &s_list, w->slope.n, w->slope.atoms);
+    latent_slope_send(&w->slope, x->x_out, x->x_info, x->x_dropped, &x->x_told);
 }
 
 static void latent_guide_bang(t_latent_guide *x)

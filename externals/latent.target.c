@@ -90,22 +90,12 @@ static void latent_target_say(t_latent_target *x, const char *sentence)
 static void latent_target_done(void *z, latent_job *job)
 {
     t_latent_target *x = z;
-    t_latent_slope *s = (t_latent_slope *)job;
-    t_outlet *out = x->x_out;
-    t_atom a;
     if (job->failed) {
         latent_target_say(x, job->error.text);
         return;
     }
     x->x_said[0] = 0;
-    if (x->x_dropped != x->x_told) {
-        x->x_told = x->x_dropped;
-        SETFLOAT(&a, x->x_dropped);
-        outlet_anything(x->x_info, gensym("dropped"), 1, &a);
-    }
-    SETFLOAT(&a, s->value);
-    outlet_anything(x->x_info, gensym("loss"), 1, &a);
-    outlet_list(out, &s_list, s->n, s->atoms);
+    latent_slope_send((t_latent_slope *)job, x->x_out, x->x_info, x->x_dropped, &x->x_told);
 }
 
 /* The eye, where it is asked: 0, or -1 when it is not there. */

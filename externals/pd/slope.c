@@ -44,3 +44,17 @@ t_latent_slope *latent_slope_new(size_t size,
     s->let_go = let_go;
     return s;
 }
+
+void latent_slope_send(const t_latent_slope *s, t_outlet *out, t_outlet *info, int dropped,
+                       int *told)
+{
+    t_atom a;
+    if (dropped != *told) {
+        *told = dropped;
+        SETFLOAT(&a, dropped);
+        outlet_anything(info, gensym("dropped"), 1, &a);
+    }
+    SETFLOAT(&a, s->value);
+    outlet_anything(info, gensym("loss"), 1, &a);
+    outlet_list(out, &s_list, s->n, s->atoms);
+}

@@ -24,5 +24,10 @@ t_latent_slope *latent_slope_new(size_t size,
                                  latent_node *(*build)(t_latent_slope *s, latent_error *e),
                                  void (*let_go)(t_latent_slope *s));
 
+/* Sends what a job that did not fail has found: dropped, where it is another number than was told
+   (told then), and loss at info; the gradient at out.  The owner may be gone afterwards. */
+void latent_slope_send(const t_latent_slope *s, t_outlet *out, t_outlet *info, int dropped,
+                       int *told);
+
 #pragma GCC visibility pop
 #endif
