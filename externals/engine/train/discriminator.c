@@ -55,16 +55,6 @@ static int add_all(latent_discriminator *d, latent_error *e)
     return d->fc_w < 0 || d->fc_b < 0 || d->out_w < 0 || d->out_b < 0 ? -1 : 0;
 }
 
-static float *numbers(size_t count, int *failed)
-{
-    float *f = aligned_alloc(64, (count * sizeof(float) + 63) & ~(size_t)63);
-    if (f)
-        memset(f, 0, count * sizeof(float));
-    else
-        *failed = 1;
-    return f;
-}
-
 static size_t count_of(const latent_discriminator_layer *l)
 {
     return (size_t)latent_layer_height(&l->shape) * (size_t)latent_layer_width(&l->shape) *
@@ -76,27 +66,27 @@ static int take_memory(latent_discriminator *d, latent_error *e)
     const latent_discriminator_shape *s = &d->shape;
     size_t n = (size_t)d->batch, most = 0, r = (size_t)d->resolution, c = (size_t)s->channels[0];
     int failed = 0;
-    d->from_rgb.y = numbers(n * count_of(&d->from_rgb), &failed);
+    d->from_rgb.y = latent_layer_numbers(n * count_of(&d->from_rgb), &failed);
     for (int i = s->blocks - 1; i > 0; i--) {
         size_t side = (size_t)(4 << i), one = side * side * (size_t)s->channels[i];
         most = one > most ? one : most;
         one = count_of(&d->conv1[i]);
         most = one > most ? one : most;
-        d->conv0[i].y = numbers(n * count_of(&d->conv0[i]), &failed);
-        d->conv1[i].y = numbers(n * one, &failed);
-        d->skip[i].y = numbers(n * one, &failed);
-        d->x[i] = numbers(n * one, &failed);
-        d->halved[i] = numbers(n * side * side / 4 * (size_t)s->channels[i], &failed);
+        d->conv0[i].y = latent_layer_numbers(n * count_of(&d->conv0[i]), &failed);
+        d->conv1[i].y = latent_layer_numbers(n * one, &failed);
+        d->skip[i].y = latent_layer_numbers(n * one, &failed);
+        d->x[i] = latent_layer_numbers(n * one, &failed);
+        d->halved[i] = latent_layer_numbers(n * side * side / 4 * (size_t)s->channels[i], &failed);
     }
     most = 16 * (c + 1) > most ? 16 * (c + 1) : most;
-    d->varied = numbers(n * 16 * (c + 1), &failed);
-    d->last.y = numbers(n * count_of(&d->last), &failed);
-    d->fc = numbers(n * c, &failed);
-    d->logit = numbers(n, &failed);
-    d->g_fc = numbers(n * c, &failed);
-    d->g_pictures = numbers(n * r * r * 3, &failed);
+    d->varied = latent_layer_numbers(n * 16 * (c + 1), &failed);
+    d->last.y = latent_layer_numbers(n * count_of(&d->last), &failed);
+    d->fc = latent_layer_numbers(n * c, &failed);
+    d->logit = latent_layer_numbers(n, &failed);
+    d->g_fc = latent_layer_numbers(n * c, &failed);
+    d->g_pictures = latent_layer_numbers(n * r * r * 3, &failed);
     for (int i = 0; i < 3; i++)
-        d->g[i] = numbers(n * most, &failed);
+        d->g[i] = latent_layer_numbers(n * most, &failed);
     return failed ? latent_fail(e, "no memory to train a discriminator") : 0;
 }
 

@@ -79,16 +79,6 @@ static int add_all(latent_generator *g, latent_error *e)
     return 0;
 }
 
-static float *numbers(size_t count, int *failed)
-{
-    float *f = aligned_alloc(64, (count * sizeof(float) + 63) & ~(size_t)63);
-    if (f)
-        memset(f, 0, count * sizeof(float));
-    else
-        *failed = 1;
-    return f;
-}
-
 static size_t pixels_of(const latent_generator_layer *l)
 {
     return (size_t)latent_layer_height(&l->shape) * (size_t)latent_layer_width(&l->shape);
@@ -97,14 +87,14 @@ static size_t pixels_of(const latent_generator_layer *l)
 static void take_layer(latent_generator *g, latent_generator_layer *l, int *failed)
 {
     size_t n = (size_t)g->batch, in = (size_t)l->shape.in, out = (size_t)l->shape.out;
-    l->style = numbers(n * in, failed);
+    l->style = latent_layer_numbers(n * in, failed);
     if (l->demodulated) {
-        l->scale = numbers(n * out, failed);
-        l->energy = numbers(out * in, failed);
-        l->y = numbers(n * pixels_of(l) * out, failed);
+        l->scale = latent_layer_numbers(n * out, failed);
+        l->energy = latent_layer_numbers(out * in, failed);
+        l->y = latent_layer_numbers(n * pixels_of(l) * out, failed);
     }
     if (l->strength >= 0)
-        l->noise = numbers(n * pixels_of(l), failed);
+        l->noise = latent_layer_numbers(n * pixels_of(l), failed);
 }
 
 static int take_memory(latent_generator *g, latent_error *e)
@@ -114,34 +104,34 @@ static int take_memory(latent_generator *g, latent_error *e)
            pixels = (size_t)g->resolution * (size_t)g->resolution;
     int failed = 0;
     for (int i = 0; i <= s->mapping; i++)
-        g->mapped[i] = numbers(2 * n * (size_t)(i ? s->w : s->z), &failed);
+        g->mapped[i] = latent_layer_numbers(2 * n * (size_t)(i ? s->w : s->z), &failed);
     g->w = g->mapped[s->mapping];
     for (int i = 0; i < s->blocks; i++)
         widest = (size_t)s->channels[i] > widest ? (size_t)s->channels[i] : widest;
-    g->g_w = numbers(2 * n * (size_t)(s->w > s->z ? s->w : s->z), &failed);
-    g->g_mapped = numbers(2 * n * (size_t)(s->w > s->z ? s->w : s->z), &failed);
-    g->ws = numbers(n * (size_t)s->w, &failed);
-    g->g_ws = numbers(n * (size_t)s->w, &failed);
-    g->g_style = numbers(n * widest, &failed);
-    g->g_scale = numbers(n * widest, &failed);
+    g->g_w = latent_layer_numbers(2 * n * (size_t)(s->w > s->z ? s->w : s->z), &failed);
+    g->g_mapped = latent_layer_numbers(2 * n * (size_t)(s->w > s->z ? s->w : s->z), &failed);
+    g->ws = latent_layer_numbers(n * (size_t)s->w, &failed);
+    g->g_ws = latent_layer_numbers(n * (size_t)s->w, &failed);
+    g->g_style = latent_layer_numbers(n * widest, &failed);
+    g->g_scale = latent_layer_numbers(n * widest, &failed);
     if (!(g->crossing = calloc(n, sizeof(int))))
         failed = 1;
-    g->x0 = numbers(n * 16 * (size_t)s->channels[0], &failed);
+    g->x0 = latent_layer_numbers(n * 16 * (size_t)s->channels[0], &failed);
     for (int i = 0; i < s->blocks; i++) {
         size_t side = (size_t)(4 << i), one = side * side * (size_t)s->channels[i];
         most = one > most ? one : most;
-        g->picture[i] = numbers(n * side * side * 3, &failed);
+        g->picture[i] = latent_layer_numbers(n * side * side * 3, &failed);
         if (i)
             take_layer(g, &g->conv[2 * i - 1], &failed);
         take_layer(g, &g->conv[2 * i], &failed);
         take_layer(g, &g->rgb[i], &failed);
         for (int k = i ? 2 * i - 1 : 0; s->noise && k <= 2 * i; k++)
-            g->noise_const[k] = numbers(side * side, &failed);
+            g->noise_const[k] = latent_layer_numbers(side * side, &failed);
     }
     for (int i = 0; i < 2; i++)
-        g->g_picture[i] = numbers(n * pixels * 3, &failed);
+        g->g_picture[i] = latent_layer_numbers(n * pixels * 3, &failed);
     for (int i = 0; i < 3; i++)
-        g->g[i] = numbers(n * most, &failed);
+        g->g[i] = latent_layer_numbers(n * most, &failed);
     return failed ? latent_fail(e, "no memory to train a generator") : 0;
 }
 

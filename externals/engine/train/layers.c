@@ -14,6 +14,16 @@
 
 /* ---- room */
 
+float *latent_layer_numbers(size_t count, int *failed)
+{
+    float *f = aligned_alloc(64, (count * sizeof(float) + 63) & ~(size_t)63);
+    if (f)
+        memset(f, 0, count * sizeof(float));
+    else
+        *failed = 1;
+    return f;
+}
+
 void latent_room_free(latent_room *r)
 {
     for (int i = 0; i < LATENT_MAX_THREADS; i++)

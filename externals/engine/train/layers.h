@@ -28,6 +28,10 @@ typedef struct {
 } latent_room;
 void latent_room_free(latent_room *r);
 
+/* count zeros on a line of the cache, for the caller to free(); NULL, and *failed set, where there
+   is no memory. */
+float *latent_layer_numbers(size_t count, int *failed);
+
 typedef struct {
     int n, h, w; /* pictures, and their size before the convolution */
     int in, out, kernel, way;
