@@ -7,8 +7,8 @@
 #include "engine/media/take.h"
 #include "engine/pixels.h"
 #include "engine/random.h"
+#include "helper_folder.h"
 #include <errno.h>
-#include <ftw.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <math.h>
@@ -26,59 +26,7 @@
 
 #include <cmocka.h>
 
-static char folder[] = P_tmpdir "/latent-test-XXXXXX";
 static const char *const endings[] = {"mp4", "mov", "mkv", "webm", "gif", "apng", NULL};
-
-static const char *in_folder(const char *format, ...)
-{
-    static char name[16][300];
-    static int turn;
-    char *to = name[turn++ & 15];
-    va_list args;
-    int n = snprintf(to, sizeof(name[0]), "%s/", folder);
-    va_start(args, format);
-    vsnprintf(to + n, sizeof(name[0]) - (size_t)n, format, args);
-    va_end(args);
-    return to;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int forget(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-    (void)st;
-    (void)kind;
-    (void)f;
-    return remove(path);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return nftw(folder, forget, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static uint8_t *read_file(const char *path, size_t *n)
-{
-    FILE *f = fopen(path, "rb");
-    uint8_t *bytes = malloc(8 << 20);
-    assert_non_null(f);
-    *n = fread(bytes, 1, 8 << 20, f);
-    fclose(f);
-    return bytes;
-}
-
-static void write_file(const char *path, const uint8_t *bytes, size_t n)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, n, f), n);
-    fclose(f);
-}
 
 /* ---- pictures that tell their number: bars, dark or light, one a bit */
 
@@ -739,5 +687,5 @@ int main(void)
         cmocka_unit_test(test_pace),    cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_cancel),
     };
-    return cmocka_run_group_tests_name("film", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("film", tests, folder_set_up, folder_tear_down);
 }

@@ -3,7 +3,7 @@
 #include "engine/media/notes.h"
 #include "engine/media/picture.h"
 #include "engine/random.h"
-#include <ftw.h>
+#include "helper_folder.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,35 +13,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static char folder[] = P_tmpdir "/latent-test-XXXXXX";
-
-static const char *in_folder(const char *file)
-{
-    static char name[300];
-    snprintf(name, sizeof(name), "%s/%s", folder, file);
-    return name;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int forget(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-    (void)st;
-    (void)kind;
-    (void)f;
-    return remove(path);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return nftw(folder, forget, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 static latent_notes some_notes(int rows, int w_dim)
 {
@@ -174,5 +145,5 @@ int main(void)
         cmocka_unit_test(test_nothing),
         cmocka_unit_test(test_damaged),
     };
-    return cmocka_run_group_tests_name("notes", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("notes", tests, folder_set_up, folder_tear_down);
 }

@@ -3,6 +3,7 @@
 #include "engine/media/picture.h"
 #include "engine/pixels.h"
 #include "engine/random.h"
+#include "helper_folder.h"
 #include <errno.h>
 #include <ftw.h>
 #include <libavcodec/avcodec.h>
@@ -19,53 +20,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static char folder[] = P_tmpdir "/latent-test-XXXXXX";
-static char name[300];
-
-static const char *in_folder(const char *file)
-{
-    snprintf(name, sizeof(name), "%s/%s", folder, file);
-    return name;
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    return mkdtemp(folder) ? 0 : -1;
-}
-
-static int forget(const char *path, const struct stat *st, int kind, struct FTW *f)
-{
-    (void)st;
-    (void)kind;
-    (void)f;
-    return remove(path);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    return nftw(folder, forget, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static uint8_t *read_file(const char *path, size_t *n)
-{
-    FILE *f = fopen(path, "rb");
-    uint8_t *bytes = malloc(1 << 20);
-    assert_non_null(f);
-    *n = fread(bytes, 1, 1 << 20, f);
-    fclose(f);
-    return bytes;
-}
-
-static void write_file(const char *path, const uint8_t *bytes, size_t n)
-{
-    FILE *f = fopen(path, "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(bytes, 1, n, f), n);
-    fclose(f);
-}
 
 /* Every pixel another colour, and not every neighbour near. */
 static uint8_t *some_bytes(int h, int w, int channels)
@@ -306,10 +260,10 @@ static void check_damaged(const char *file, const char *damaged, int rounds)
 {
     size_t n;
     char path[300];
-    uint8_t *bytes = read_file(in_folder(file), &n), *copy = malloc(n);
+    uint8_t *bytes = read_file(in_folder("%s", file), &n), *copy = malloc(n);
     latent_random r;
     latent_random_seed(&r, 7);
-    snprintf(path, sizeof(path), "%s", in_folder(damaged));
+    snprintf(path, sizeof(path), "%s", in_folder("%s", damaged));
     for (size_t cut = 1; cut < n - 12; cut += n / 61 + 1) {
         write_file(path, bytes, cut);
         check_refused(path, "");
@@ -426,5 +380,5 @@ int main(void)
         cmocka_unit_test(test_damaged),    cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_unwritable), cmocka_unit_test(test_folder),
     };
-    return cmocka_run_group_tests_name("picture", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("picture", tests, folder_set_up, folder_tear_down);
 }
