@@ -136,7 +136,7 @@ static void test_kinds(void **state)
              (const char *[]){"a.jpg", "a.bmp", "a.tiff", "a.ppm", "a16.png", "a1.png", NULL};
          *k; k++) {
         latent_error e = {""};
-        latent_tensor *t = latent_picture_read(in_folder(*k), 3, NULL, &e);
+        latent_tensor *t = latent_picture_read(in_folder("%s", *k), 3, NULL, &e);
         if (!t)
             fail_msg("%s", e.text);
         assert_true(latent_shape_equal(t->shape, (latent_shape){1, 16, 64, 3}));
