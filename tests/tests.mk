@@ -5,7 +5,7 @@
 #   tests/patches/*.pd      patches, each run in a Pd of its own (tests/run.sh says how)
 #   tests/gui/*.sh          scripts that need a screen (Xvfb)
 #   tests/fuzz/             damaged model files
-#   tests/bench/*.c         programs that measure, over the engine alone
+#   tests/bench/bench_*.c   programs that measure, over the engine alone; measure.c is linked into each
 #
 # Each stage is a target check-<stage> that ends with a line "N passed, N failed[, N skipped]";
 # "make check" runs them all and ends with their sum.
@@ -29,10 +29,10 @@ check-fast:
 engine_objects = $(call objects,$(engine_sources) $(media_sources) $(sound_sources))
 engine_tests := $(patsubst tests/engine/%.c,%,$(wildcard tests/engine/test_*.c))
 # What starts no threads takes minutes under the thread sanitizer and shows nothing there.
-threadless = test_ear test_cleaning test_soundfile test_clip_builtin test_score test_symmetric
+threadless = test_ear test_cleaning test_soundfile test_symmetric
 engine_tests := $(if $(filter thread,$(SANITIZE)),$(filter-out $(threadless),$(engine_tests)),$(engine_tests))
 engine_programs = $(engine_tests:%=$(top)/tests/%)
-bench_programs = $(patsubst tests/bench/%.c,$(top)/bench/%,$(wildcard tests/bench/*.c))
+bench_programs = $(patsubst tests/bench/%.c,$(top)/bench/%,$(wildcard tests/bench/bench_*.c))
 test_object = $(patsubst tests/%.c,$(obj)/tests/%.o,$(1))
 test_helpers = $(call test_object,$(wildcard tests/engine/helper_*.c) tests/helpers/npz.c)
 
@@ -42,7 +42,7 @@ $(obj)/tests/%.o: tests/%.c
 $(top)/tests/%: $(obj)/tests/engine/%.o $(test_helpers) $(engine_objects)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) -lcmocka $(engine_libs) $(media_libs) $(sound_libs)
-$(top)/bench/%: $(obj)/tests/bench/%.o $(engine_objects)
+$(top)/bench/%: $(obj)/tests/bench/%.o $(obj)/tests/bench/measure.o $(engine_objects)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs) $(sound_libs)
 

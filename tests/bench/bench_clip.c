@@ -8,15 +8,14 @@
    threads.  Weights are random, made here.  LATENT_BENCH_THREADS (2) threads. */
 #include "engine/evaluate.h"
 #include "engine/gradient.h"
-#include "engine/kernels/gemm.h"
 #include "engine/models/model.h"
 #include "engine/ops/encoder.h"
 #include "engine/ops/ops.h"
 #include "engine/parallel.h"
+#include "measure.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { WIDTH = 768, BLOCKS = 12, PATCH = 32, TOKENS = 50, OUT = 512, TEXT = 64, WORDS = 514 };
@@ -28,19 +27,6 @@ static struct {
     size_t n;
     uint32_t dice;
 } parts;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static void die(const char *why)
-{
-    fprintf(stderr, "bench_clip: %s\n", why);
-    exit(1);
-}
 
 static void add(const char *where, const char *what, float mean, float range, int rank, int64_t a,
                 int64_t b)
@@ -109,24 +95,6 @@ static latent_model *make(void)
     for (size_t i = 0; i < parts.n; i++)
         free((void *)(size_t)parts.t[i].data);
     return m;
-}
-
-static double sgemm_gflops(void)
-{
-    enum { M = 512, N = 4096, K = 4608 };
-    static float *a, *b, *c;
-    double start, seconds;
-    if (!a) {
-        a = calloc((size_t)M * K, sizeof(*a));
-        b = calloc((size_t)K * N, sizeof(*b));
-        c = calloc((size_t)M * N, sizeof(*c));
-    }
-    if (!a || !b || !c)
-        die("no memory");
-    start = now();
-    latent_gemm(0, 0, M, N, K, a, b, 0, c);
-    seconds = now() - start;
-    return 2e-9 * M * N * K / seconds;
 }
 
 static latent_node *random_leaf(latent_shape s)

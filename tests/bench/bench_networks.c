@@ -9,15 +9,14 @@
    choose. */
 #include "engine/evaluate.h"
 #include "engine/gradient.h"
-#include "engine/kernels/gemm.h"
 #include "engine/models/model.h"
 #include "engine/ops/ops.h"
 #include "engine/parallel.h"
+#include "measure.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_TENSORS 400
@@ -31,19 +30,6 @@ static const network networks[] = {
     {"sg2-64", 64, 16384},     {"sg2-256", 256, 16384},     {"sg2-256-f", 256, 32768},
     {"sg2-512-f", 512, 32768}, {"sg2-1024-f", 1024, 32768},
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static void die(const char *why)
-{
-    fprintf(stderr, "bench_networks: %s\n", why);
-    exit(1);
-}
 
 /* ---- random networks */
 
@@ -207,27 +193,6 @@ static double gradient(latent_model *m, int rounds)
     latent_node_release(target);
     free(ws);
     return best / best_frame;
-}
-
-static double sgemm_gflops(void)
-{
-    const int m = 512, n = 4096, k = 4608;
-    static float *a, *b, *c;
-    double start;
-    if (!a) {
-        a = calloc((size_t)m * (size_t)k, sizeof(float));
-        b = calloc((size_t)k * (size_t)n, sizeof(float));
-        c = calloc((size_t)m * (size_t)n, sizeof(float));
-        if (!a || !b || !c)
-            die("no memory");
-        for (int i = 0; i < m * k; i++)
-            a[i] = (float)(i % 7) - 3;
-        for (int i = 0; i < k * n; i++)
-            b[i] = (float)(i % 5) - 2;
-    }
-    start = now();
-    latent_gemm(0, 0, m, n, k, a, b, 0, c);
-    return 2e-9 * m * n * k / (now() - start);
 }
 
 static double total_mac(void)

@@ -10,52 +10,16 @@
    a second over the best sgemm of 512 x 4096 x 4608 in the same run with the same threads.  The
    pictures cost what rule fish cost.  LATENT_BENCH_THREADS (2) threads; a number as the argument is
    how many times four steps are measured (6). */
-#include "engine/kernels/gemm.h"
 #include "engine/parallel.h"
 #include "engine/rules/rules.h"
 #include "engine/train/source_rule.h"
 #include "engine/train/trainer.h"
 #include "engine/train/training.h"
+#include "measure.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #define CYCLE 4 /* steps, one of them with R1 */
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static void die(const char *text)
-{
-    fprintf(stderr, "bench_train: %s\n", text);
-    exit(1);
-}
-
-/* Multiply-adds a second. */
-static double sgemm(void)
-{
-    const int m = 512, n = 4096, k = 4608;
-    static float *a, *b, *c;
-    double start;
-    if (!a) {
-        a = calloc((size_t)m * (size_t)k, sizeof(float));
-        b = calloc((size_t)k * (size_t)n, sizeof(float));
-        c = calloc((size_t)m * (size_t)n, sizeof(float));
-        if (!a || !b || !c)
-            die("no memory");
-        for (int i = 0; i < m * k; i++)
-            a[i] = (float)(i % 7) - 3;
-        for (int i = 0; i < k * n; i++)
-            b[i] = (float)(i % 5) - 2;
-    }
-    start = now();
-    latent_gemm(0, 0, m, n, k, a, b, 0, c);
-    return (double)m * n * k / (now() - start);
-}
 
 int main(int argc, char **argv)
 {
@@ -75,7 +39,7 @@ int main(int argc, char **argv)
         !(t.source = latent_source_rule(latent_rule_find("fish"), 1, &e)))
         die(e.text);
     for (int i = 0; i <= rounds; i++) {
-        double rate = sgemm(), start = now();
+        double rate = sgemm_gflops(), start = now();
         for (int k = 0; k < CYCLE; k++)
             if (latent_trainer_step(&t, &e))
                 die(e.text);
@@ -88,7 +52,7 @@ int main(int argc, char **argv)
            "GMAC/s, %.2f x sgemm (%.0f GFLOP/s)\n",
            speed, latent_trainer_cost(&t) / 1e6, latent_generator_cost(&t.g) / 1e6,
            latent_discriminator_cost(&t.d) / 1e6, speed * latent_trainer_cost(&t) / 1e9,
-           speed * latent_trainer_cost(&t) / product, 2e-9 * product);
+           2e-9 * speed * latent_trainer_cost(&t) / product, product);
     t.source->release(t.source);
     latent_trainer_free(&t);
     latent_threads_stop();
