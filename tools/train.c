@@ -2,12 +2,13 @@
    where it was when it is started again.
 
        train <folder> <source> [-size 64] [-channels 256,256,128,64,32] [-critic ...] [-z 128]
-             [-images 400000] [-last 60000] [-rate 0.0025] [-r1 0.3] [-batch 16] [-seed 1]
-             [-threads n] [-nice n] [-every 10000]
+             [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 0.3] [-mixing 0.3]
+             [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
 
    A source is rule:fish (or another rule) or discs.  The folder gets checkpoint.safetensors (the
    whole state), model.safetensors (the average as float16, what boxes play), sheet-<images>.png (64
-   pictures) and log.txt.  In the last images the rate falls to 0.4 of it, and R1 to half. */
+   pictures) and log.txt.  In the last images the rate falls to 0.4 of it, and R1 to half; slow is
+   the generator's part of the rate. */
 #include "engine/media/picture.h"
 #include "engine/pixels.h"
 #include "engine/train/source_rule.h"
@@ -170,7 +171,6 @@ static latent_source *find_source(const char *name, latent_error *e)
 int main(int argc, char **argv)
 {
     options o = {.channels = "256,256,128,64,32",
-
                  .size = 64,
                  .z = 128,
                  .threads = 2,
