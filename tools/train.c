@@ -2,7 +2,8 @@
    where it was when it is started again.
 
        train <folder> <source> [-size 64] [-channels 256,256,128,64,32] [-critic ...] [-z 128]
-             [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 0.3] [-mixing 0.3]
+             [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 0.3] [-mixing 0.3] [-pack
+   2]
              [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
 
    A source is rule:fish (or another rule) or discs.  The folder gets checkpoint.safetensors (the
@@ -25,7 +26,7 @@
 
 typedef struct {
     const char *folder, *source, *channels, *critic;
-    int size, z, threads, nice, batch;
+    int size, z, threads, nice, batch, pack;
     double rate, slow, r1, mixing;
     unsigned long long images, last, seed, every;
 } options;
@@ -101,7 +102,7 @@ static int channels_of(const char *text, int *channels, int blocks)
 static int begin(latent_trainer *t, const options *o, latent_error *e)
 {
     latent_train_settings s = latent_train_defaults();
-    latent_generator_shape g = {.z = o->z, .w = o->z, .mapping = 3};
+    latent_generator_shape g = {.z = o->z, .w = o->z, .mapping = 3, .noise = 1};
     latent_discriminator_shape d;
     const char *path = in_folder(o, "checkpoint.safetensors", 0);
     if (!access(path, R_OK))
@@ -111,6 +112,7 @@ static int begin(latent_trainer *t, const options *o, latent_error *e)
     if (g.blocks > LATENT_BLOCKS || channels_of(o->channels, g.channels, g.blocks))
         return latent_fail(e, "-size or -channels make no network");
     d = latent_trainer_opponent(&g);
+    d.pack = o->pack;
     if (o->critic && channels_of(o->critic, d.channels, d.blocks))
         return latent_fail(e, "-critic makes no network");
     s.batch = o->batch;
@@ -175,6 +177,7 @@ int main(int argc, char **argv)
                  .z = 128,
                  .threads = 2,
                  .batch = 16,
+                 .pack = 2,
                  .rate = 0.0025,
                  .slow = 1,
                  .r1 = 0.3,
@@ -209,6 +212,8 @@ int main(int argc, char **argv)
             o.nice = atoi(v);
         else if (!strcmp(a, "-batch"))
             o.batch = atoi(v);
+        else if (!strcmp(a, "-pack"))
+            o.pack = atoi(v);
         else if (!strcmp(a, "-rate"))
             o.rate = atof(v);
         else if (!strcmp(a, "-slow"))

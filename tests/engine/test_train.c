@@ -485,10 +485,10 @@ static void generator_gradients(void **state)
 static void discriminator_gradients(void **state)
 {
     latent_discriminator_shape shape = {
-        .blocks = 4, .channels = {20, 16, 32, 16}, .group = 4, .clamp = 100};
+        .blocks = 4, .channels = {20, 16, 32, 16}, .group = 4, .pack = 2, .clamp = 100};
     nets n;
     latent_error e = {""};
-    const size_t count = 4 * 32 * 32 * 3;
+    const size_t count = 4 * 32 * 32 * 6;
     const float *g;
     float *kept, *way;
     double is, up, down;

@@ -146,6 +146,29 @@ static void it_learns(void **state)
     end(&t);
 }
 
+/* Mean squared gradient on the reals after some steps at that weight of R1. */
+static double slope_with(float r1)
+{
+    latent_train_settings s = latent_train_defaults();
+    latent_trainer t;
+    double penalty;
+    s.r1 = r1;
+    s.r1_every = 1;
+    begin_with(&t, s);
+    steps(&t, 30);
+    penalty = t.penalty;
+    end(&t);
+    return penalty;
+}
+
+static void the_penalty_flattens(void **state)
+{
+    double little = slope_with(0.001f), much = slope_with(30);
+    (void)state;
+    if (!(much > 0 && much < little / 3))
+        fail_msg("the slope's square is %g with little R1 and %g with much", little, much);
+}
+
 /* A finite source whose pictures are changed before they are judged. */
 static void few_pictures_are_changed(void **state)
 {
@@ -485,6 +508,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_learns),
+        cmocka_unit_test(the_penalty_flattens),
         cmocka_unit_test(few_pictures_are_changed),
         cmocka_unit_test(it_goes_on_where_it_was),
         cmocka_unit_test(a_killed_save_leaves_a_checkpoint),

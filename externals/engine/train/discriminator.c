@@ -37,7 +37,8 @@ static int add_all(latent_discriminator *d, latent_error *e)
 {
     const latent_discriminator_shape *s = &d->shape;
     int last = s->blocks - 1, c = s->channels[0];
-    if (add_layer(d, &d->from_rgb, last, "fromrgb", 3, s->channels[last], 1, 0, 1, SQRT2, e))
+    if (add_layer(d, &d->from_rgb, last, "fromrgb", 3 * s->pack, s->channels[last], 1, 0, 1, SQRT2,
+                  e))
         return -1;
     for (int i = last; i > 0; i--) {
         int in = s->channels[i], out = s->channels[i - 1];
@@ -84,7 +85,7 @@ static int take_memory(latent_discriminator *d, latent_error *e)
     d->fc = latent_layer_numbers(n * c, &failed);
     d->logit = latent_layer_numbers(n, &failed);
     d->g_fc = latent_layer_numbers(n * c, &failed);
-    d->g_pictures = latent_layer_numbers(n * r * r * 3, &failed);
+    d->g_pictures = latent_layer_numbers(n * r * r * 3 * (size_t)s->pack, &failed);
     for (int i = 0; i < 3; i++)
         d->g[i] = latent_layer_numbers(n * most, &failed);
     return failed ? latent_fail(e, "no memory to train a discriminator") : 0;
@@ -96,6 +97,8 @@ static int check_shape(const latent_discriminator_shape *s, latent_error *e)
         return latent_fail(e, "a discriminator of %d blocks is not possible", s->blocks);
     if (s->group < 1)
         return latent_fail(e, "a discriminator's group of %d pictures is not possible", s->group);
+    if (s->pack < 1 || s->pack > 4)
+        return latent_fail(e, "%d pictures cannot be judged together; 1 to 4 can", s->pack);
     for (int i = 0; i < s->blocks; i++)
         if (s->channels[i] < 1 || s->channels[i] > 1024)
             return latent_fail(e,
@@ -306,6 +309,7 @@ int latent_discriminator_shape_of(latent_weights *w, const char *prefix,
         return latent_fail(e, "a discriminator with classes cannot be trained here");
     shape->channels[0] = (int)t->dim[0];
     shape->group = 4; /* as NVIDIA trains */
+    shape->pack = 1;
     for (shape->blocks = 1; shape->blocks < LATENT_BLOCKS; shape->blocks++) {
         snprintf(key, sizeof(key), "b%d.conv0.weight", 4 << shape->blocks);
         t = entry(w, prefix, key);

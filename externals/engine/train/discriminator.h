@@ -10,6 +10,7 @@ typedef struct {
     int blocks;                  /* 5: for 64 pixels */
     int channels[LATENT_BLOCKS]; /* at 4, 8 ... pixels */
     int group;                   /* pictures whose deviation it sees, at most */
+    int pack;                    /* pictures that it judges together, channels side by side */
     float clamp;                 /* of the convolutions, or 0 */
 } latent_discriminator_shape;
 
@@ -40,12 +41,12 @@ int latent_discriminator_init(latent_discriminator *d, const latent_discriminato
                               int batch, uint64_t seed, latent_error *e);
 void latent_discriminator_free(latent_discriminator *d);
 
-/* Logits [n] of pictures [n][r][r][3], which must stay till the way back.  Pictures are compared
+/* Logits [n] of pictures [n][r][r][3 pack], which must stay till the way back.  Pictures are compared
    with one another (minibatch deviation) within each set of so many, in the shape's groups. */
 const float *latent_discriminator_forward(latent_discriminator *d, int n, int group,
                                           const float *pictures, latent_room *room);
 /* From g_logit, of pictures first to first + n - 1 of the last pass (whole groups), to the gradient
-   with respect to those pictures (returned, [n][r][r][3], when wanted) and, when train is set, to
+   with respect to those pictures (returned, when wanted) and, when train is set, to
    the parameters (added). */
 const float *latent_discriminator_back(latent_discriminator *d, int first, int n,
                                        const float *g_logit, int want_pictures, int train,

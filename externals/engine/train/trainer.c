@@ -10,15 +10,7 @@
 
 #define PATIENCE 20 /* steps without numbers before giving up */
 
-enum {
-    CHANCE_Z = 10,
-    CHANCE_Z2,
-    CHANCE_CROSSING,
-    CHANCE_REAL,
-    CHANCE_MOVE,
-    CHANCE_NOISE,
-    CHANCE_MIRROR
-};
+enum { CHANCE_Z = 10, CHANCE_Z2, CHANCE_CROSSING, CHANCE_REAL, CHANCE_NOISE, CHANCE_MIRROR };
 
 latent_train_settings latent_train_defaults(void)
 {
@@ -28,7 +20,7 @@ latent_train_settings latent_train_defaults(void)
                                    .rate_d = 0.0025f,
                                    .r1 = 0.3f,
                                    .r1_every = 4,
-                                   .r1_step = 0.01f,
+                                   .r1_step = 0.1f,
                                    .half_life = 10000,
                                    .ramp = 0.05f,
                                    .mixing = 0.3f,
@@ -39,8 +31,8 @@ latent_train_settings latent_train_defaults(void)
 
 latent_discriminator_shape latent_trainer_opponent(const latent_generator_shape *g)
 {
-    static const int usual[LATENT_BLOCKS] = {256, 160, 96, 48, 16, 16, 16};
-    latent_discriminator_shape d = {.blocks = g->blocks, .group = 16, .clamp = g->clamp};
+    static const int usual[LATENT_BLOCKS] = {256, 160, 96, 64, 32, 16, 16};
+    latent_discriminator_shape d = {.blocks = g->blocks, .group = 16, .pack = 2, .clamp = g->clamp};
     for (int i = 0; i < g->blocks; i++) /* not wider than what it judges */
         d.channels[i] = g->channels[i] < usual[i] ? g->channels[i] : usual[i];
     return d;
@@ -72,10 +64,12 @@ int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings
     t->z = malloc(n * (size_t)g->z * sizeof(float));
     t->z2 = malloc(n * (size_t)g->z * sizeof(float));
     t->pictures = malloc(3 * n * picture_count(t) * sizeof(float));
+    t->packed = d->pack > 1 ? malloc(3 * n * picture_count(t) * sizeof(float)) : t->pictures;
     t->g_logit = malloc(3 * n * sizeof(float));
     t->crossing = malloc(n * sizeof(int));
     t->changes = calloc(2 * n, sizeof(*t->changes));
-    if (!t->changes || !t->z || !t->z2 || !t->pictures || !t->g_logit || !t->crossing) {
+    if (!t->changes || !t->z || !t->z2 || !t->pictures || !t->packed || !t->g_logit ||
+        !t->crossing) {
         latent_trainer_free(t);
         return latent_fail(e, "no memory for a training");
     }
@@ -89,6 +83,8 @@ void latent_trainer_free(latent_trainer *t)
     latent_room_free(&t->room);
     free(t->z);
     free(t->z2);
+    if (t->packed != t->pictures)
+        free(t->packed);
     free(t->pictures);
     free(t->g_logit);
     free(t->crossing);
@@ -98,8 +94,8 @@ void latent_trainer_free(latent_trainer *t)
 
 double latent_trainer_cost(const latent_trainer *t)
 {
-    double g = latent_generator_cost(&t->g), d = latent_discriminator_cost(&t->d);
-    return 3 * g + 2 * d + d + 4 * d + (t->settings.r1 > 0 ? 3 * d / t->settings.r1_every : 0);
+    double g = latent_generator_cost(&t->g), d = latent_discriminator_cost(&t->d) / t->d.shape.pack;
+    return 3 * g + 2 * d + d + 4 * d + (t->settings.r1 > 0 ? 5 * d / t->settings.r1_every : 0);
 }
 
 /* ---- a step */
@@ -147,19 +143,44 @@ static void draw_real(void *context, int i, int slot)
                 }
 }
 
-/* Each number up or down by the step. */
-static void move(latent_trainer *t, const float *from, float *to)
+/* Pictures for the discriminator, as many side by side as it judges together; and back. */
+static void pack(const latent_trainer *t, int n, const float *from, float *to, int back)
 {
-    size_t count = picture_count(t);
-    for (int i = 0; i < t->settings.batch; i++) {
-        latent_chance c = latent_chance_at(t->settings.seed, CHANCE_MOVE, t->images + (uint64_t)i);
-        uint64_t bits = 0;
-        for (size_t k = 0; k < count; k++, from++, to++) {
-            if (k % 64 == 0)
-                bits = latent_chance_u64(&c);
-            *to = *from + (bits >> k % 64 & 1 ? t->settings.r1_step : -t->settings.r1_step);
-        }
-    }
+    size_t together = (size_t)t->d.shape.pack, one = picture_count(t) / 3;
+    for (size_t i = 0; i < (size_t)n; i++)
+        for (size_t k = 0; k < one; k++)
+            for (size_t c = 0; c < 3; c++) {
+                size_t apart = (i * one + k) * 3 + c;
+                size_t packed = ((i / together * one + k) * together + i % together) * 3 + c;
+                if (back)
+                    to[apart] = from[packed];
+                else
+                    to[packed] = from[apart];
+            }
+}
+
+/* R1 by a finite difference: the reals, moved a little along the discriminator's gradient g with
+   respect to them, moved = reals + step g.  With g held, (D(moved) - D(reals)) / step is the sum
+   of |g|^2, and its gradient over D's weights is half of that of the sum of |g|^2, whatever the
+   pictures; a difference along random ways has the same mean, and so much noise that nothing is
+   learned beside it.  The step; the mean of |g|^2 goes to t->penalty. */
+static double move(latent_trainer *t, const float *reals, float *moved)
+{
+    int n = t->settings.batch / t->d.shape.pack;
+    size_t count = (size_t)t->settings.batch * picture_count(t);
+    double sum = 0, step;
+    const float *g;
+    for (int i = 0; i < n; i++)
+        t->g_logit[i] = 1;
+    latent_discriminator_forward(&t->d, n, n, reals, &t->room);
+    g = latent_discriminator_back(&t->d, 0, n, t->g_logit, 1, 0, &t->room);
+    for (size_t k = 0; k < count; k++)
+        sum += (double)g[k] * g[k];
+    t->penalty = sum / n;
+    step = sum > 0 ? t->settings.r1_step / sqrt(sum / n) : 0;
+    for (size_t k = 0; k < count; k++)
+        moved[k] = reals[k] + (float)step * g[k];
+    return step;
 }
 
 /* ---- augmentation */
@@ -211,11 +232,14 @@ static void adapt(latent_trainer *t, const float *logit_real)
     float step = (float)(s->batch * ADAPT_EVERY) / s->augment_pace;
     if (s->augment >= 0 || !t->source->count)
         return;
-    for (int i = 0; i < s->batch; i++)
+    for (int i = 0; i < s->batch / t->d.shape.pack; i++)
         t->signs += logit_real[i] > 0 ? 1 : logit_real[i] < 0 ? -1 : 0;
     if (t->steps % ADAPT_EVERY)
         return;
-    t->augmented += t->signs / (float)(s->batch * ADAPT_EVERY) > s->augment_target ? step : -step;
+    t->augmented +=
+        t->signs * (float)t->d.shape.pack / (float)(s->batch * ADAPT_EVERY) > s->augment_target
+            ? step
+            : -step;
     t->augmented = t->augmented < 0 ? 0 : t->augmented > 0.9f ? 0.9f : t->augmented;
     t->signs = 0;
 }
@@ -251,13 +275,14 @@ static const float *draw_fakes(latent_trainer *t)
 int latent_trainer_step(latent_trainer *t, latent_error *e)
 {
     const latent_train_settings *s = &t->settings;
-    int n = s->batch, penalised = s->r1 > 0 && t->steps % (uint64_t)s->r1_every == 0;
+    int n = s->batch, m = n / t->d.shape.pack,
+        penalised = s->r1 > 0 && t->steps % (uint64_t)s->r1_every == 0;
     size_t count = (size_t)n * picture_count(t), wrong = 0;
-    float *fakes = t->pictures, *reals = fakes + count, *moved = reals + count;
+    float *fakes = t->pictures, *reals = fakes + count, *packed = t->packed;
     latent_adam adam = {.beta1 = 0, .beta2 = 0.99f, .epsilon = 1e-8f};
     real_job real = {.t = t, .pictures = reals};
     change_job change = {.t = t, .pictures = fakes};
-    double half = s->half_life, loss_g = 0, loss_d = 0, penalty = 0;
+    double half = s->half_life, loss_g = 0, loss_d = 0, step = 0;
     const float *logit, *g;
     /* pictures */
     atomic_init(&real.failed, 0);
@@ -268,20 +293,28 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     change.p = probability(t);
     if (change.p > 0)
         latent_parallel(2 * n, change_one, &change);
+    if (packed != fakes)
+        pack(t, 2 * n, fakes, packed, 0);
     if (penalised)
-        move(t, reals, moved);
+        step = move(t, packed + count, packed + 2 * count);
+    penalised = step > 0;
     /* what the discriminator says */
-    logit = latent_discriminator_forward(&t->d, penalised ? 3 * n : 2 * n, n, fakes, &t->room);
+    logit = latent_discriminator_forward(&t->d, penalised ? 3 * m : 2 * m, m, packed, &t->room);
     t->logit_real = t->logit_fake = 0;
-    for (int i = 0; i < n; i++) {
-        t->logit_fake += (double)logit[i] / n;
-        t->logit_real += (double)logit[n + i] / n;
-        loss_g += softplus(-logit[i]) / n;
-        loss_d += (softplus(logit[i]) + softplus(-logit[n + i])) / n;
-        t->g_logit[i] = (float)(-sigmoid(-logit[i]) / n);
+    for (int i = 0; i < m; i++) {
+        t->logit_fake += (double)logit[i] / m;
+        t->logit_real += (double)logit[m + i] / m;
+        loss_g += softplus(-logit[i]) / m;
+        loss_d += (softplus(logit[i]) + softplus(-logit[m + i])) / m;
+        t->g_logit[i] = (float)(-sigmoid(-logit[i]) / m);
     }
     /* the generator's gradient, through the discriminator as it is */
-    g = latent_discriminator_back(&t->d, 0, n, t->g_logit, 1, 0, &t->room);
+    g = latent_discriminator_back(&t->d, 0, m, t->g_logit, 1, 0, &t->room);
+    if (packed != fakes) {
+        float *apart = t->g.g_picture[change.p > 0 ? 0 : 1];
+        pack(t, n, g, apart, 1);
+        g = apart;
+    }
     if (change.p > 0) {
         change.to = t->g.g_picture[1];
         change.g = g;
@@ -290,28 +323,24 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     }
     latent_generator_back(&t->g, n, g, &t->room);
     /* the discriminator's */
-    for (int i = 0; i < n; i++) {
-        t->g_logit[i] = (float)(sigmoid(logit[i]) / n);
-        t->g_logit[n + i] = (float)(-sigmoid(-logit[n + i]) / n);
+    for (int i = 0; i < m; i++) {
+        t->g_logit[i] = (float)(sigmoid(logit[i]) / m);
+        t->g_logit[m + i] = (float)(-sigmoid(-logit[m + i]) / m);
         if (penalised) {
-            double step = s->r1_step, slope = (logit[2 * n + i] - logit[n + i]) / step;
-            float pull = (float)(s->r1 * s->r1_every * slope / step / n);
-            penalty += slope * slope / n;
-            t->g_logit[2 * n + i] = pull;
-            t->g_logit[n + i] -= pull;
+            float pull = (float)(s->r1 * s->r1_every / step / m);
+            t->g_logit[2 * m + i] = pull;
+            t->g_logit[m + i] -= pull;
         }
     }
-    latent_discriminator_back(&t->d, 0, penalised ? 3 * n : 2 * n, t->g_logit, 0, 1, &t->room);
+    latent_discriminator_back(&t->d, 0, penalised ? 3 * m : 2 * m, t->g_logit, 0, 1, &t->room);
     if (t->room.failed)
         return latent_fail(e, "no memory for a step of training");
-    if (penalised)
-        t->penalty = penalty;
     t->loss_g = loss_g;
     t->loss_d = loss_d;
     /* the steps */
     t->images += (uint64_t)n;
     t->steps++;
-    adapt(t, logit + n);
+    adapt(t, logit + m);
     if (!isfinite(loss_g) || !isfinite(loss_d)) {
         memset(t->g.p.gradient, 0, t->g.p.count * sizeof(float));
         memset(t->d.p.gradient, 0, t->d.p.count * sizeof(float));
@@ -395,6 +424,7 @@ static int fields(latent_trainer *t, latent_generator_shape *g, latent_discrimin
         {.name = "noise", .whole = &g->noise},
         {.name = "clamp", .single = &g->clamp},
         {.name = "group", .whole = &d->group},
+        {.name = "pack", .whole = &d->pack},
         {.name = "augment", .single = &s->augment},
         {.name = "augment_target", .single = &s->augment_target},
         {.name = "augment_pace", .single = &s->augment_pace},
@@ -446,7 +476,7 @@ static int read_fields(latent_weights *w, const field *f, int n, latent_error *e
     for (int i = 0; i < n; i++) {
         const char *text = latent_weights_text(w, f[i].name);
         if (!text && (!strncmp(f[i].name, "augment", 7) || !strcmp(f[i].name, "signs") ||
-                      !strcmp(f[i].name, "group")))
+                      !strcmp(f[i].name, "group") || !strcmp(f[i].name, "pack")))
             continue; /* a checkpoint of before there was one */
         if (!text)
             return latent_fail(e, "this is no checkpoint of a training: it does not say %s",
@@ -496,6 +526,7 @@ static int resume(latent_trainer *t, int anew, const char *path, latent_error *e
     memset(&g, 0, sizeof(g));
     memset(&d, 0, sizeof(d));
     d.group = 16;
+    d.pack = 1;
     n = fields(&said, &g, &d, f);
     failed = read_fields(w, f, n, e) || read_channels(w, "channels_g", g.channels, &g.blocks, e) ||
              read_channels(w, "channels_d", d.channels, &d.blocks, e);

@@ -1,7 +1,9 @@
 /* trainer: a generator and a discriminator taught by one another (Goodfellow et al. 2014) as
    StyleGAN2-ADA has it (Karras et al. 2020): non-saturating loss, R1 on the reals every few steps
-   (Mescheder et al. 2018), an average of the generator's weights, Adam.  A training is a value: its
-   whole state goes to one file and comes back from it to the bit. */
+   (Mescheder et al. 2018), an average of the generator's weights, Adam.  The discriminator judges
+   pictures in pairs (PacGAN, Lin et al. 2018): two fish with one outline give themselves away, so
+   that the generator must learn many.  A training is a value: its whole state goes to one file and
+   comes back from it to the bit. */
 #ifndef LATENT_TRAINER_H
 #define LATENT_TRAINER_H
 #include "augment.h"
@@ -16,7 +18,7 @@ typedef struct {
     float rate_g, rate_d; /* Adam's, (0, 0.99) */
     float r1;             /* weight of half the squared gradient */
     int r1_every;         /* steps */
-    float r1_step;        /* of the finite difference */
+    float r1_step;        /* of the finite difference: how far the reals are moved, in all pixels */
     float half_life;      /* of the average, in pictures */
     float ramp;           /* but at most this share of those seen */
     float mixing;         /* how many pictures have two styles, 0 to 1 */
@@ -44,7 +46,7 @@ typedef struct {
     double loss_g, loss_d, logit_real, logit_fake, penalty;
     /* [batch] each, and [3 batch] pictures: fakes, reals, reals moved a little; and [2 batch] as
        the discriminator saw them */
-    float *z, *z2, *pictures, *g_logit;
+    float *z, *z2, *pictures, *packed, *g_logit;
     latent_augmentation *changes;
     int *crossing;
 } latent_trainer;
@@ -75,7 +77,7 @@ int latent_trainer_open(latent_trainer *t, const char *path, latent_error *e);
 
 /* Multiply-adds of one picture's share of a step: the generator forward and twice back, the
    discriminator forward on a fake and a real, back to the fake for the generator, and twice back on
-   both for itself; every r1_every steps one more forward and twice back. */
+   both for itself; every r1_every steps two more forward and three times back. */
 double latent_trainer_cost(const latent_trainer *t);
 
 #pragma GCC visibility pop
