@@ -25,7 +25,7 @@ int latent_cancelled(const atomic_int *cancel)
 
 static int source_read(void *opaque, uint8_t *buffer, int n)
 {
-    const latent_source *s = opaque;
+    const latent_media_file *s = opaque;
     ssize_t got;
     if (latent_cancelled(s->cancel))
         return AVERROR_EXIT;
@@ -35,14 +35,14 @@ static int source_read(void *opaque, uint8_t *buffer, int n)
 
 static int64_t source_seek(void *opaque, int64_t offset, int whence)
 {
-    const latent_source *s = opaque;
+    const latent_media_file *s = opaque;
     struct stat st;
     if (whence & AVSEEK_SIZE)
         return fstat(s->fd, &st) ? AVERROR(errno) : st.st_size;
     return lseek(s->fd, offset, whence & ~AVSEEK_FORCE);
 }
 
-static int source_open(latent_source *s, const char *path, const latent_kinds *kinds,
+static int source_open(latent_media_file *s, const char *path, const latent_kinds *kinds,
                        latent_error *e)
 {
     struct stat st;

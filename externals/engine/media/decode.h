@@ -18,10 +18,10 @@ typedef struct {
 typedef struct {
     int fd; /* -1 before it is opened */
     const atomic_int *cancel;
-} latent_source;
+} latent_media_file;
 
 typedef struct {
-    latent_source source;
+    latent_media_file source;
     AVIOContext *io;
     AVFormatContext *format;
     AVCodecContext *codec;

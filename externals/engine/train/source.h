@@ -1,7 +1,7 @@
 /* source: where the pictures for a training come from: a rule that draws without end, a folder,
    what a patch has collected.  Each kind of source fills in one of these; a trainer only draws. */
-#ifndef LATENT_TRAIN_SOURCE_H
-#define LATENT_TRAIN_SOURCE_H
+#ifndef LATENT_SOURCE_H
+#define LATENT_SOURCE_H
 #include "../error.h"
 #include <stddef.h>
 #include <stdint.h>

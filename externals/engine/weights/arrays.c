@@ -41,7 +41,7 @@ static int damaged(latent_error *e)
                        "the array's bytes are damaged or cut off; fetch or write the file again");
 }
 
-static int stream_open(stream *s, const latent_source *source, uint64_t offset, uint64_t packed,
+static int stream_open(stream *s, const latent_bytes *source, uint64_t offset, uint64_t packed,
                        uint64_t size, int deflated, latent_error *e)
 {
     memset(&s->z, 0, sizeof(s->z));
@@ -292,7 +292,7 @@ static const latent_member *choose(const latent_zip *z, const char *key, latent_
     return NULL;
 }
 
-static int read_npz(latent_array *a, const latent_source *source, const char *key, latent_error *e)
+static int read_npz(latent_array *a, const latent_bytes *source, const char *key, latent_error *e)
 {
     latent_arena arena;
     latent_zip z;
@@ -354,7 +354,7 @@ static int add_number(latent_array *a, size_t *room, char *word, size_t length, 
     return 0;
 }
 
-static int read_text(latent_array *a, const latent_source *source, latent_error *e)
+static int read_text(latent_array *a, const latent_bytes *source, latent_error *e)
 {
     latent_cursor c;
     rows marks = {0}, lines = {0}, *by;
@@ -411,14 +411,14 @@ static int read_text(latent_array *a, const latent_source *source, latent_error 
 
 /* ---- any of them */
 
-static int read_source(latent_array *a, const latent_source *source, const char *key,
+static int read_source(latent_array *a, const latent_bytes *source, const char *key,
                        latent_error *e)
 {
     uint8_t start[6] = {0};
     stream s;
     int failed;
     memset(a, 0, sizeof(*a));
-    if (latent_source_read(source, 0, start, source->size < 6 ? (size_t)source->size : 6, e))
+    if (latent_bytes_read(source, 0, start, source->size < 6 ? (size_t)source->size : 6, e))
         return -1;
     if (!memcmp(start, "PK\3\4", 4))
         failed = read_npz(a, source, key, e);
@@ -437,21 +437,21 @@ static int read_source(latent_array *a, const latent_source *source, const char 
 
 int latent_array_read(latent_array *a, const char *path, const char *key, latent_error *e)
 {
-    latent_source s;
+    latent_bytes s;
     int failed;
     memset(a, 0, sizeof(*a));
-    if (latent_source_open(&s, path, e))
+    if (latent_bytes_open(&s, path, e))
         return -1;
     failed = read_source(a, &s, key, e);
-    latent_source_close(&s);
+    latent_bytes_close(&s);
     return failed;
 }
 
 int latent_array_read_memory(latent_array *a, const void *data, size_t size, const char *key,
                              latent_error *e)
 {
-    latent_source s;
-    latent_source_memory(&s, data, size);
+    latent_bytes s;
+    latent_bytes_memory(&s, data, size);
     return read_source(a, &s, key, e);
 }
 

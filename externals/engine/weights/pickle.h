@@ -8,7 +8,7 @@
    memory comes from an arena with a limit. */
 #ifndef LATENT_PICKLE_H
 #define LATENT_PICKLE_H
-#include "source.h"
+#include "bytes.h"
 
 typedef enum {
     PICKLE_NOTHING, /* no value here */

@@ -351,7 +351,7 @@ int latent_safetensors_read(latent_weights *w, latent_error *e)
     uint8_t raw[8];
     uint64_t length;
     int failed;
-    if (latent_source_read(&w->source, 0, raw, sizeof(raw), e) < 0)
+    if (latent_bytes_read(&w->source, 0, raw, sizeof(raw), e) < 0)
         return -1;
     length = latent_u64(raw);
     if (length > w->source.size - 8 || length > LONGEST_HEADER)

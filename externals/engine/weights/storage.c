@@ -64,11 +64,11 @@ const latent_number_kind *latent_kind_of_numpy(const char *name)
 static const uint8_t magic[12] = {0x8a, 10,   0x6c, 0xfc, 0x9c, 0x46,
                                   0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 
-int latent_is_legacy(const latent_source *s)
+int latent_is_legacy(const latent_bytes *s)
 {
     uint8_t head[23];
     size_t n = s->size < sizeof(head) ? (size_t)s->size : sizeof(head), at = 2;
-    if (n < 2 + sizeof(magic) || latent_source_read(s, 0, head, n, NULL) < 0)
+    if (n < 2 + sizeof(magic) || latent_bytes_read(s, 0, head, n, NULL) < 0)
         return 0;
     if (head[2] == 0x95) /* a frame, in protocol 4 */
         at += 9;

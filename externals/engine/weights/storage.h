@@ -32,7 +32,7 @@ typedef struct {
 
 /* All that is needed to find a storage. */
 typedef struct {
-    const latent_source *source;
+    const latent_bytes *source;
     latent_arena *arena;
     const latent_zip *zip; /* torch zip: the archive, and the folder in it */
     const char *folder;
@@ -50,6 +50,6 @@ int latent_storage_find(latent_storages *all, pickle_value v, const char *tensor
 int latent_legacy_load(latent_cursor *c, latent_arena *a, pickle_value *root,
                        latent_keyed_storage **list, size_t *count, latent_error *e);
 /* Does the source begin like one? */
-int latent_is_legacy(const latent_source *s);
+int latent_is_legacy(const latent_bytes *s);
 
 #endif

@@ -2,7 +2,7 @@
    this folder; weights.h is what others see. */
 #ifndef LATENT_TABLE_H
 #define LATENT_TABLE_H
-#include "source.h"
+#include "bytes.h"
 #include "weights.h"
 
 typedef struct {
@@ -13,7 +13,7 @@ typedef struct {
 } latent_setting;
 
 struct latent_weights {
-    latent_source source;
+    latent_bytes source;
     latent_arena arena; /* everything below lives in it or is counted by it */
     const char *format;
     latent_entry *entries;

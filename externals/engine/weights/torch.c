@@ -143,7 +143,7 @@ static int add_scalar(reader *r, const latent_number_kind *kind, const pickle_st
         return -1;
     exact = number;
     if (kind->d == LATENT_F64 &&
-        latent_source_read(&r->w->source, bytes->offset, &exact, sizeof(exact), r->e) < 0)
+        latent_bytes_read(&r->w->source, bytes->offset, &exact, sizeof(exact), r->e) < 0)
         return -1;
     if (latent_table_number(r->w, here(r), exact, r->e) < 0 ||
         latent_table_entry(r->w, here(r), &entry, bytes->length, r->e) < 0)
@@ -474,7 +474,7 @@ static int check_byte_order(const latent_zip *z, const char *folder, latent_erro
     if (!m || m->size < sizeof(order))
         return 0;
     if (latent_zip_place(z, m, &offset, e) < 0 ||
-        latent_source_read(z->source, offset, order, sizeof(order), e) < 0)
+        latent_bytes_read(z->source, offset, order, sizeof(order), e) < 0)
         return -1;
     if (!memcmp(order, "big", 3))
         return latent_fail(e, "the file was written on a big-endian machine: save it again on an "

@@ -154,7 +154,7 @@ static int read_table(latent_weights *w, latent_error *e)
     uint8_t head[64] = {0};
     size_t n = w->source.size < sizeof(head) ? (size_t)w->source.size : sizeof(head);
     int is_pickle;
-    if (latent_source_read(&w->source, 0, head, n, e) < 0)
+    if (latent_bytes_read(&w->source, 0, head, n, e) < 0)
         return -1;
     if (n < 2)
         return latent_fail(e, "the file is empty: fetch it again");
@@ -189,13 +189,13 @@ static int read_table(latent_weights *w, latent_error *e)
                        head[0], head[1]);
 }
 
-static latent_weights *open_source(latent_source source, const char *path, latent_error *e)
+static latent_weights *open_source(latent_bytes source, const char *path, latent_error *e)
 {
     latent_weights *w = calloc(1, sizeof(*w));
     latent_error why = {""};
     uint64_t more = source.size / 4 < TABLE_MORE ? source.size / 4 : TABLE_MORE;
     if (!w) {
-        latent_source_close(&source);
+        latent_bytes_close(&source);
         latent_fail(e, "no memory to open a model file");
         return NULL;
     }
@@ -217,9 +217,9 @@ static latent_weights *open_source(latent_source source, const char *path, laten
 
 latent_weights *latent_weights_open(const char *path, latent_error *e)
 {
-    latent_source source;
+    latent_bytes source;
     latent_error why = {""};
-    if (latent_source_open(&source, path, &why) < 0) {
+    if (latent_bytes_open(&source, path, &why) < 0) {
         latent_fail(e, "%s: %s", latent_print(path).text, why.text);
         return NULL;
     }
@@ -228,8 +228,8 @@ latent_weights *latent_weights_open(const char *path, latent_error *e)
 
 latent_weights *latent_weights_open_memory(const void *data, size_t size, latent_error *e)
 {
-    latent_source source;
-    latent_source_memory(&source, data, size);
+    latent_bytes source;
+    latent_bytes_memory(&source, data, size);
     return open_source(source, NULL, e);
 }
 
@@ -237,7 +237,7 @@ void latent_weights_close(latent_weights *w)
 {
     if (!w)
         return;
-    latent_source_close(&w->source);
+    latent_bytes_close(&w->source);
     latent_arena_ungrow(&w->arena, &w->entries, &w->entry_room, sizeof(*w->entries));
     latent_arena_ungrow(&w->arena, &w->by_name, &w->name_room, sizeof(*w->by_name));
     latent_arena_ungrow(&w->arena, &w->settings, &w->setting_room, sizeof(*w->settings));
@@ -368,10 +368,10 @@ static int read_run(const latent_weights *w, latent_dtype d, uint64_t offset, fl
     const size_t size = latent_dtype_size(d), most = sizeof(block) / size;
     const uint16_t order = 1;
     if (d == LATENT_F32 && *(const uint8_t *)&order == 1)
-        return latent_source_read(&w->source, offset, dst, (size_t)count * 4, e);
+        return latent_bytes_read(&w->source, offset, dst, (size_t)count * 4, e);
     while (count) {
         size_t n = count < most ? (size_t)count : most;
-        if (latent_source_read(&w->source, offset, block, n * size, e) < 0)
+        if (latent_bytes_read(&w->source, offset, block, n * size, e) < 0)
             return -1;
         if (d == LATENT_F16)
             latent_halves_to_floats(block, dst, n);

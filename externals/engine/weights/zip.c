@@ -13,14 +13,14 @@ static int damaged(latent_error *e, const char *what)
 }
 
 /* Where the table of contents lies and how many members it has. */
-static int find_table(const latent_source *s, latent_arena *a, uint64_t *offset, uint64_t *length,
+static int find_table(const latent_bytes *s, latent_arena *a, uint64_t *offset, uint64_t *length,
                       uint64_t *count, latent_error *e)
 {
     size_t n =
         s->size < END_RECORD + LONGEST_COMMENT ? (size_t)s->size : END_RECORD + LONGEST_COMMENT;
     uint64_t place = 0;
     uint8_t *tail = latent_arena_take(a, n, e), *end = NULL, long_end[56];
-    if (!tail || latent_source_read(s, s->size - n, tail, n, e) < 0)
+    if (!tail || latent_bytes_read(s, s->size - n, tail, n, e) < 0)
         return -1;
     for (size_t i = n < END_RECORD ? 0 : n - END_RECORD + 1; i-- > 0 && !end;)
         if (!memcmp(tail + i, "PK\5\6", 4) && latent_u16(tail + i + 20) <= n - i - END_RECORD) {
@@ -34,7 +34,7 @@ static int find_table(const latent_source *s, latent_arena *a, uint64_t *offset,
     *offset = latent_u32(end + 16);
     if (end - tail >= 20 && !memcmp(end - 20, "PK\6\7", 4)) {
         place = latent_u64(end - 12);
-        if (latent_source_read(s, place, long_end, sizeof(long_end), e) < 0)
+        if (latent_bytes_read(s, place, long_end, sizeof(long_end), e) < 0)
             return -1;
         if (memcmp(long_end, "PK\6\6", 4))
             return damaged(e, "its 64-bit end record is not where it should be");
@@ -106,7 +106,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const latent_member *)a)->name, ((const latent_member *)b)->name);
 }
 
-int latent_zip_open(latent_zip *z, const latent_source *s, latent_arena *a, latent_error *e)
+int latent_zip_open(latent_zip *z, const latent_bytes *s, latent_arena *a, latent_error *e)
 {
     uint64_t offset = 0, length = 0, count = 0;
     latent_cursor c;
@@ -149,7 +149,7 @@ int latent_zip_packed(const latent_zip *z, const latent_member *m, uint64_t *off
             "%s in the zip archive is compressed in a way that is not known: pack it "
             "again without compression (zip -0)",
             latent_print(m->name).text);
-    if (latent_source_read(z->source, m->header, h, sizeof(h), e) < 0)
+    if (latent_bytes_read(z->source, m->header, h, sizeof(h), e) < 0)
         return -1;
     if (memcmp(h, "PK\3\4", 4))
         return damaged(e, "a member is not where the table of contents says");

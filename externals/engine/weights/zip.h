@@ -2,7 +2,7 @@
    write them (PKWARE's APPNOTE.TXT, with the 64-bit records).  Internal to this folder. */
 #ifndef LATENT_ZIP_H
 #define LATENT_ZIP_H
-#include "source.h"
+#include "bytes.h"
 
 typedef struct {
     const char *name;
@@ -12,13 +12,13 @@ typedef struct {
 } latent_member;
 
 typedef struct {
-    const latent_source *source;
+    const latent_bytes *source;
     latent_member *members; /* sorted by name */
     size_t count;
 } latent_zip;
 
 /* Reads the table of contents; it lives in the arena. */
-int latent_zip_open(latent_zip *z, const latent_source *s, latent_arena *a, latent_error *e);
+int latent_zip_open(latent_zip *z, const latent_bytes *s, latent_arena *a, latent_error *e);
 const latent_member *latent_zip_find(const latent_zip *z, const char *name);
 /* Where the member's bytes begin, m->packed of them, stored (method 0) or deflated (8). */
 int latent_zip_packed(const latent_zip *z, const latent_member *m, uint64_t *offset,

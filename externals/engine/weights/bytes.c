@@ -1,5 +1,5 @@
-/* source: see source.h */
-#include "source.h"
+/* bytes: see bytes.h */
+#include "bytes.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int latent_source_open(latent_source *s, const char *path, latent_error *e)
+int latent_bytes_open(latent_bytes *s, const char *path, latent_error *e)
 {
     struct stat status;
     memset(s, 0, sizeof(*s));
@@ -25,22 +25,21 @@ int latent_source_open(latent_source *s, const char *path, latent_error *e)
     return 0;
 }
 
-void latent_source_memory(latent_source *s, const void *data, size_t size)
+void latent_bytes_memory(latent_bytes *s, const void *data, size_t size)
 {
     s->fd = -1;
     s->memory = data;
     s->size = size;
 }
 
-void latent_source_close(latent_source *s)
+void latent_bytes_close(latent_bytes *s)
 {
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
 }
 
-int latent_source_read(const latent_source *s, uint64_t offset, void *dst, size_t n,
-                       latent_error *e)
+int latent_bytes_read(const latent_bytes *s, uint64_t offset, void *dst, size_t n, latent_error *e)
 {
     char *to = dst;
     if (offset > s->size || n > s->size - offset)
@@ -70,7 +69,7 @@ int latent_source_read(const latent_source *s, uint64_t offset, void *dst, size_
     return 0;
 }
 
-int latent_cursor_open(latent_cursor *c, const latent_source *s, uint64_t offset, uint64_t length,
+int latent_cursor_open(latent_cursor *c, const latent_bytes *s, uint64_t offset, uint64_t length,
                        latent_error *e)
 {
     if (offset > s->size || length > s->size - offset)
@@ -109,7 +108,7 @@ int latent_cursor_take(latent_cursor *c, void *dst, size_t n, latent_error *e)
             uint64_t left = c->end - c->at;
             c->filled = left < sizeof(c->buffer) ? (size_t)left : sizeof(c->buffer);
             c->place = c->at;
-            if (latent_source_read(c->source, c->at, c->buffer, c->filled, e) < 0) {
+            if (latent_bytes_read(c->source, c->at, c->buffer, c->filled, e) < 0) {
                 c->filled = 0;
                 return -1;
             }

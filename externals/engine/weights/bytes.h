@@ -1,11 +1,11 @@
-/* source: where a model file's bytes come from, a file or a block of memory, and the small tools
+/* bytes: where a model file's bytes come from, a file or a block of memory, and the small tools
    that every reader of one needs: reading at a place, a cursor that walks through a window, and an
    arena with a hard limit for what is built from it.  For the readers in this folder only.
 
    A file is read by pread and not mapped: when somebody cuts it short while it is being read, that
    is an error with a sentence and not a SIGBUS. */
-#ifndef LATENT_SOURCE_H
-#define LATENT_SOURCE_H
+#ifndef LATENT_BYTES_H
+#define LATENT_BYTES_H
 #include "../error.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -14,19 +14,18 @@ typedef struct {
     int fd; /* -1 when the bytes are in memory */
     const uint8_t *memory;
     uint64_t size;
-} latent_source;
+} latent_bytes;
 
 /* Opens a regular file.  0, or -1 and a sentence. */
-int latent_source_open(latent_source *s, const char *path, latent_error *e);
-void latent_source_memory(latent_source *s, const void *data, size_t size);
-void latent_source_close(latent_source *s);
+int latent_bytes_open(latent_bytes *s, const char *path, latent_error *e);
+void latent_bytes_memory(latent_bytes *s, const void *data, size_t size);
+void latent_bytes_close(latent_bytes *s);
 /* Reads n bytes at offset into dst, all or an error.  Any thread. */
-int latent_source_read(const latent_source *s, uint64_t offset, void *dst, size_t n,
-                       latent_error *e);
+int latent_bytes_read(const latent_bytes *s, uint64_t offset, void *dst, size_t n, latent_error *e);
 
 /* Walks through the bytes [at, end) of a source. */
 typedef struct {
-    const latent_source *source;
+    const latent_bytes *source;
     uint64_t at, end;
     uint64_t place; /* of the buffer in the source */
     size_t filled;
@@ -34,7 +33,7 @@ typedef struct {
 } latent_cursor;
 
 /* The window must lie inside the source, or it is an error. */
-int latent_cursor_open(latent_cursor *c, const latent_source *s, uint64_t offset, uint64_t length,
+int latent_cursor_open(latent_cursor *c, const latent_bytes *s, uint64_t offset, uint64_t length,
                        latent_error *e);
 int latent_cursor_take(latent_cursor *c, void *dst, size_t n, latent_error *e);
 int latent_cursor_skip(latent_cursor *c, uint64_t n, latent_error *e);
