@@ -89,7 +89,7 @@ data = $(patsubst help/%,$(BUILD)/%,$(wildcard help/*.pd help/*.png)) \
 
 engine_libs = -lopenblas -lcairo -lz -lm
 media_libs = -lavformat -lavcodec -lswscale -lswresample -lavutil
-media_classes = $(name).write $(name).image $(name).dataset
+media_classes = $(name).write $(name).image $(name).dataset $(name).train
 $(media_classes:%=$(BUILD)/%.$(ext)): $(call objects,$(media_sources))
 class_libs = $(if $(filter $*,$(media_classes)),$(call objects,$(media_sources)) $(media_libs)) $(sound_of_$*)
 

@@ -1,17 +1,22 @@
 /* [latent.train]: trains a generator of StyleGAN2 in the background while everything plays, and
-   lets other boxes play it as it learns.
+   lets other boxes play it as it learns; [latent.train clip]: the same for a small CLIP.
 
    new <size> <channels ...>   fresh networks for pictures of 8 to 256 pixels; channels of the
-   blocks of 4, 8, 16 ... pixels (256 256 128 64 32 16 16 when none are named) from <model> networks
-   to go on with: a file, a name given by [latent.model], or, without a word, the built-in model;
-   with its discriminator where the file has one data rule <name> pictures from a rule, without end;
-   data discs: the simplest of all start <n>        trains (n: so many thousand pictures, then bang;
-   offline there must be a number) stop             waits; start goes on save <file> everything, to
-   go on another day; resume <file>: just there write <file>     the generator as it is now, as a
-   model's file rate f, r1 f     of learning (0.0025), and of holding the discriminator back (0.3)
+                    blocks of 4, 8, 16 ... pixels (256 256 128 64 32 16 16 when none are named)
+   from <model>     networks to go on with: a file, a name given by [latent.model], or, without a
+                    word, the built-in model; with its discriminator where the file has one
+   data rule <name> pictures from a rule, without end; data discs: the simplest of all
+   data <name>      those of [latent.dataset -name <name>] as they are now; or those of a folder
+   start <n>        trains (n: so many thousand pictures, then done; offline there must be a number)
+   stop             waits; start goes on
+   save <file>      everything, to go on another day; resume <file>: just there
+   write <file>     the generator as it is now, as a model's file
+   score <n>        how far n of its pictures (1000) are from n of the data's
+   rate f, r1 f     of learning (0.0025), and of holding the discriminator back (0.3)
    freeze-D n       so many blocks of the discriminator, from the picture's side, learn no more
    augment f        how often pictures are changed before the discriminator sees them; -1: found
                     while it trains, none for pictures without end
+   mirror 0/1       1: the pictures of the next folder may be turned left to right
    mixing f         so many pictures get two styles (0.3)
    snapshot n       a new model under the name every n thousand pictures (1)
    batch n, seed n, z n        for the next new, from (16, 1, 128)
@@ -20,42 +25,46 @@
    left outlet      bang when the model under the name is a new one
    right outlet     progress <thousand pictures> <pictures a second>, loss <generator>
                     <discriminator>, augmented f, made <size>, saved <file>, resumed <file>,
-                    written <file>, done (after start n)
+                    written <file>, done (after start n), data <pictures, 0: without end> <files
+                    that could not be read>, score <percent> <floor>
+
+   A score is the Frechet distance of what the built-in clip-tiny sees, in percent of the variance
+   of the real pictures: 0 is the same, and the floor what real pictures get against others.
+
+   [latent.train clip] learns from pictures and what is said about them, for [latent.clip] and
+   [latent.guide].  It has new, data, start, stop, save, resume, write, rate (0.0015), snapshot,
+   batch (128), seed, name and info, and
+   steps n          of the whole training: the rate falls until then (4000)
+   disturb f        how much pictures are disturbed: 1 as usual
+   and its loss is loss <loss> <share of pictures and sentences that found each other>.
 
    Settings are flags too, [latent.train -name fish -seed 7].  It works in a thread of its own that
    gives way to everything else. */
-#include "engine/train/training.h"
+#include "engine/media/picture.h"
 #include "pd/box.h"
-#include "pd/mail.h"
-#include "pd/modelref.h"
-#include "pd/pictures.h"
+#include "pd/pupil.h"
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define SECONDS 0.3 /* of one job: how soon another message is heard */
-#define OFTEN 1.0   /* and how seldom news are told */
+#define SCORED 1000 /* pictures */
 
-static t_class *latent_train_class;
+static t_class *latent_train_class, *latent_train_clip_class;
 
 typedef struct {
     t_object x_obj;
-    t_canvas *x_canvas;
-    latent_training *x_training;
-    double x_rate, x_r1, x_augment, x_mixing, x_snapshot;
-    int x_batch, x_freeze, x_seed, x_z;
-    t_symbol *x_name, *x_known; /* as wished, and as the model is known */
-    latent_model *x_model;      /* the last snapshot, held, or NULL */
-    t_latent_modelref *x_from;  /* while a model is awaited */
-    int x_running;
-    double x_images, x_next, x_left; /* thousand pictures: so far, the next snapshot, to the end */
-    double x_told;                   /* Pd's time of the last news */
-    t_latent_mail *x_mail;
+    t_latent_pupil *x_pupil;
+    double x_rate, x_r1, x_augment, x_mixing, x_snapshot, x_disturb;
+    int x_batch, x_freeze, x_mirror, x_seed, x_z, x_steps;
+    t_symbol *x_name;
     t_outlet *x_out, *x_info;
 } t_latent_train;
 
-static void latent_train_renamed(void *z);
+/* ---- settings */
+
+static void latent_train_renamed(void *z)
+{
+    latent_pupil_renamed(((t_latent_train *)z)->x_pupil);
+}
 
 static const t_latent_param latent_train_params[] = {
     {"rate", LATENT_REAL, offsetof(t_latent_train, x_rate), 0, 1, NULL, NULL},
@@ -63,6 +72,7 @@ static const t_latent_param latent_train_params[] = {
     {"batch", LATENT_WHOLE, offsetof(t_latent_train, x_batch), 4, 256, NULL, NULL},
     {"freeze-D", LATENT_WHOLE, offsetof(t_latent_train, x_freeze), 0, LATENT_BLOCKS, NULL, NULL},
     {"augment", LATENT_REAL, offsetof(t_latent_train, x_augment), -1, 1, NULL, NULL},
+    {"mirror", LATENT_WHOLE, offsetof(t_latent_train, x_mirror), 0, 1, NULL, NULL},
     {"mixing", LATENT_REAL, offsetof(t_latent_train, x_mixing), 0, 1, NULL, NULL},
     {"snapshot", LATENT_REAL, offsetof(t_latent_train, x_snapshot), 0, 1e6, NULL, NULL},
     {"seed", LATENT_WHOLE, offsetof(t_latent_train, x_seed), 0, 1 << 24, NULL, NULL},
@@ -70,329 +80,201 @@ static const t_latent_param latent_train_params[] = {
     {"name", LATENT_WORD, offsetof(t_latent_train, x_name), 0, 0, NULL, latent_train_renamed},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
-/* ---- jobs */
+static const t_latent_param latent_train_clip_params[] = {
+    {"rate", LATENT_REAL, offsetof(t_latent_train, x_rate), 0, 1, NULL, NULL},
+    {"batch", LATENT_WHOLE, offsetof(t_latent_train, x_batch), 8, 1024, NULL, NULL},
+    {"steps", LATENT_WHOLE, offsetof(t_latent_train, x_steps), 1, 1e9, NULL, NULL},
+    {"disturb", LATENT_REAL, offsetof(t_latent_train, x_disturb), 0, 2, NULL, NULL},
+    {"snapshot", LATENT_REAL, offsetof(t_latent_train, x_snapshot), 0, 1e6, NULL, NULL},
+    {"seed", LATENT_WHOLE, offsetof(t_latent_train, x_seed), 0, 1 << 24, NULL, NULL},
+    {"name", LATENT_WORD, offsetof(t_latent_train, x_name), 0, 0, NULL, latent_train_renamed},
+    {NULL, 0, 0, 0, 0, NULL, NULL}};
 
-static latent_train_settings latent_train_wishes(const t_latent_train *x)
+static int latent_train_is_clip(const t_latent_train *x)
 {
-    latent_train_settings s = latent_train_defaults();
-    s.batch = x->x_batch;
-    s.seed = (uint64_t)x->x_seed;
-    s.rate_g = s.rate_d = (float)x->x_rate;
-    s.r1 = (float)x->x_r1;
-    s.freeze = x->x_freeze;
-    s.augment = x->x_augment < 0 ? -1 : (float)x->x_augment;
-    s.mixing = (float)x->x_mixing;
-    return s;
+    return pd_class(&x->x_obj.ob_pd) == latent_train_clip_class;
 }
 
-static latent_train_job *latent_train_ask(t_latent_train *x, latent_train_task task)
+static const t_latent_param *latent_train_table(const t_latent_train *x)
 {
-    latent_train_job *j = latent_train_job_new(x->x_training, task);
-    if (!j)
-        latent_complain(&x->x_obj, "no memory to train");
-    else
-        j->settings = latent_train_wishes(x);
-    return j;
+    return latent_train_is_clip(x) ? latent_train_clip_params : latent_train_params;
 }
 
-static void latent_train_send(t_latent_train *x, latent_train_job *j)
+static void latent_train_usual(t_latent_train *x)
 {
-    if (latent_mail_send(x->x_mail, &j->job) < 0)
-        latent_complain(&x->x_obj, "no thread to train in");
+    latent_train_settings usual = latent_train_defaults();
+    latent_clip_settings clip = latent_clip_settings_usual();
+    x->x_rate = (double)(latent_train_is_clip(x) ? clip.rate : usual.rate_g);
+    x->x_batch = latent_train_is_clip(x) ? clip.batch : usual.batch;
+    x->x_r1 = (double)usual.r1;
+    x->x_augment = (double)usual.augment;
+    x->x_mixing = (double)usual.mixing;
+    x->x_steps = (int)clip.steps;
+    x->x_disturb = (double)clip.disturb;
+    x->x_seed = (int)usual.seed;
+    x->x_z = 128;
+    x->x_snapshot = 1;
+    x->x_name = &s_;
 }
 
-static void latent_train_go_on(t_latent_train *x)
+static void latent_train_wishes(void *z, latent_train_job *j)
 {
-    latent_train_job *j = latent_train_ask(x, LATENT_TRAIN_RUN);
-    int snapshots = x->x_snapshot > 0 && x->x_known;
-    if (!j) {
-        x->x_running = 0;
-        return;
-    }
-    j->seconds = SECONDS;
-    j->images = x->x_left * 1000;
-    if (snapshots && x->x_next - x->x_images < x->x_left)
-        j->images = (x->x_next - x->x_images) * 1000;
-    j->snapshot_at = snapshots ? x->x_next * 1000 : 0;
-    latent_train_send(x, j);
-}
-
-/* ---- the name */
-
-static void latent_train_renamed(void *z)
-{
-    t_latent_train *x = z;
-    if (x->x_known)
-        latent_model_name(x->x_known, NULL);
-    x->x_known = *x->x_name->s_name ? x->x_name : NULL;
-    if (x->x_known && x->x_model)
-        latent_model_name(x->x_known, x->x_model);
-    else if (x->x_known)
-        latent_model_expect(x->x_known);
-}
-
-static void latent_train_snapshot(t_latent_train *x, latent_model *m)
-{
-    latent_model_release(x->x_model);
-    x->x_model = latent_model_retain(m);
-    if (x->x_known)
-        latent_model_name(x->x_known, m);
-    outlet_bang(x->x_out);
-}
-
-/* ---- news */
-
-static void latent_train_tell(t_latent_train *x, const char *what, int n, const double *v)
-{
-    t_atom a[2];
-    for (int i = 0; i < n; i++)
-        SETFLOAT(a + i, (t_float)v[i]);
-    outlet_anything(x->x_info, gensym(what), n, a);
-}
-
-static void latent_train_ran(t_latent_train *x, latent_train_job *j)
-{
-    const latent_train_report *r = &j->report;
-    int last = (x->x_left -= r->ran / 1000) <= 0;
-    if (last || latent_offline() || clock_gettimesince(x->x_told) >= OFTEN * 1000) {
-        x->x_told = clock_getlogicaltime();
-        if (r->augmented > 0)
-            latent_train_tell(x, "augmented", 1, (double[]){r->augmented});
-        latent_train_tell(x, "loss", 2, (double[]){r->loss_g, r->loss_d});
-        latent_train_tell(x, "progress", 2, (double[]){x->x_images, r->speed});
-    }
-    if (last && x->x_running) {
-        x->x_running = 0;
-        latent_train_tell(x, "done", 0, NULL);
-    }
-    if (x->x_running && !latent_offline())
-        latent_train_go_on(x);
-}
-
-static void latent_train_file(t_latent_train *x, const char *what, const char *file)
-{
-    t_atom a;
-    SETSYMBOL(&a, gensym(file));
-    outlet_anything(x->x_info, gensym(what), 1, &a);
-}
-
-static void latent_train_done(void *z, latent_job *job)
-{
-    static const char *const words[] = {"made", "made", "", "", "saved", "resumed", "written"};
-    t_latent_train *x = z;
-    latent_train_job *j = (latent_train_job *)job;
-    if (job->failed) {
-        if (j->task == LATENT_TRAIN_RUN)
-            x->x_running = 0;
-        latent_complain(&x->x_obj, "%s", job->error.text);
-        return;
-    }
-    if (j->report.size) {
-        x->x_images = j->report.images / 1000;
-        if (j->task != LATENT_TRAIN_RUN)
-            x->x_next = x->x_images + x->x_snapshot;
-        while (x->x_snapshot > 0 && x->x_next <= x->x_images)
-            x->x_next += x->x_snapshot;
-    }
-    if (j->made)
-        latent_train_snapshot(x, j->made);
-    switch (j->task) {
-    case LATENT_TRAIN_RUN:
-        latent_train_ran(x, j);
-        break;
-    case LATENT_TRAIN_NEW:
-    case LATENT_TRAIN_FROM:
-        latent_train_tell(x, words[j->task], 1, (double[]){j->report.size});
-        break;
-    case LATENT_TRAIN_DATA:
-        break;
-    default:
-        latent_train_file(x, words[j->task], j->file);
-    }
+    const t_latent_train *x = z;
+    latent_train_settings *s = &j->settings;
+    *s = latent_train_defaults();
+    s->batch = x->x_batch;
+    s->seed = (uint64_t)x->x_seed;
+    s->rate_g = s->rate_d = (float)x->x_rate;
+    s->r1 = (float)x->x_r1;
+    s->freeze = x->x_freeze;
+    s->augment = x->x_augment < 0 ? -1 : (float)x->x_augment;
+    s->mixing = (float)x->x_mixing;
+    j->mirrored = x->x_mirror;
+    j->clip = latent_clip_settings_usual();
+    j->clip.batch = x->x_batch;
+    j->clip.seed = (uint64_t)x->x_seed;
+    j->clip.rate = (float)x->x_rate;
+    j->clip.steps = x->x_steps;
+    j->clip.disturb = (float)x->x_disturb;
 }
 
 /* ---- messages */
 
 static void latent_train_new_networks(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
 {
-    latent_train_job *j = latent_train_ask(x, LATENT_TRAIN_NEW);
+    latent_generator_shape shape;
     latent_error e;
     (void)s;
-    if (!j)
-        return;
-    if (latent_train_shape(argc ? (int)atom_getfloat(argv) : 64, &j->shape, &e)) {
+    if (latent_train_shape(argc ? (int)atom_getfloat(argv) : 64, &shape, &e)) {
         latent_complain(&x->x_obj, "%s", e.text);
-        j->job.discard(&j->job);
         return;
     }
-    j->shape.z = j->shape.w = x->x_z;
-    for (int i = 1; i < argc && i <= j->shape.blocks; i++)
-        j->shape.channels[i - 1] = (int)atom_getfloat(argv + i);
-    if (argc - 1 > j->shape.blocks)
-        latent_complain(&x->x_obj, "%d blocks draw %d pixels; channels of more came",
-                        j->shape.blocks, (int)atom_getfloat(argv));
-    latent_train_send(x, j);
+    shape.z = shape.w = x->x_z;
+    for (int i = 1; i < argc && i <= shape.blocks; i++)
+        shape.channels[i - 1] = (int)atom_getfloat(argv + i);
+    if (argc - 1 > shape.blocks)
+        latent_complain(&x->x_obj, "%d blocks draw %d pixels; channels of more came", shape.blocks,
+                        (int)atom_getfloat(argv));
+    latent_pupil_make(x->x_pupil, &shape);
 }
 
-static void latent_train_arrived(void *z)
+static void latent_train_new_clip(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
 {
-    t_latent_train *x = z;
-    latent_model *m = latent_modelref_get(x->x_from, 1);
-    latent_train_job *j;
-    if (!m || !(j = latent_train_ask(x, LATENT_TRAIN_FROM)))
-        return;
-    j->model = latent_model_retain(m);
-    latent_modelref_free(x->x_from);
-    x->x_from = NULL;
-    latent_train_send(x, j);
-}
-
-static void latent_train_open(t_latent_train *x, latent_train_task task, t_symbol *file)
-{
-    latent_train_job *j = latent_train_ask(x, task);
-    if (!j)
-        return;
-    snprintf(j->file, sizeof(j->file), "%s", file->s_name);
-    if ((j->paths = latent_find_paths(&x->x_obj, x->x_canvas, file->s_name)))
-        latent_train_send(x, j);
-    else
-        j->job.discard(&j->job);
+    (void)s;
+    latent_params_rest(&x->x_obj, 0, argc, argv);
+    latent_pupil_make(x->x_pupil, NULL);
 }
 
 static void latent_train_from(t_latent_train *x, t_symbol *word)
 {
-    if (strpbrk(word->s_name, "./")) { /* a file, which may hold a discriminator too */
-        latent_train_open(x, LATENT_TRAIN_FROM, word);
-        return;
-    }
-    latent_modelref_free(x->x_from);
-    x->x_from = latent_modelref_new_at(&x->x_obj, x->x_canvas, word, latent_train_arrived);
-    if (latent_modelref_get(x->x_from, 0))
-        latent_train_arrived(x);
-    else if (x->x_from && !latent_modelref_loading(x->x_from))
-        latent_modelref_get(x->x_from, 1);
-}
-
-static void latent_train_resume(t_latent_train *x, t_symbol *file)
-{
-    latent_train_open(x, LATENT_TRAIN_RESUME, file);
+    latent_pupil_from(x->x_pupil, word);
 }
 
 static void latent_train_data(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
 {
-    latent_train_job *j = latent_train_ask(x, LATENT_TRAIN_DATA);
-    latent_error e;
     (void)s;
-    if (!j)
-        return;
-    if ((j->source = latent_pictures_source(argc, argv, &e))) {
-        latent_train_send(x, j);
-        return;
-    }
-    latent_complain(&x->x_obj, "%s", e.text);
-    j->job.discard(&j->job);
+    latent_pupil_data(x->x_pupil, argc, argv);
 }
 
-static void latent_train_start(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
+static void latent_train_start(t_latent_train *x, t_floatarg n)
 {
-    double n = argc ? atom_getfloat(argv) : 0;
-    int before = x->x_running;
-    (void)s;
-    if (latent_offline() && n <= 0) {
-        latent_complain(&x->x_obj, "offline there is nobody to say stop: start wants a number, "
-                                   "thousands of pictures");
-        return;
-    }
-    x->x_left = n > 0 ? n : 1e30;
-    x->x_running = 1;
-    if (!latent_offline()) {
-        if (!before)
-            latent_train_go_on(x);
-        return;
-    }
-    while (x->x_running)
-        latent_train_go_on(x);
+    latent_pupil_start(x->x_pupil, n);
 }
 
 static void latent_train_stop(t_latent_train *x)
 {
-    x->x_running = 0;
+    latent_pupil_stop(x->x_pupil);
 }
 
-/* save and write */
-static void latent_train_write(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
+static void latent_train_save(t_latent_train *x, t_symbol *file)
 {
-    latent_train_job *j =
-        latent_train_ask(x, s == gensym("save") ? LATENT_TRAIN_SAVE : LATENT_TRAIN_WRITE);
-    t_symbol *file = atom_getsymbolarg(0, argc, argv);
-    if (!j)
-        return;
-    canvas_makefilename(x->x_canvas, file->s_name, j->file, sizeof(j->file));
-    latent_train_send(x, j);
+    latent_pupil_store(x->x_pupil, LATENT_TRAIN_SAVE, file);
+}
+
+static void latent_train_write(t_latent_train *x, t_symbol *file)
+{
+    latent_pupil_store(x->x_pupil, LATENT_TRAIN_WRITE, file);
+}
+
+static void latent_train_resume(t_latent_train *x, t_symbol *file)
+{
+    latent_pupil_resume(x->x_pupil, file);
+}
+
+static void latent_train_score(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
+{
+    t_float n = argc ? atom_getfloat(argv) : SCORED;
+    (void)s;
+    if (n >= 2 && n <= 1e6)
+        latent_pupil_score(x->x_pupil, (int)n);
+    else
+        latent_complain(&x->x_obj, "score compares 2 to 1000000 pictures, but %g came", (double)n);
 }
 
 static void latent_train_info(t_latent_train *x)
 {
-    latent_params_info(&x->x_obj, latent_train_params, x->x_info);
-    latent_info_number(x->x_info, "running", x->x_running);
-    latent_info_number(x->x_info, "pictures", x->x_images * 1000);
+    latent_params_info(&x->x_obj, latent_train_table(x), x->x_info);
+    latent_pupil_info(x->x_pupil);
 }
 
 /* ---- birth and death */
 
+static void latent_train_ready(void *z)
+{
+    latent_pupil_ready(((t_latent_train *)z)->x_pupil);
+}
+
 static void *latent_train_new(t_symbol *s, int argc, t_atom *argv)
 {
-    t_latent_train *x = (t_latent_train *)pd_new(latent_train_class);
-    latent_train_settings usual = latent_train_defaults();
+    int clip = argc && !strcmp(atom_getsymbol(argv)->s_name, "clip");
+    t_latent_train *x =
+        (t_latent_train *)pd_new(clip ? latent_train_clip_class : latent_train_class);
+    t_pupil_manners manners = {.kind = clip ? &latent_training_clip : &latent_training_gan,
+                               .read = latent_picture_read,
+                               .wishes = latent_train_wishes,
+                               .ready = latent_train_ready,
+                               .name = &x->x_name,
+                               .snapshot = &x->x_snapshot};
     (void)s;
-    x->x_canvas = canvas_getcurrent();
-    x->x_rate = (double)usual.rate_g;
-    x->x_r1 = (double)usual.r1;
-    x->x_batch = usual.batch;
-    x->x_augment = (double)usual.augment;
-    x->x_mixing = (double)usual.mixing;
-    x->x_seed = (int)usual.seed;
-    x->x_z = 128;
-    x->x_snapshot = 1;
-    x->x_name = &s_;
-    argc = latent_params_flags(&x->x_obj, latent_train_params, argc, argv);
-    latent_params_rest(&x->x_obj, 0, argc, argv);
-    x->x_out = outlet_new(&x->x_obj, &s_bang);
-    x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_training = latent_training_new();
-    x->x_mail = latent_mail_new(x, LATENT_TRAINER, 0, latent_train_done);
-    if (!x->x_training || !x->x_mail) {
-        pd_free(&x->x_obj.ob_pd);
-        return NULL;
-    }
-    latent_train_renamed(x);
-    return x;
+    latent_train_usual(x);
+    argc = latent_params_flags(&x->x_obj, latent_train_table(x), argc, argv);
+    latent_params_rest(&x->x_obj, clip, argc, argv);
+    x->x_out = manners.news = outlet_new(&x->x_obj, &s_bang);
+    x->x_info = manners.info = outlet_new(&x->x_obj, 0);
+    if ((x->x_pupil = latent_pupil_new(&x->x_obj, manners)))
+        return x;
+    pd_free(&x->x_obj.ob_pd);
+    return NULL;
 }
 
 static void latent_train_free(t_latent_train *x)
 {
-    latent_mail_free(x->x_mail);
-    latent_modelref_free(x->x_from);
-    if (x->x_known)
-        latent_model_name(x->x_known, NULL);
-    latent_model_release(x->x_model);
-    latent_training_release(x->x_training);
+    latent_pupil_free(x->x_pupil);
+}
+
+static t_class *latent_train_setup(t_newmethod make, t_method fresh, const t_latent_param *params)
+{
+    t_class *c = class_new(gensym("latent.train"), make, (t_method)latent_train_free,
+                           sizeof(t_latent_train), CLASS_DEFAULT, make ? A_GIMME : A_NULL, 0);
+    class_addmethod(c, fresh, gensym("new"), A_GIMME, 0);
+    class_addmethod(c, (t_method)latent_train_data, gensym("data"), A_GIMME, 0);
+    class_addmethod(c, (t_method)latent_train_start, gensym("start"), A_DEFFLOAT, 0);
+    class_addmethod(c, (t_method)latent_train_stop, gensym("stop"), 0);
+    class_addmethod(c, (t_method)latent_train_save, gensym("save"), A_SYMBOL, 0);
+    class_addmethod(c, (t_method)latent_train_resume, gensym("resume"), A_SYMBOL, 0);
+    class_addmethod(c, (t_method)latent_train_write, gensym("write"), A_SYMBOL, 0);
+    class_addmethod(c, (t_method)latent_train_info, gensym("info"), 0);
+    latent_params_setup(c, params);
+    return c;
 }
 
 void setup_latent0x2etrain(void)
 {
-    t_class *c =
-        class_new(gensym("latent.train"), (t_newmethod)latent_train_new,
-                  (t_method)latent_train_free, sizeof(t_latent_train), CLASS_DEFAULT, A_GIMME, 0);
-    latent_train_class = c;
-    class_addmethod(c, (t_method)latent_train_new_networks, gensym("new"), A_GIMME, 0);
+    t_class *c = latent_train_setup((t_newmethod)latent_train_new,
+                                    (t_method)latent_train_new_networks, latent_train_params);
     class_addmethod(c, (t_method)latent_train_from, gensym("from"), A_DEFSYM, 0);
-    class_addmethod(c, (t_method)latent_train_data, gensym("data"), A_GIMME, 0);
-    class_addmethod(c, (t_method)latent_train_start, gensym("start"), A_GIMME, 0);
-    class_addmethod(c, (t_method)latent_train_stop, gensym("stop"), 0);
-    class_addmethod(c, (t_method)latent_train_write, gensym("save"), A_GIMME, 0);
-    class_addmethod(c, (t_method)latent_train_resume, gensym("resume"), A_SYMBOL, 0);
-    class_addmethod(c, (t_method)latent_train_write, gensym("write"), A_GIMME, 0);
-    class_addmethod(c, (t_method)latent_train_info, gensym("info"), 0);
-    latent_params_setup(c, latent_train_params);
+    class_addmethod(c, (t_method)latent_train_score, gensym("score"), A_GIMME, 0);
+    latent_train_class = c;
+    latent_train_clip_class =
+        latent_train_setup(NULL, (t_method)latent_train_new_clip, latent_train_clip_params);
 }

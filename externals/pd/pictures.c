@@ -1,7 +1,10 @@
 /* pictures: see pictures.h */
 #include "pictures.h"
+#include "encoder.h"
 #include "engine/rules/rules.h"
 #include "engine/train/source_rule.h"
+#include "plates.h"
+#include <stdlib.h>
 #include <string.h>
 
 static latent_source *of_rule(int argc, const t_atom *argv, latent_error *e)
@@ -14,16 +17,25 @@ static latent_source *of_rule(int argc, const t_atom *argv, latent_error *e)
     return NULL;
 }
 
-latent_source *latent_pictures_source(int argc, const t_atom *argv, latent_error *e)
+int latent_pictures_source(int argc, const t_atom *argv, latent_source **source, latent_error *e)
 {
     const char *what = argc ? atom_getsymbol(argv)->s_name : "";
+    char *name = latent_words_join(argc, argv);
+    t_symbol *set = gensym(name ? name : "");
+    int known = latent_dataset_known(set), folder = 0;
+    free(name);
+    if (!argc)
+        return latent_fail(e,
+                           "data wants to know which pictures: a rule, as in \"data rule fish\", "
+                           "the name of a [latent.dataset], or a folder");
+    *source = NULL;
     if (!strcmp(what, "discs"))
-        return latent_source_discs(e);
-    if (!strcmp(what, "rule"))
-        return of_rule(argc - 1, argv + 1, e);
-    latent_fail(e,
-                *what ? "there are no pictures %s; \"data rule fish\" has some"
-                      : "data wants to know which pictures%s, as in \"data rule fish\"",
-                what);
-    return NULL;
+        *source = latent_source_discs(e);
+    else if (!strcmp(what, "rule"))
+        *source = of_rule(argc - 1, argv + 1, e);
+    else if (known)
+        *source = latent_dataset_named(set, e);
+    else
+        folder = 1;
+    return *source || folder ? 0 : -1;
 }

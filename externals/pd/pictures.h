@@ -6,9 +6,10 @@
 
 #pragma GCC visibility push(default)
 
-/* The source that the words after "data" mean: rule <name> <seed>, discs.  NULL and a sentence. For
-   Pd's thread: nothing is read here. */
-latent_source *latent_pictures_source(int argc, const t_atom *argv, latent_error *e);
+/* What the words after "data" mean: "rule <name> <seed>" and "discs", or the name of a
+   [latent.dataset], whose pictures of now are the source; or else a folder: *source is NULL then.
+   0, or -1 and a sentence.  For Pd's thread: nothing is read here. */
+int latent_pictures_source(int argc, const t_atom *argv, latent_source **source, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

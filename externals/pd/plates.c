@@ -235,6 +235,14 @@ void latent_dataset_name(t_symbol *name, latent_dataset *d, const void *owner)
         *found = (t_named){found->next, name, d, owner};
 }
 
+int latent_dataset_known(t_symbol *name)
+{
+    const t_named *n = named;
+    while (n && n->name != name)
+        n = n->next;
+    return n != NULL;
+}
+
 latent_source *latent_dataset_named(t_symbol *name, latent_error *e)
 {
     for (const t_named *n = named; n; n = n->next)

@@ -76,6 +76,7 @@ void latent_words_send(t_outlet *o, const char *selector, const char *sentence);
 void latent_dataset_name(t_symbol *name, latent_dataset *d, const void *owner);
 /* A source of what is in the set of that name now, or NULL and a sentence.  On Pd's thread. */
 latent_source *latent_dataset_named(t_symbol *name, latent_error *e);
+int latent_dataset_known(t_symbol *name); /* is there a set of that name? */
 
 #pragma GCC visibility pop
 #endif

@@ -393,7 +393,7 @@ static void discard(latent_train_job *j)
 
 static void tasks(void **state)
 {
-    latent_training *t = latent_training_new();
+    latent_training *t = latent_training_new(&latent_training_gan);
     latent_train_job *j = job(t, LATENT_TRAIN_RUN);
     char *path = temporary(".safetensors"), *written = temporary(".safetensors");
     latent_error e;
@@ -454,7 +454,7 @@ static void tasks(void **state)
 static void from_a_fixture(void **state)
 {
     const char *folder = getenv("LATENT_ORACLE");
-    latent_training *t = latent_training_new();
+    latent_training *t = latent_training_new(&latent_training_gan);
     latent_train_job *j = job(t, LATENT_TRAIN_FROM);
     latent_error e;
     (void)state;
@@ -482,7 +482,7 @@ static void let_go_of_in_the_middle(void **state)
 {
     (void)state;
     for (int i = 0; i < 4; i++) {
-        latent_training *t = latent_training_new();
+        latent_training *t = latent_training_new(&latent_training_gan);
         latent_port *p = latent_port_new(LATENT_TRAINER, 0);
         struct timespec wait = {0, 30000000 * i};
         latent_train_job *j = job(t, LATENT_TRAIN_NEW);

@@ -383,6 +383,30 @@ void latent_clip_training_free(latent_clip_training *t)
     free(t);
 }
 
+/* ---- between steps */
+
+void latent_clip_training_source(latent_clip_training *t, latent_source *source)
+{
+    t->source = source;
+}
+
+void latent_clip_training_adjust(latent_clip_training *t, const latent_clip_settings *settings)
+{
+    t->settings.steps = settings->steps;
+    t->settings.rate = settings->rate;
+    t->settings.disturb = settings->disturb;
+}
+
+latent_clip_settings latent_clip_training_settings(const latent_clip_training *t)
+{
+    return t->settings;
+}
+
+int64_t latent_clip_training_steps(const latent_clip_training *t)
+{
+    return t->p.steps;
+}
+
 /* ---- a batch */
 
 static int same_words(const sentence *a, const sentence *b)
@@ -532,6 +556,8 @@ int latent_clip_training_step(latent_clip_training *t, latent_clip_report *r, la
     size_t bytes = (size_t)batch * (size_t)d * sizeof(float);
     latent_adam adam = {.beta1 = 0.9f, .beta2 = 0.98f, .epsilon = 1e-8f};
     double loss = 0;
+    if (!t->source)
+        return latent_fail(e, "there are no pictures to learn from");
     if (gather(t, e))
         return -1;
     latent_parallel(GROUPS, group_forward, t);
@@ -634,18 +660,43 @@ int latent_clip_training_write(const latent_clip_training *t, const char *path, 
     return latent_checkpoint_write(path, &part, 1, meta, (size_t)n, e);
 }
 
+static int is_checkpoint(const latent_weights *w, latent_error *e)
+{
+    const char *kind = latent_weights_text(w, "training");
+    return !kind || strcmp(kind, "clip-tiny")
+               ? latent_fail(e, "this is no checkpoint of a clip-tiny")
+               : 0;
+}
+
 int latent_clip_training_resume(latent_clip_training *t, const char *path, latent_error *e)
 {
     latent_checkpoint_part part = {"clip.", &t->p};
     latent_weights *w = latent_weights_open(path, e);
-    const char *kind = w ? latent_weights_text(w, "training") : NULL;
-    int failed = -1;
-    if (!w)
-        return -1;
-    if (!kind || strcmp(kind, "clip-tiny"))
-        latent_fail(e, "this is no checkpoint of a clip-tiny");
-    else
-        failed = latent_checkpoint_read(w, &part, 1, e);
+    int failed = !w || is_checkpoint(w, e) || latent_checkpoint_read(w, &part, 1, e);
     latent_weights_close(w);
-    return failed;
+    return failed ? -1 : 0;
+}
+
+latent_clip_training *latent_clip_training_open(latent_source *source, const char *path,
+                                                const latent_clip_settings *settings,
+                                                latent_error *e)
+{
+    latent_weights *w = latent_weights_open(path, e);
+    latent_clip_settings s = *settings;
+    latent_clip_training *t = NULL;
+    if (w && !is_checkpoint(w, e) && !latent_tiny_read_sizes(w, &s.sizes, e)) {
+        const char *batch = latent_weights_text(w, "batch"), *seed = latent_weights_text(w, "seed");
+        s.batch = batch ? atoi(batch) : 0;
+        s.seed = seed ? strtoull(seed, NULL, 10) : 0;
+        t = latent_clip_training_new(source, &s, e);
+    }
+    if (t) {
+        latent_checkpoint_part part = {"clip.", &t->p};
+        if (latent_checkpoint_read(w, &part, 1, e)) {
+            latent_clip_training_free(t);
+            t = NULL;
+        }
+    }
+    latent_weights_close(w);
+    return t;
 }

@@ -31,12 +31,23 @@ latent_clip_settings latent_clip_settings_usual(void);
 
 typedef struct latent_clip_training latent_clip_training;
 
-/* A new network.  The source stays the caller's and must live as long; it has sentences.  NULL and
-   a sentence. */
+/* A new network.  The source stays the caller's and must live as long; it has sentences; NULL: it
+   comes later.  NULL and a sentence. */
 latent_clip_training *latent_clip_training_new(latent_source *source,
                                                const latent_clip_settings *settings,
                                                latent_error *e);
+/* The training of a checkpoint, to the bit: sizes, batch and seed are the file's, the rest the
+   settings'.  NULL and a sentence. */
+latent_clip_training *latent_clip_training_open(latent_source *source, const char *path,
+                                                const latent_clip_settings *settings,
+                                                latent_error *e);
 void latent_clip_training_free(latent_clip_training *t); /* t may be NULL */
+/* Between steps: other pictures from now on; and other steps, rate and disturb. */
+void latent_clip_training_source(latent_clip_training *t, latent_source *source);
+void latent_clip_training_adjust(latent_clip_training *t, const latent_clip_settings *settings);
+latent_clip_settings latent_clip_training_settings(const latent_clip_training *t);
+/* Steps done; a batch of pictures each. */
+int64_t latent_clip_training_steps(const latent_clip_training *t);
 
 typedef struct {
     int64_t step;     /* steps done */

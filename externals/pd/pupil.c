@@ -1,0 +1,379 @@
+/* pupil: see pupil.h */
+#include "pupil.h"
+#include "box.h"
+#include "encoder.h"
+#include "mail.h"
+#include "modelref.h"
+#include "pictures.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECONDS 0.3 /* of one job: how soon another message is heard */
+#define OFTEN 1.0   /* and how seldom news are told */
+
+struct _latent_pupil {
+    t_object *owner;
+    t_canvas *canvas;
+    t_pupil_manners manners;
+    latent_training *training;
+    t_symbol *known;         /* as what the network is known, or NULL */
+    latent_model *model;     /* the last snapshot, held, or NULL */
+    t_latent_modelref *from; /* while a model is awaited */
+    t_latent_modelref *eyes; /* the clip-tiny that scores; NULL until one is asked for */
+    int scores;              /* pictures of a score that waits for it, or 0 */
+    int running;
+    double images, next, left; /* thousand pictures: so far, the next snapshot, to the end */
+    double told;               /* Pd's time of the last news */
+    t_latent_mail *mail;
+    int inside, gone; /* what it tells may be the end of its owner: it goes when nobody is inside */
+};
+
+static void leave(t_latent_pupil *x)
+{
+    if (--x->inside == 0 && x->gone)
+        free(x);
+}
+
+/* ---- jobs */
+
+static latent_train_job *ask(t_latent_pupil *x, latent_train_task task)
+{
+    latent_train_job *j = latent_train_job_new(x->training, task);
+    if (!j)
+        latent_complain(x->owner, "no memory to train");
+    else
+        x->manners.wishes(x->owner, j);
+    return j;
+}
+
+static void send(t_latent_pupil *x, latent_train_job *j)
+{
+    if (latent_mail_send(x->mail, &j->job) < 0)
+        latent_complain(x->owner, "no thread to train in");
+}
+
+static void go_on(t_latent_pupil *x)
+{
+    latent_train_job *j = ask(x, LATENT_TRAIN_RUN);
+    int snapshots = *x->manners.snapshot > 0 && x->known;
+    if (!j) {
+        x->running = 0;
+        return;
+    }
+    j->seconds = SECONDS;
+    j->images = x->left * 1000;
+    if (snapshots && x->next - x->images < x->left)
+        j->images = (x->next - x->images) * 1000;
+    j->snapshot_at = snapshots ? x->next * 1000 : 0;
+    send(x, j);
+}
+
+/* ---- the name */
+
+void latent_pupil_renamed(t_latent_pupil *x)
+{
+    if (x->known)
+        latent_model_name(x->known, NULL);
+    x->known = *(*x->manners.name)->s_name ? *x->manners.name : NULL;
+    if (x->known && x->model)
+        latent_model_name(x->known, x->model);
+    else if (x->known)
+        latent_model_expect(x->known);
+}
+
+static void snapshot(t_latent_pupil *x, latent_model *m)
+{
+    latent_model_release(x->model);
+    x->model = latent_model_retain(m);
+    if (x->known)
+        latent_model_name(x->known, m); /* which tells others, too */
+    if (!x->gone)
+        outlet_bang(x->manners.news);
+}
+
+/* ---- news */
+
+static void tell(t_latent_pupil *x, const char *what, int n, const double *v)
+{
+    t_atom a[2];
+    if (x->gone)
+        return;
+    for (int i = 0; i < n; i++)
+        SETFLOAT(a + i, (t_float)v[i]);
+    outlet_anything(x->manners.info, gensym(what), n, a);
+}
+
+static void tell_file(t_latent_pupil *x, const char *what, const char *file)
+{
+    t_atom a;
+    if (x->gone)
+        return;
+    SETSYMBOL(&a, gensym(file));
+    outlet_anything(x->manners.info, gensym(what), 1, &a);
+}
+
+static void ran(t_latent_pupil *x, const latent_train_report *r)
+{
+    int last = (x->left -= r->ran / 1000) <= 0;
+    if (last || latent_offline() || clock_gettimesince(x->told) >= OFTEN * 1000) {
+        x->told = clock_getlogicaltime();
+        if (r->augmented > 0)
+            tell(x, "augmented", 1, &r->augmented);
+        tell(x, "loss", 2, r->loss);
+        tell(x, "progress", 2, (double[]){x->images, r->speed});
+    }
+    if (last && x->running) {
+        x->running = 0;
+        tell(x, "done", 0, NULL);
+    }
+    if (x->running && !latent_offline())
+        go_on(x);
+}
+
+static void count(t_latent_pupil *x, const latent_train_job *j)
+{
+    double every = *x->manners.snapshot;
+    if (!j->report.size)
+        return;
+    x->images = j->report.images / 1000;
+    if (j->task != LATENT_TRAIN_RUN)
+        x->next = x->images + every;
+    while (every > 0 && x->next <= x->images)
+        x->next += every;
+}
+
+static void tell_all(t_latent_pupil *x, latent_train_job *j)
+{
+    const latent_train_report *r = &j->report;
+    count(x, j);
+    if (j->made)
+        snapshot(x, j->made);
+    switch (j->task) {
+    case LATENT_TRAIN_RUN:
+        ran(x, r);
+        break;
+    case LATENT_TRAIN_NEW:
+    case LATENT_TRAIN_FROM:
+        tell(x, "made", 1, (double[]){r->size});
+        break;
+    case LATENT_TRAIN_DATA:
+        tell(x, "data", 2, (double[]){r->data, r->left_out});
+        break;
+    case LATENT_TRAIN_SCORE:
+        tell(x, "score", 2, (double[]){r->score.percent, r->score.floor});
+        break;
+    case LATENT_TRAIN_SAVE:
+        tell_file(x, "saved", j->file);
+        break;
+    case LATENT_TRAIN_RESUME:
+        tell_file(x, "resumed", j->file);
+        break;
+    case LATENT_TRAIN_WRITE:
+        tell_file(x, "written", j->file);
+    }
+}
+
+static void done(void *z, latent_job *job)
+{
+    t_latent_pupil *x = z;
+    latent_train_job *j = (latent_train_job *)job;
+    x->inside++;
+    if (!job->failed)
+        tell_all(x, j);
+    else {
+        if (j->task == LATENT_TRAIN_RUN)
+            x->running = 0;
+        latent_complain(x->owner, "%s", job->error.text);
+    }
+    leave(x);
+}
+
+/* ---- messages */
+
+void latent_pupil_make(t_latent_pupil *x, const latent_generator_shape *shape)
+{
+    latent_train_job *j = ask(x, LATENT_TRAIN_NEW);
+    if (!j)
+        return;
+    if (shape)
+        j->shape = *shape;
+    send(x, j);
+}
+
+static void open_file(t_latent_pupil *x, latent_train_task task, const char *file)
+{
+    latent_train_job *j = ask(x, task);
+    if (!j)
+        return;
+    snprintf(j->file, sizeof(j->file), "%s", file);
+    j->read = x->manners.read;
+    if ((j->paths = latent_find_paths(x->owner, x->canvas, file)))
+        send(x, j);
+    else
+        j->job.discard(&j->job);
+}
+
+/* The model that the networks are to be made from is here, or there is none. */
+static void take_from(t_latent_pupil *x)
+{
+    latent_model *m = latent_modelref_get(x->from, 1);
+    latent_train_job *j = m ? ask(x, LATENT_TRAIN_FROM) : NULL;
+    if (!j)
+        return;
+    j->model = latent_model_retain(m);
+    latent_modelref_free(x->from);
+    x->from = NULL;
+    send(x, j);
+}
+
+static void take_eyes(t_latent_pupil *x)
+{
+    latent_model *m = latent_modelref_get(x->eyes, 1);
+    latent_train_job *j = m ? ask(x, LATENT_TRAIN_SCORE) : NULL;
+    int pictures = x->scores;
+    x->scores = 0;
+    if (!j)
+        return;
+    j->model = latent_model_retain(m);
+    j->count = pictures;
+    send(x, j);
+}
+
+void latent_pupil_ready(t_latent_pupil *x)
+{
+    x->inside++;
+    if (x->from && latent_modelref_get(x->from, 0))
+        take_from(x);
+    if (!x->gone && x->scores && latent_modelref_get(x->eyes, 0))
+        take_eyes(x);
+    leave(x);
+}
+
+void latent_pupil_from(t_latent_pupil *x, t_symbol *word)
+{
+    if (strpbrk(word->s_name, "./")) { /* a file, which may hold a discriminator too */
+        open_file(x, LATENT_TRAIN_FROM, word->s_name);
+        return;
+    }
+    latent_modelref_free(x->from);
+    x->from = latent_modelref_new_at(x->owner, x->canvas, word, x->manners.ready);
+    if (!latent_modelref_loading(x->from))
+        take_from(x);
+}
+
+void latent_pupil_score(t_latent_pupil *x, int pictures)
+{
+    if (!x->eyes)
+        x->eyes = latent_encoder_new(x->owner, 0, NULL, x->manners.ready);
+    x->scores = pictures;
+    if (latent_offline() || !latent_modelref_loading(x->eyes))
+        take_eyes(x);
+}
+
+void latent_pupil_resume(t_latent_pupil *x, t_symbol *file)
+{
+    open_file(x, LATENT_TRAIN_RESUME, file->s_name);
+}
+
+void latent_pupil_data(t_latent_pupil *x, int argc, const t_atom *argv)
+{
+    latent_train_job *j;
+    latent_source *source;
+    latent_error e;
+    char *words;
+    if (latent_pictures_source(argc, argv, &source, &e)) {
+        latent_complain(x->owner, "%s", e.text);
+        return;
+    }
+    if (!source) { /* a folder's name */
+        if ((words = latent_words_join(argc, argv)))
+            open_file(x, LATENT_TRAIN_DATA, words);
+        free(words);
+        return;
+    }
+    if (!(j = ask(x, LATENT_TRAIN_DATA))) {
+        source->release(source);
+        return;
+    }
+    j->source = source;
+    send(x, j);
+}
+
+void latent_pupil_start(t_latent_pupil *x, t_float n)
+{
+    int before = x->running;
+    if (latent_offline() && n <= 0) {
+        latent_complain(x->owner, "offline there is nobody to say stop: start wants a number, "
+                                  "thousands of pictures");
+        return;
+    }
+    x->left = n > 0 ? (double)n : 1e30;
+    x->running = 1;
+    if (!latent_offline()) {
+        if (!before)
+            go_on(x);
+        return;
+    }
+    x->inside++;
+    while (x->running)
+        go_on(x);
+    leave(x);
+}
+
+void latent_pupil_stop(t_latent_pupil *x)
+{
+    x->running = 0;
+}
+
+void latent_pupil_store(t_latent_pupil *x, latent_train_task task, t_symbol *file)
+{
+    latent_train_job *j = ask(x, task);
+    if (!j)
+        return;
+    canvas_makefilename(x->canvas, file->s_name, j->file, sizeof(j->file));
+    send(x, j);
+}
+
+void latent_pupil_info(const t_latent_pupil *x)
+{
+    latent_info_number(x->manners.info, "running", x->running);
+    latent_info_number(x->manners.info, "pictures", x->images * 1000);
+}
+
+/* ---- birth and death */
+
+t_latent_pupil *latent_pupil_new(t_object *owner, t_pupil_manners manners)
+{
+    t_latent_pupil *x = calloc(1, sizeof(*x));
+    if (!x)
+        return NULL;
+    x->owner = owner;
+    x->canvas = canvas_getcurrent();
+    x->manners = manners;
+    x->training = latent_training_new(manners.kind);
+    x->mail = latent_mail_new(x, LATENT_TRAINER, 0, done);
+    if (!x->training || !x->mail) {
+        latent_pupil_free(x);
+        return NULL;
+    }
+    latent_pupil_renamed(x);
+    return x;
+}
+
+void latent_pupil_free(t_latent_pupil *x)
+{
+    if (!x)
+        return;
+    latent_mail_free(x->mail);
+    latent_modelref_free(x->from);
+    latent_modelref_free(x->eyes);
+    if (x->known)
+        latent_model_name(x->known, NULL);
+    latent_model_release(x->model);
+    latent_training_release(x->training);
+    x->gone = 1;
+    x->running = 0;
+    x->inside++;
+    leave(x);
+}
