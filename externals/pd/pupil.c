@@ -5,6 +5,7 @@
 #include "mail.h"
 #include "modelref.h"
 #include "pictures.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ struct _latent_pupil {
     t_latent_modelref *eyes; /* the clip-tiny that scores; NULL until one is asked for */
     int scores;              /* pictures of a score that waits for it, or 0 */
     int running;
-    double images, next, left; /* thousand pictures: so far, the next snapshot, to the end */
+    double images, next, left; /* pictures: so far, at the next snapshot, to the end */
     double told;               /* Pd's time of the last news */
     t_latent_mail *mail;
     int inside, gone; /* what it tells may be the end of its owner: it goes when nobody is inside */
@@ -33,6 +34,12 @@ static void leave(t_latent_pupil *x)
 {
     if (--x->inside == 0 && x->gone)
         free(x);
+}
+
+/* Of thousands, which a short float tells, to pictures: 0.016 is 16 of them. */
+static double whole(double thousands)
+{
+    return rint(thousands * 1000);
 }
 
 /* ---- jobs */
@@ -56,16 +63,16 @@ static void send(t_latent_pupil *x, latent_train_job *j)
 static void go_on(t_latent_pupil *x)
 {
     latent_train_job *j = ask(x, LATENT_TRAIN_RUN);
-    int snapshots = *x->manners.snapshot > 0 && x->known;
+    int snapshots = whole(*x->manners.snapshot) > 0 && x->known;
     if (!j) {
         x->running = 0;
         return;
     }
     j->seconds = SECONDS;
-    j->images = x->left * 1000;
+    j->images = x->left;
     if (snapshots && x->next - x->images < x->left)
-        j->images = (x->next - x->images) * 1000;
-    j->snapshot_at = snapshots ? x->next * 1000 : 0;
+        j->images = x->next - x->images;
+    j->snapshot_at = snapshots ? x->next : 0;
     send(x, j);
 }
 
@@ -115,13 +122,13 @@ static void tell_file(t_latent_pupil *x, const char *what, const char *file)
 
 static void ran(t_latent_pupil *x, const latent_train_report *r)
 {
-    int last = (x->left -= r->ran / 1000) <= 0;
+    int last = (x->left -= r->ran) <= 0;
     if (last || latent_offline() || clock_gettimesince(x->told) >= OFTEN * 1000) {
         x->told = clock_getlogicaltime();
         if (r->augmented > 0)
             tell(x, "augmented", 1, &r->augmented);
         tell(x, "loss", 2, r->loss);
-        tell(x, "progress", 2, (double[]){x->images, r->speed});
+        tell(x, "progress", 2, (double[]){x->images / 1000, r->speed});
     }
     if (last && x->running) {
         x->running = 0;
@@ -133,10 +140,10 @@ static void ran(t_latent_pupil *x, const latent_train_report *r)
 
 static void count(t_latent_pupil *x, const latent_train_job *j)
 {
-    double every = *x->manners.snapshot;
+    double every = whole(*x->manners.snapshot);
     if (!j->report.size)
         return;
-    x->images = j->report.images / 1000;
+    x->images = j->report.images;
     if (j->task != LATENT_TRAIN_RUN)
         x->next = x->images + every;
     while (every > 0 && x->next <= x->images)
@@ -308,7 +315,7 @@ void latent_pupil_start(t_latent_pupil *x, t_float n)
                                   "thousands of pictures");
         return;
     }
-    x->left = n > 0 ? (double)n : 1e30;
+    x->left = n > 0 ? whole((double)n) : 1e30;
     x->running = 1;
     if (!latent_offline()) {
         if (!before)
@@ -338,7 +345,7 @@ void latent_pupil_store(t_latent_pupil *x, latent_train_task task, t_symbol *fil
 void latent_pupil_info(const t_latent_pupil *x)
 {
     latent_info_number(x->manners.info, "running", x->running);
-    latent_info_number(x->manners.info, "pictures", x->images * 1000);
+    latent_info_number(x->manners.info, "pictures", x->images);
 }
 
 /* ---- birth and death */
