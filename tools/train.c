@@ -2,16 +2,18 @@
    where it was when it is started again.
 
        train <folder> <source> [-size 64] [-channels 256,256,128,64,32] [-critic ...] [-z 128]
-             [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 0.3] [-mixing 0.3] [-pack
-   2]
-             [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
+             [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 0.3] [-mixing 0.3]
+             [-pack 2] [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
+             [-score clip-tiny.safetensors]
 
    A source is rule:fish (or another rule) or discs.  The folder gets checkpoint.safetensors (the
    whole state), model.safetensors (the average as float16, what boxes play), sheet-<images>.png (64
    pictures) and log.txt.  In the last images the rate falls to 0.4 of it, and R1 to half; slow is
-   the generator's part of the rate. */
+   the generator's part of the rate.  With a clip-tiny each checkpoint is scored
+   (engine/train/exam.h): 1000 pictures against 1000 of the source. */
 #include "engine/media/picture.h"
 #include "engine/pixels.h"
+#include "engine/train/exam.h"
 #include "engine/train/source_rule.h"
 #include "engine/train/trainer.h"
 #include <signal.h>
@@ -22,10 +24,11 @@
 #include <unistd.h>
 
 #define SHEET 8
+#define SCORED 1000 /* pictures */
 #define RULE_SEED 1 /* of the pictures that the built-in model learns from */
 
 typedef struct {
-    const char *folder, *source, *channels, *critic;
+    const char *folder, *source, *channels, *critic, *score;
     int size, z, threads, nice, batch, pack;
     double rate, slow, r1, mixing;
     unsigned long long images, last, seed, every;
@@ -87,6 +90,24 @@ static int keep(latent_trainer *t, const options *o, latent_error *e)
                : 0;
 }
 
+/* x may be NULL. */
+static int score(latent_exam *x, latent_trainer *t, FILE *record, latent_error *e)
+{
+    latent_exam_result r;
+    char line[120];
+    if (!x)
+        return 0;
+    if (latent_exam_ask(x, t, NULL, &r, e))
+        return -1;
+    snprintf(line, sizeof(line), "%llu images, score %.2f%%, floor %.2f%%\n",
+             (unsigned long long)t->images, r.percent, r.floor);
+    fputs(line, stdout);
+    fputs(line, record);
+    fflush(stdout);
+    fflush(record);
+    return 0;
+}
+
 static int channels_of(const char *text, int *channels, int blocks)
 {
     for (int i = 0; i < blocks; i++) {
@@ -121,7 +142,7 @@ static int begin(latent_trainer *t, const options *o, latent_error *e)
     return latent_trainer_init(t, &s, &g, &d, e);
 }
 
-static int train(latent_trainer *t, const options *o, FILE *record, latent_error *e)
+static int train(latent_trainer *t, const options *o, latent_exam *x, FILE *record, latent_error *e)
 {
     double from = now(), g = 0, d = 0;
     unsigned long long first = t->images, next = t->images / o->every * o->every + o->every;
@@ -152,12 +173,23 @@ static int train(latent_trainer *t, const options *o, FILE *record, latent_error
             from = now();
         }
         if (t->images >= next) {
-            if (keep(t, o, e))
+            if (keep(t, o, e) || score(x, t, record, e))
                 return -1;
             next += o->every;
         }
     }
-    return keep(t, o, e);
+    return keep(t, o, e) || score(x, t, record, e) ? -1 : 0;
+}
+
+/* NULL and no sentence where no score is wanted. */
+static latent_exam *find_exam(const options *o, latent_trainer *t, latent_error *e)
+{
+    latent_model *clip =
+        o->score ? latent_model_load(o->score, (latent_progress){NULL, NULL}, e) : NULL;
+    latent_exam *x =
+        clip ? latent_exam_new(clip, t->source, t->g.resolution, SCORED, NULL, e) : NULL;
+    latent_model_release(clip);
+    return x;
 }
 
 static latent_source *find_source(const char *name, latent_error *e)
@@ -188,6 +220,7 @@ int main(int argc, char **argv)
                  .every = 10000};
     latent_error e = {""};
     latent_trainer t;
+    latent_exam *x = NULL;
     FILE *record;
     int failed;
     if (argc < 3) {
@@ -202,6 +235,8 @@ int main(int argc, char **argv)
             o.channels = v;
         else if (!strcmp(a, "-critic"))
             o.critic = v;
+        else if (!strcmp(a, "-score"))
+            o.score = v;
         else if (!strcmp(a, "-size"))
             o.size = atoi(v);
         else if (!strcmp(a, "-z"))
@@ -249,13 +284,15 @@ int main(int argc, char **argv)
     printf("generator %.0f, discriminator %.0f million multiply-adds, a step %.0f a picture\n",
            latent_generator_cost(&t.g) / 1e6, latent_discriminator_cost(&t.d) / 1e6,
            latent_trainer_cost(&t) / 1e6);
-    failed = !record || !t.source || train(&t, &o, record, &e);
+    failed = !record || !t.source || (!(x = find_exam(&o, &t, &e)) && o.score) ||
+             train(&t, &o, x, record, &e);
     if (failed)
         fprintf(stderr, "train: %s\n", record ? e.text : "cannot write there");
     if (record)
         fclose(record);
     if (t.source)
         t.source->release(t.source);
+    latent_exam_free(x);
     latent_trainer_free(&t);
     latent_threads_stop();
     return failed;

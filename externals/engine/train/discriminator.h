@@ -41,8 +41,9 @@ int latent_discriminator_init(latent_discriminator *d, const latent_discriminato
                               int batch, uint64_t seed, latent_error *e);
 void latent_discriminator_free(latent_discriminator *d);
 
-/* Logits [n] of pictures [n][r][r][3 pack], which must stay till the way back.  Pictures are compared
-   with one another (minibatch deviation) within each set of so many, in the shape's groups. */
+/* Logits [n] of pictures [n][r][r][3 pack], which must stay till the way back.  Pictures are
+   compared with one another (minibatch deviation) within each set of so many, in the shape's
+   groups. */
 const float *latent_discriminator_forward(latent_discriminator *d, int n, int group,
                                           const float *pictures, latent_room *room);
 /* From g_logit, of pictures first to first + n - 1 of the last pass (whole groups), to the gradient
