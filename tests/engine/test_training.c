@@ -471,7 +471,7 @@ static void from_a_fixture(void **state)
     j->images = 16;
     j->seconds = 100;
     done(j);
-    assert_true(isfinite(j->report.loss_d));
+    assert_true(isfinite(j->report.loss[1]));
     discard(j);
     latent_training_release(t);
     latent_graves_bury();
