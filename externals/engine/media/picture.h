@@ -1,6 +1,7 @@
-/* picture: still pictures on disk, by FFmpeg's libraries, for [latent.image] and [latent.write].
-   Linked only into those boxes.  Files come from strangers: nothing in them is believed before it
-   has been checked, and no file can make FFmpeg open another one. */
+/* picture: still pictures on disk, by FFmpeg's libraries, for [latent.image], [latent.write],
+   [latent.dataset] and [latent.train].  Linked only into those boxes.  Files come from strangers:
+   nothing in them is believed before it has been checked, and no file can make FFmpeg open another
+   one. */
 #ifndef LATENT_PICTURE_H
 #define LATENT_PICTURE_H
 #include "../tensor.h"
