@@ -12,6 +12,7 @@
 
 #define SECONDS 0.3 /* of one job: how soon another message is heard */
 #define OFTEN 1.0   /* and how seldom news are told */
+#define SHARE 1000  /* pictures of a job offline, where the same patch tells the same news */
 
 struct _latent_pupil {
     t_object *owner;
@@ -68,9 +69,9 @@ static void go_on(t_latent_pupil *x)
         x->running = 0;
         return;
     }
-    j->seconds = SECONDS;
-    j->images = x->left;
-    if (snapshots && x->next - x->images < x->left)
+    j->seconds = latent_offline() ? 1e30 : SECONDS;
+    j->images = latent_offline() && x->left > SHARE ? SHARE : x->left;
+    if (snapshots && x->next - x->images < j->images)
         j->images = x->next - x->images;
     j->snapshot_at = snapshots ? x->next : 0;
     send(x, j);
