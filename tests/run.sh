@@ -132,6 +132,12 @@ try() {
   rm -rf "$out" "$out.2"
 }
 
+# In one piece, so that the words of two are not mixed.
+show() { # patch number
+  try "$1" "$2" >"$work/$2.result"
+  cat "$work/$2.result"
+}
+
 number=0 alone=()
 for patch; do
   notes "$patch" >"$work/notes"
@@ -144,12 +150,12 @@ for patch; do
   fi
   while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
   number=$((number + 1))
-  try "$patch" $number | tee "$work/$number.result" &
+  show "$patch" $number &
 done
 wait
 for patch in "${alone[@]}"; do
   number=$((number + 1))
-  try "$patch" $number | tee "$work/$number.result"
+  show "$patch" $number
 done
 touch "$work/0.result"
 count() { cat "$work"/*.result | grep -c "^$1 "; }
