@@ -1,16 +1,26 @@
 #!/bin/bash
-# tests/each.sh command ...: runs each command and adds up what passed.  What a command says is shown
-# only when it fails.  Counted are, in this order: its own last line "N passed, N failed[, N
-# skipped]"; cmocka's lines; else its exit code (77 means skipped).  LIMIT: seconds a command, 600.
+# tests/each.sh [-j n] command ... [-- command ...]: runs each command, n at a time (one), those behind
+# -- after the others and one by one, and adds up what passed.
+# What a command says is shown only when it fails.  Counted are, in this order: its own last line
+# "N passed, N failed[, N skipped]"; cmocka's lines; else its exit code (77 means skipped).
+# LIMIT: seconds a command, 600.
 set -u
 : "${LIMIT:=600}"
-passed=0 failed=0 skipped=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-for command; do
-  name=$(basename "${command%% *}")
-  timeout -k 5 "$LIMIT" $command >"$log" 2>&1 </dev/null
+jobs=1
+if [ "${1:-}" = -j ]; then
+  jobs=$2
+  shift 2
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Says what became of one command; how many tests passed, failed and were skipped goes to $work/<n>.
+try() { # command n
+  local name log=$work/$2.log rc total p f s start=$EPOCHREALTIME took
+  name=$(basename "${1%% *}")
+  timeout -k 5 "$LIMIT" $1 >"$log" 2>&1 </dev/null
   rc=$?
+  took=$(LC_ALL=C awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
   total=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
   if [ -n "$total" ]; then
     read -r p f s < <(sed -E 's/^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?.*/\1 \2 0\4/' <<<"$total")
@@ -22,14 +32,38 @@ for command; do
     p=$((rc == 0)) s=$((rc == 77)) f=0
   fi
   [ $rc = 0 ] || [ $rc = 77 ] || [ "$f" -gt 0 ] || f=1
-  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  echo "$p $f $s" >"$work/$2"
   if [ "$f" -gt 0 ]; then
-    echo "FAIL $name (exit code $rc):"
+    echo "FAIL $name (exit code $rc, $took s):"
     grep -avE '^\[ (RUN     |      OK) \]' "$log" | tail -60 | cut -c1-400 | sed 's/^/     /'
   elif [ "$s" -gt 0 ]; then
     echo "SKIP $name: $s skipped: $(grep -aiE 'skip' "$log" | head -1)"
   fi
-  [ "$p" = 0 ] || [ "$f" -gt 0 ] || echo "ok   $name ($p tests)"
+  [ "$p" = 0 ] || [ "$f" -gt 0 ] || echo "ok   $name ($p tests, $took s)"
+}
+# In one piece, so that the words of two are not mixed.
+show() { # command n
+  try "$1" "$2" >"$work/$2.said"
+  cat "$work/$2.said"
+}
+
+number=0
+for command; do
+  if [ "$command" = -- ]; then
+    wait
+    jobs=1
+    continue
+  fi
+  while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n; done
+  number=$((number + 1))
+  show "$command" $number &
+done
+wait
+passed=0 failed=0 skipped=0
+for ((i = 1; i <= number; i++)); do
+  p=0 f=1 s=0
+  read -r p f s <"$work/$i"
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 done
 echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
 [ $failed = 0 ]

@@ -50,7 +50,7 @@ engine-tests: $(engine_programs)
 
 check-engine:
 	-$(MAKE) -k -j$(JOBS) engine-tests
-	@TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) tests/each.sh $(engine_programs)
+	@TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) tests/each.sh -j $(JOBS) $(engine_programs)
 
 bench:
 	$(MAKE) -j$(JOBS) $(bench_programs)
@@ -85,7 +85,8 @@ check-house:
 
 check-gui:
 	$(MAKE) -j$(JOBS) all helpers
-	@$(run_environment) tests/each.sh $(wildcard tests/gui/*.sh)
+	@$(run_environment) tests/each.sh -j $(JOBS) 'tests/gui/open-all.sh help' \
+	  'tests/gui/open-all.sh examples' -- tests/gui/view.sh
 
 check-install:
 	$(MAKE) -j$(JOBS) all helpers

@@ -314,9 +314,9 @@ static void test_damage(void **state)
         for (uint32_t k = 1 + below(3); k; k--)
             damage(b, &n);
         put_file(b, n);
-        clock_gettime(CLOCK_MONOTONIC, &a);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
         sound = read_sound(&s, 0, &e);
-        clock_gettime(CLOCK_MONOTONIC, &z);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &z);
         took = (double)(z.tv_sec - a.tv_sec) + 1e-9 * (double)(z.tv_nsec - a.tv_nsec);
         longest = fmax(longest, took);
         if (!sound) {

@@ -207,7 +207,7 @@ static void test_close_in_flight(void **state)
             worst = now_ms() - before;
     }
     wait_for_none();
-    assert_true(worst < 1000); /* it did not wait for the jobs, which never end */
+    assert_true(worst < 10000); /* it did not wait for the jobs, which never end */
 }
 
 static void test_here_and_now(void **state)

@@ -1,22 +1,19 @@
 #!/bin/bash
-# tests/gui/open-all.sh [patch.pd ...]: opens each patch in a Pd of its own, with its window, lets it
-# run for a moment, and fails when something in it can't be created or an error is posted.  Without
+# tests/gui/open-all.sh [file or folder ...]: opens each patch in a Pd of its own, with its window, lets
+# it run for a moment, and fails when something in it can't be created or an error is posted.  Without
 # names: every help patch and every example.  Pictures of the windows are left beside the library,
 # in shots/, for people to look at.  SETTLE: seconds to let a patch run, 1.5.
 . "$(dirname "$0")/screen.bash"
 : "${SETTLE:=1.5}" "${SHOTS:=$(dirname "$BUILD")/shots}"
 
-if [ $# = 0 ]; then
-  mapfile -t patches < <(find "$top/help" "$top/examples" -name '*.pd' | sort)
-else
-  patches=("$@")
-fi
+[ $# = 0 ] && set -- "$top/help" "$top/examples"
+mapfile -t patches < <(find "$@" -name '*.pd' | sort)
 mkdir -p "$SHOTS"
 start_screen
 for patch in "${patches[@]}"; do
   name=$(basename "$patch" .pd)
   start_pd "$patch" || continue
-  if within 20 has_window "$name.pd"; then
+  if within 60 has_window "$name.pd"; then
     sleep "$SETTLE"
     keep "$name.pd" "$SHOTS/$name.png"
     check "$name" "$(errors | head -1)" no_errors

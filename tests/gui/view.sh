@@ -13,7 +13,7 @@ cp "$here"/*.pd "$work"
 # ---- what is drawn
 
 start_pd "$work/view.pd" || finish
-within 20 has_window view.pd || { fail window 'view.pd does not open'; cat "$log"; finish; }
+within 30 has_window view.pd || { fail window 'view.pd does not open'; cat "$log"; finish; }
 
 pixels 'four colours' view.pd 26 126 "$red" 58 126 "$green" 26 158 "$blue" 58 158 "$white"
 pixels 'the line and the marks' view.pd 74 140 "$black" 10 140 "$black" 13 111 "$black" 13 173 "$black"
@@ -28,12 +28,12 @@ check 'tells the shape' 'no "shape 2 2" in the log' says '^A: shape 2 2$'
 # ---- a closed window is not computed for; opened, it shows what came last
 
 tell pd-closed vis 1
-within 10 has_window closed || fail 'closed' 'the subpatch does not open'
+within 30 has_window closed || fail 'closed' 'the subpatch does not open'
 pixels 'a subpatch that is opened' closed 32 32 "$red" 58 58 "$white"
 tell pd-closed vis 0
-within 5 has_no_window closed
+within 30 has_no_window closed
 tell pd-closed vis 1
-within 10 has_window closed
+within 30 has_window closed
 pixels 'and opened again' closed 32 32 "$red" 58 58 "$white"
 tell pd-closed vis 0
 
@@ -44,7 +44,7 @@ pixels 'size 100 50' view.pd 45 120 "$red" 75 120 "$green" 20 135 "$ground" 110 
 tell a size 64
 pixels 'size 64' view.pd 26 126 "$red" 90 160 "$white"
 tell a size 3
-check 'a wrong size' 'no complaint' within 3 says 'latent.view: a size is one or two numbers'
+check 'a wrong size' 'no complaint' within 30 says 'latent.view: a size is one or two numbers'
 tell b scaling blocks
 pixels 'scaling blocks' view.pd 148 140 "$red" 152 140 "$green" 148 144 "$blue"
 tell b scaling smooth
@@ -54,7 +54,7 @@ tell draw bang
 pixels 'drawn again' view.pd 26 126 "$red"
 tell pd-view.pd mouse 58 126 1 0
 tell pd-view.pd mouseup 58 126 1
-check 'a click' 'no "click 0.757812 0.257812" in the log' within 3 says '^A: click 0.7578[0-9]* 0.2578'
+check 'a click' 'no "click 0.757812 0.257812" in the log' within 30 says '^A: click 0.7578[0-9]* 0.2578'
 tell pd-view.pd mouse 104 140 1 0
 tell pd-view.pd mouseup 104 140 1
 
@@ -85,12 +85,12 @@ pixels 'drawn where it was moved to' view.pd 46 306 "$red"
 tell a size 80 40
 tell pd-view.pd savetofile saved.pd "$work" 0
 check 'saved' 'the file lacks the new size or place' \
-  within 5 grep -qs '^#X obj 30 290 latent.view 80 40;' "$work/saved.pd"
+  within 30 grep -qs '^#X obj 30 290 latent.view 80 40;' "$work/saved.pd"
 check 'saved with its flags' 'the file lacks them' \
   grep -q '^#X obj 100 110 latent.view 100 64 -scaling smooth;' "$work/saved.pd"
 tell pd open saved.pd "$work"
 tell pd-view.pd menuclose 1
-within 10 has_window saved.pd || fail 'opened again' 'saved.pd does not open'
+within 30 has_window saved.pd || fail 'opened again' 'saved.pd does not open'
 pixels 'opened again' saved.pd 62 302 "$red" 78 302 "$green" 62 320 "$blue" 34 302 "$ground"
 
 # ---- deleted
@@ -103,7 +103,7 @@ pixels 'deleted' saved.pd 62 302 "$white" 78 302 "$white" 30 290 "$white"
 tell pd-saved.pd undo
 tell draw bang
 pixels 'and back by undo' saved.pd 62 302 "$red"
-check 'no file is left' "there are $(files)" within 3 no_files
+check 'no file is left' "there are $(files)" within 30 no_files
 quit_pd
 errors | grep -v 'a size is one or two numbers' >"$work/errors"
 check 'no error was posted' "$(head -1 "$work/errors")" [ ! -s "$work/errors" ]
@@ -112,10 +112,10 @@ check 'no error was posted' "$(head -1 "$work/errors")" [ ! -s "$work/errors" ]
 
 unset XDG_RUNTIME_DIR
 start_pd "$work/stream.pd" || finish
-within 20 has_window stream.pd
+within 30 has_window stream.pd
 tell go 1
-check 'fps is told' 'no fps in the log' within 6 says '^stream: fps'
-check 'what was dropped is told' 'no dropped in the log' within 3 says '^stream: dropped'
+check 'fps is told' 'no fps in the log' within 30 says '^stream: fps'
+check 'what was dropped is told' 'no dropped in the log' within 30 says '^stream: dropped'
 sleep 2
 fastest=$(sed -n 's/^stream: fps \([0-9]*\).*/\1/p' "$log" | sort -n | tail -1)
 check 'at most 30 a second' "$fastest a second" [ "${fastest:-99}" -le 30 ]
@@ -129,7 +129,7 @@ for i in 1 2 3 4 5 6; do # both views deleted and undone while pictures are on t
 done
 check 'deleted while pictures come' 'Pd is gone' kill -0 "$pd"
 tell go 0
-check 'no file is left by a stream' "there are $(files)" within 3 no_files
+check 'no file is left by a stream' "there are $(files)" within 30 no_files
 tell go 1
 sleep 0.5
 quit_pd
