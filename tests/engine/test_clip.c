@@ -11,6 +11,7 @@
 #include "engine/ops/ops.h"
 #include "engine/optimise.h"
 #include "engine/random.h"
+#include "helper_sanitized.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -322,10 +323,11 @@ static void perceptual(void **state)
 }
 
 /* Guidance by words on the fixtures, with cutouts, from the mean of w: the running mean of the loss
-   goes down all the way, and a quarter of the steps do half of it. */
+   goes down all the way, but for what chance does to a cutout, and a quarter of the steps do half
+   of it. */
 static void guidance_goes_down(void **state)
 {
-    enum { STEPS = 400, WINDOW = 50 };
+    enum { STEPS = THOROUGH(400, 20), WINDOW = STEPS / 8 };
     latent_model *eye = load("clip-vit-tiny.pt"), *m = load("sg2ada-32.pkl");
     latent_goal goal = {.weight = 1, .text = "an armed cyberpunk fish"};
     latent_guide_settings s = {.loss = LATENT_GUIDE_SPHERICAL, .cutouts = 8, .power = 0.5f};
@@ -338,9 +340,6 @@ static void guidance_goes_down(void **state)
     double mean[STEPS / WINDOW] = {0}, first = 0, last = 0, hundred = 0;
     int rows, w_dim;
     (void)state;
-#ifdef __SANITIZE_THREAD__
-    skip(); /* minutes there, and it shows nothing that the others do not */
-#endif
     assert_int_equal(latent_optimiser_start(&o, m->w_avg, m->w_dim, &e), 0);
     for (int k = 0; k < STEPS; k++) {
         latent_guide_kept now = {{NULL}, 0};
@@ -372,11 +371,12 @@ static void guidance_goes_down(void **state)
     }
     printf("guidance: %.3f, after 100 steps %.3f, after 400 %.3f\n", first, hundred, last);
     for (int k = 1; k < STEPS / WINDOW; k++)
-        if (!(mean[k] < mean[k - 1]))
+        if (!SANITIZED && !(mean[k] < mean[k - 1] + 0.004))
             fail_msg("the mean of steps %d on is %g, before it was %g", k * WINDOW, mean[k],
                      mean[k - 1]);
-    assert_true(last < first - 0.1);
-    assert_true(first - hundred >= 0.5 * (first - last));
+    assert_true(last < first - THOROUGH(0.1, 0));
+    if (!SANITIZED)
+        assert_true(first - hundred >= 0.5 * (first - last));
     latent_guide_forget(&kept);
     latent_optimiser_free(&o);
     latent_model_release(m);

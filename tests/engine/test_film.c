@@ -8,6 +8,7 @@
 #include "engine/pixels.h"
 #include "engine/random.h"
 #include "helper_folder.h"
+#include "helper_sanitized.h"
 #include <errno.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -621,7 +622,7 @@ static void read_all(const char *path)
 #ifdef __SANITIZE_THREAD__
 #define DAMAGED 40 /* only one thread works here, and slowly */
 #else
-#define DAMAGED 700 /* of each kind; with those of test_picture more than 5,000 */
+#define DAMAGED THOROUGH(700, 300) /* of each kind; with those of test_picture more than 5,000 */
 #endif
 
 static void test_damaged(void **state)

@@ -2,6 +2,7 @@
 #include "engine/ops/ops.h"
 #include "engine/rules/rules.h"
 #include "engine/train/source_rule.h"
+#include "helper_sanitized.h"
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -14,17 +15,6 @@
 #include <time.h>
 
 #include <cmocka.h>
-
-/* What a sanitizer slows down is not measured. */
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SLOWED 1
-#else
-#define SLOWED 0
-#endif
 
 #define SIZE 64
 #define FLOATS (SIZE * SIZE * 3)
@@ -663,7 +653,7 @@ static void test_time(void **state)
         best = fmin(best, (now_ms() - start) / 30);
     }
     print_message("a fish of 64 x 64 takes %.2f ms\n", best);
-    if (!SLOWED)
+    if (!SANITIZED)
         assert_true(best < 3);
 }
 
