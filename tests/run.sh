@@ -69,9 +69,10 @@ play() { # patch notes log scratch
     args+=(-noaudio)
     grep -qx live "$2" || args+=(-batch)
   fi
+  limit=$((${limit:-30} * slow))
   read -ra more <<<"$(value args "$2")"
-  LATENT_SCRATCH=$4 JACK_DEFAULT_SERVER=latent-test \
-    timeout -k 5 $((${limit:-30} * slow)) "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
+  LATENT_SCRATCH=$4 LATENT_PATIENCE=$((limit * 2 / 3)) JACK_DEFAULT_SERVER=latent-test \
+    timeout -k 5 "$limit" "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
     "${args[@]}" -path "$BUILD" -path "$HELPERS" -path "$LATENT_ORACLE" \
     -path "$LATENT_ORACLE/../data/clip" "${more[@]}" "$1" \
     >"$3" 2>&1 </dev/null
