@@ -13,7 +13,8 @@
 #   alone                 after the others, with nothing beside it: it measures time
 #   needs-oracle          skipped where the fixtures (LATENT_ORACLE) are not
 #   same-bytes            run twice; the files left in [scratch] must exist and be the same
-#   times: <n>            run so often; each must pass
+#   times: <n>            run so often (under a sanitizer a quarter of that); each must pass
+#   long                  more of what other patches do; left out of sanitized builds
 #   heavy                 too slow for valgrind (the Makefile leaves it out there)
 #
 # The environment: PD, BUILD (the library), HELPERS (the test boxes), LATENT_ORACLE,
@@ -103,6 +104,7 @@ try() {
     return
   fi
   times=$(value times "$notes")
+  [ $slow = 1 ] || times=$(((${times:-1} + 3) / 4))
   for ((i = 0; i < ${times:-1}; i++)); do
     play "$patch" "$notes" "$log" "$out"; rc=$?
     [ "$rc" = 0 ] || break

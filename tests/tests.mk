@@ -76,7 +76,7 @@ run_environment = PD='$(PD)' BUILD='$(abspath $(BUILD))' HELPERS='$(abspath $(HE
 
 check-patches:
 	$(MAKE) -j$(JOBS) all helpers
-	@$(run_environment) tests/run.sh $(if $(SANITIZE),-x alone)
+	@$(run_environment) tests/run.sh $(if $(SANITIZE),-x alone -x long)
 
 # ---- the rest
 
