@@ -7,7 +7,7 @@
 # that was not announced.  Comments in the patch tell how it is to be run, one note a comment:
 #   expect-log: <regex>   a line that must appear, and is then no error
 #   args: <more>          more arguments for Pd
-#   limit: <seconds>      instead of 30
+#   limit: <seconds>      instead of 60
 #   live                  in real time (without it: -batch, as fast as it goes)
 #   live audio            in real time with sound, into a JACK server that plays to nobody
 #   alone                 after the others, with nothing beside it: it measures time
@@ -70,7 +70,7 @@ play() { # patch notes log scratch
     args+=(-noaudio)
     grep -qx live "$2" || args+=(-batch)
   fi
-  limit=$((${limit:-30} * slow))
+  limit=$((${limit:-60} * slow))
   read -ra more <<<"$(value args "$2")"
   LATENT_SCRATCH=$4 LATENT_PATIENCE=$((limit * 2 / 3)) JACK_DEFAULT_SERVER=latent-test \
     timeout -k 5 "$limit" "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
