@@ -70,6 +70,8 @@ play() { # patch notes log scratch
     args+=(-noaudio)
     grep -qx live "$2" || args+=(-batch)
   fi
+  # As root Pd takes a processor for itself, from the other patch's threads too.
+  grep -qx alone "$2" || args+=(-nrt)
   limit=$((${limit:-60} * slow))
   read -ra more <<<"$(value args "$2")"
   LATENT_SCRATCH=$4 LATENT_PATIENCE=$((limit * 2 / 3)) JACK_DEFAULT_SERVER=latent-test \

@@ -57,7 +57,7 @@ start_pd() {
   log=$work/pd.log
   for _ in 1 2 3; do # another program may have the port; a script with another screen has another
     port=$((20000 + ${DISPLAY#:} % 12 * 1000 + RANDOM % 1000))
-    HOME=$work/home "$PD" -noprefs -noaudio -nomidi -stderr -path "$BUILD" -path "$HELPERS" \
+    HOME=$work/home "$PD" -noprefs -nrt -noaudio -nomidi -stderr -path "$BUILD" -path "$HELPERS" \
       -send "remote-port $port" "$@" "$here/remote.pd" >"$log" 2>&1 &
     pd=$! last=$!
     within 60 connected_or_not && ! port_taken && return
