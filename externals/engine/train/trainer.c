@@ -18,7 +18,7 @@ latent_train_settings latent_train_defaults(void)
                                    .seed = 1,
                                    .rate_g = 0.0025f,
                                    .rate_d = 0.0025f,
-                                   .r1 = 0.3f,
+                                   .r1 = 1,
                                    .r1_every = 4,
                                    .r1_step = 0.1f,
                                    .half_life = 10000,
