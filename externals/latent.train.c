@@ -12,7 +12,7 @@
    save <file>      everything, to go on another day; resume <file>: just there
    write <file>     the generator as it is now, as a model's file
    score <n>        how far n of its pictures (1000) are from n of the data's
-   rate f, r1 f     of learning (0.0025), and of holding the discriminator back (0.3)
+   rate f, r1 f     of learning (0.0025), and of holding the discriminator back (1)
    freeze-D n       so many blocks of the discriminator, from the picture's side, learn no more
    augment f        how often pictures are changed before the discriminator sees them; -1: found
                     while it trains, none for pictures without end
