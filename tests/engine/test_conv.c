@@ -347,6 +347,7 @@ static void check_batch(latent_conv_spec s, int n, int size, int options)
     float *weights = numbers(in * out * taps), *other = malloc(in * out * taps * sizeof(float));
     float *x = numbers(count * x_each), *add = numbers(count * y_each);
     float *scale = numbers(count * out), *noise = numbers(count * pixels), *bias = numbers(out);
+    float *style = options & SCALED ? numbers(count * in) : NULL;
     float *y = malloc(count * y_each * sizeof(float)), *one = malloc(y_each * sizeof(float));
     latent_conv_end end = {options & DEMODULATED ? scale : NULL,
                            options & NOISY ? noise : NULL,
@@ -357,24 +358,26 @@ static void check_batch(latent_conv_spec s, int n, int size, int options)
                            options & CLAMPED ? 0.8f : 0,
                            options & ADDED ? add : NULL};
     latent_error e;
-    latent_conv *c = latent_conv_new(s, weights, &e), *set = latent_conv_new_empty(s, &e);
+    latent_conv *c = latent_conv_new(s, weights, &e);
     latent_conv_room *room = latent_conv_room_new();
     double error = 0, power = 0;
     for (size_t o = 0; o < out; o++) /* [tap][in][out], turned */
         for (size_t i = 0; i < in; i++)
             for (size_t t = 0; t < taps; t++)
                 other[((taps - 1 - t) * in + i) * out + o] = weights[(o * in + i) * taps + t];
-    latent_conv_set(set, other, (latent_conv_layout){1, out, in * out, 1});
     for (size_t i = 0; i < count * y_each; i++)
         y[i] = NAN;
-    assert_int_equal(latent_conv_batch(set, room, n, x_side, x_side, x, &end, y, &e), 0);
+    if (latent_conv_batch(s, room, other, (latent_conv_layout){1, out, in * out, 1},
+                          &(latent_conv_pictures){n, x_side, x_side, x, style}, &end, y, &e))
+        fail_msg("%s", e.text);
     for (size_t b = 0; b < count; b++) {
         latent_conv_end here = end;
         here.out_scale = end.out_scale ? scale + b * out : NULL;
         here.noise = end.noise ? noise + b * pixels : NULL;
         here.add = end.add ? add + b * y_each : NULL;
-        assert_int_equal(
-            latent_conv_forward(c, x_side, x_side, x + b * x_each, NULL, &here, one, &e), 0);
+        assert_int_equal(latent_conv_forward(c, x_side, x_side, x + b * x_each,
+                                             style ? style + b * in : NULL, &here, one, &e),
+                         0);
         for (size_t i = 0; i < y_each; i++) {
             double d = (double)y[b * y_each + i] - (double)one[i];
             error += d * d;
@@ -385,7 +388,6 @@ static void check_batch(latent_conv_spec s, int n, int size, int options)
         fail_msg("%d to %d channels, kernel %d, up %d, %d pictures of %d: error %.2g", s.in, s.out,
                  s.kernel, s.up, n, size, sqrt(error / power));
     latent_conv_free(c);
-    latent_conv_free(set);
     latent_conv_room_free(room);
     free(weights);
     free(other);
@@ -393,6 +395,7 @@ static void check_batch(latent_conv_spec s, int n, int size, int options)
     free(add);
     free(scale);
     free(noise);
+    free(style);
     free(bias);
     free(y);
     free(one);
@@ -405,35 +408,39 @@ static void test_batch(void **unused)
     for (int i = 0; i < KINDS; i++)
         for (int s = 0; s < 8; s++) {
             check_batch(kind(i, 17, 20), 5, sizes[s], ALL);
+            check_batch(kind(i, 17, 20), 4, sizes[s], s % 2 ? BIASED : ALL & ~SCALED);
             check_batch(kind(i, 32, 3), 2, sizes[s], s % 2 ? ALL : BIASED);
         }
     for (int i = 0; i < KINDS; i++) {
         check_batch(kind(i, 256, 192), THOROUGH(16, 2), 8, ALL);
+        check_batch(kind(i, 256, 192), THOROUGH(4, 2), 4, ALL & ~SCALED);
         check_batch(kind(i, 40, 64), THOROUGH(7, 2), THOROUGH(64, 20), 0);
     }
 }
 
 /* <gradient, W> = <g, convolution by W>, for any W. */
-static void check_weights(latent_conv_spec s, int n, int size)
+static void check_weights(latent_conv_spec s, int n, int size, int turned)
 {
     int x_side = side_of_x(s, size), y_side = side_of_y(s, size);
     size_t weights = (size_t)(s.in * s.out * s.kernel * s.kernel), in = (size_t)s.in;
     size_t y_count = (size_t)(n * y_side * y_side * s.out);
-    latent_conv_layout layout = {1, (size_t)s.out, in * (size_t)s.out, 1};
+    latent_conv_layout layout = {1, (size_t)s.out, in * (size_t)s.out, turned};
+    float *style = s.up == -2 || n == 3 ? NULL : numbers((size_t)n * in);
     float *x = numbers((size_t)(n * x_side * x_side) * in), *g = numbers(y_count);
     float *gw = numbers(weights), *before = malloc(weights * sizeof(float));
     float *y = malloc(y_count * sizeof(float));
     latent_conv_end end = {.slope = 1, .gain = 1};
     latent_conv_room *room = latent_conv_room_new();
-    latent_conv *c = latent_conv_new_empty(s, NULL);
+    latent_conv_pictures f = {n, x_side, x_side, x, style};
     latent_error e;
+    if (!turned) /* the inputs side by side */
+        layout = (latent_conv_layout){in, 1, in * (size_t)s.out, 0};
     memcpy(before, gw, weights * sizeof(float));
-    assert_int_equal(latent_conv_gradient(s, room, n, x_side, x_side, x, g, gw, layout, &e), 0);
+    assert_int_equal(latent_conv_gradient(s, room, &f, g, gw, layout, &e), 0);
     for (int round = 0; round < 3; round++) {
         float *w = numbers(weights);
         double one = 0, other = 0, power = 0;
-        latent_conv_set(c, w, layout);
-        assert_int_equal(latent_conv_batch(c, room, n, x_side, x_side, x, &end, y, &e), 0);
+        assert_int_equal(latent_conv_batch(s, room, w, layout, &f, &end, y, &e), 0);
         for (size_t i = 0; i < y_count; i++) {
             one += (double)y[i] * (double)g[i];
             power += (double)y[i] * (double)y[i] * (double)g[i] * (double)g[i];
@@ -445,11 +452,11 @@ static void check_weights(latent_conv_spec s, int n, int size)
                      s.out, s.kernel, s.up, n, size, other, one);
         free(w);
     }
-    latent_conv_free(c);
     latent_conv_room_free(room);
     free(x);
     free(g);
     free(gw);
+    free(style);
     free(before);
     free(y);
 }
@@ -463,14 +470,21 @@ static void test_weights(void **unused)
         if (kinds[i].kernel == 1 && kinds[i].up != 1)
             continue;
         for (int s = 0; s < 7; s++) {
-            check_weights(kind(i, 17, 20), 1, sizes[s]);
-            check_weights(kind(i, 32, 3), 3, sizes[s]);
+            check_weights(kind(i, 17, 20), 1, sizes[s], s % 2);
+            check_weights(kind(i, 32, 3), 3, sizes[s], 1);
+            check_weights(kind(i, 19, 33), 4, sizes[s], s % 2);
         }
-        check_weights(kind(i, 200, 140), THOROUGH(5, 2), 8);
-        check_weights(kind(i, 64, 40), THOROUGH(7, 2), THOROUGH(64, 20));
+        check_weights(kind(i, 200, 140), THOROUGH(5, 2), 8, 0);
+        check_weights(kind(i, 64, 40), THOROUGH(7, 2), THOROUGH(64, 20), 1);
     }
-    assert_int_equal(latent_conv_gradient((latent_conv_spec){1, 1, 1, 2}, NULL, 1, 4, 4, NULL, NULL,
+    assert_int_equal(latent_conv_gradient((latent_conv_spec){1, 1, 1, 2}, NULL,
+                                          &(latent_conv_pictures){.n = 1, .h = 4, .w = 4}, NULL,
                                           NULL, (latent_conv_layout){1, 1, 1, 0}, &e),
+                     -1);
+    assert_int_equal(latent_conv_batch((latent_conv_spec){1, 1, 1, -2}, NULL, NULL,
+                                       (latent_conv_layout){1, 1, 1, 0},
+                                       &(latent_conv_pictures){.n = 1, .h = 4, .w = 4}, NULL, NULL,
+                                       &e),
                      -1);
 }
 

@@ -37,6 +37,8 @@ struct latent_conv_room {
     size_t bytes;
     float *slot[LATENT_MAX_THREADS];
     size_t slot_bytes[LATENT_MAX_THREADS];
+    float *packed; /* the weights of a batch */
+    size_t packed_floats;
 };
 
 /* That of the engine belongs to the one that holds the lock. */
@@ -53,6 +55,7 @@ void latent_conv_room_free(latent_conv_room *room)
     if (!room)
         return;
     free(room->scratch);
+    free(room->packed);
     for (int i = 0; i < LATENT_MAX_THREADS; i++)
         free(room->slot[i]);
     free(room);
@@ -76,31 +79,14 @@ static float *block(size_t floats)
     return aligned_alloc(64, (floats * sizeof(float) + 63) & ~(size_t)63);
 }
 
-/* Without weights yet. */
-static latent_conv *conv_alloc(const latent_conv_code *code, latent_conv_spec spec, int energy,
-                               latent_error *e)
+static int check_spec(latent_conv_spec spec, latent_error *e)
 {
-    latent_conv *c;
     if (spec.in < 1 || spec.out < 1 || (spec.kernel != 1 && spec.kernel != 3) ||
-        (spec.up != 1 && spec.up != 2 && (spec.up != -2 || spec.kernel != 3))) {
-        latent_fail(e, "a convolution of %d to %d channels, kernel %d, up %d is not possible",
-                    spec.in, spec.out, spec.kernel, spec.up);
-        return NULL;
-    }
-    if ((c = calloc(1, sizeof(*c)))) {
-        c->spec = spec;
-        c->code = code;
-        c->packed = block(packed_count(c));
-        if (energy)
-            c->energy = block((size_t)spec.out * (size_t)spec.in);
-    }
-    if (!c || !c->packed || (energy && !c->energy)) {
-        latent_conv_free(c);
-        latent_fail(e, "no memory for a convolution of %d to %d channels", spec.in, spec.out);
-        return NULL;
-    }
-    memset(c->packed, 0, packed_count(c) * sizeof(float));
-    return c;
+        (spec.up != 1 && spec.up != 2 && (spec.up != -2 || spec.kernel != 3)))
+        return latent_fail(e,
+                           "a convolution of %d to %d channels, kernel %d, up %d is not possible",
+                           spec.in, spec.out, spec.kernel, spec.up);
+    return 0;
 }
 
 const latent_conv_code *latent_conv_best_code(void)
@@ -112,27 +98,35 @@ const latent_conv_code *latent_conv_best_code(void)
 }
 
 typedef struct {
-    latent_conv *c;
+    const latent_conv *c;
     const float *weights;
     latent_conv_layout layout;
 } set_job;
 
+/* Inputs in blocks whose weights stay in the first cache, whichever side they lie along. */
 static void set_panel(void *context, int panel, int slot)
 {
     const set_job *j = context;
     const latent_conv *c = j->c;
-    size_t in = (size_t)c->spec.in, taps = (size_t)(c->spec.kernel * c->spec.kernel);
-    size_t width = (size_t)c->code->width, first = (size_t)panel * width;
+    const size_t in = (size_t)c->spec.in, taps = (size_t)(c->spec.kernel * c->spec.kernel);
+    const size_t width = (size_t)c->code->width, first = (size_t)panel * width;
+    const size_t out = j->layout.out, next = j->layout.in;
     size_t there = (size_t)c->spec.out - first < width ? (size_t)c->spec.out - first : width;
-    float *to = c->packed + first * in * taps;
     (void)slot;
-    for (size_t i = 0; i < in; i++)
-        for (size_t t = 0; t < taps; t++, to += width) {
-            size_t tap = j->layout.turned ? taps - 1 - t : t;
-            const float *from =
-                j->weights + first * j->layout.out + i * j->layout.in + tap * j->layout.tap;
-            for (size_t o = 0; o < there; o++)
-                to[o] = from[o * j->layout.out];
+    for (size_t i = 0; i < in; i += LINE)
+        for (size_t t = 0; t < taps; t++) {
+            size_t tap = j->layout.turned ? taps - 1 - t : t, some = in - i < LINE ? in - i : LINE;
+            const float *from = j->weights + first * out + i * next + tap * j->layout.tap;
+            float *to = c->packed + (first * in + i * width) * taps + t * width;
+            if (out == 1)
+                for (size_t k = 0; k < some; k++)
+                    memcpy(to + k * taps * width, from + k * next, there * sizeof(float));
+            else
+                for (size_t o = 0; o < there; o++)
+                    for (size_t k = 0; k < some; k++)
+                        to[k * taps * width + o] = from[o * out + k * next];
+            for (size_t k = 0; k < some && there < width; k++)
+                memset(to + k * taps * width + there, 0, (width - there) * sizeof(float));
         }
 }
 
@@ -158,27 +152,29 @@ latent_conv *latent_conv_new_by(const latent_conv_code *code, latent_conv_spec s
                                 const float *weights, latent_error *e)
 {
     size_t taps = (size_t)(spec.kernel * spec.kernel);
-    latent_conv *c = conv_alloc(code, spec, 1, e);
-    set_job j = {c, weights, {(size_t)spec.in * taps, taps, 1, 0}};
-    if (c)
-        latent_parallel(panels_of(c), prepare_panel, &j);
+    set_job j = {NULL, weights, {(size_t)spec.in * taps, taps, 1, 0}};
+    latent_conv *c;
+    if (check_spec(spec, e))
+        return NULL;
+    if ((c = calloc(1, sizeof(*c)))) {
+        c->spec = spec;
+        c->code = code;
+        c->packed = block(packed_count(c));
+        c->energy = block((size_t)spec.out * (size_t)spec.in);
+    }
+    if (!c || !c->packed || !c->energy) {
+        latent_conv_free(c);
+        latent_fail(e, "no memory for a convolution of %d to %d channels", spec.in, spec.out);
+        return NULL;
+    }
+    j.c = c;
+    latent_parallel(panels_of(c), prepare_panel, &j);
     return c;
 }
 
 latent_conv *latent_conv_new(latent_conv_spec spec, const float *weights, latent_error *e)
 {
     return latent_conv_new_by(latent_conv_best_code(), spec, weights, e);
-}
-
-latent_conv *latent_conv_new_empty(latent_conv_spec spec, latent_error *e)
-{
-    return conv_alloc(latent_conv_best_code(), spec, 0, e);
-}
-
-void latent_conv_set(latent_conv *c, const float *weights, latent_conv_layout layout)
-{
-    set_job j = {c, weights, layout};
-    latent_parallel(panels_of(c), set_panel, &j);
 }
 
 void latent_conv_free(latent_conv *c)
@@ -294,7 +290,7 @@ void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
         p->m_plane[2] = (tiles * (size_t)p->n) | 1;
     }
     p->v_odd = N * N * p->v_plane[0] + N * (p->v_plane[1] + p->v_plane[2]);
-    p->v_block = p->v_odd + (p->spec.up == -2 ? odd_lines(pixels * p->v_row) : 0);
+    p->v_block = p->v_odd + (p->odd ? odd_lines(pixels * p->v_row) : 0);
     p->m_odd = (N ? N * N : (size_t)(p->side * p->side)) * p->m_plane[0] +
                N * (p->m_plane[1] + p->m_plane[2]);
     p->m_panel = p->m_odd;
@@ -354,6 +350,7 @@ void latent_conv_tiles(latent_conv_plan *p, int points)
     p->tile_rows = p->pictures * p->rows_each;
     p->tile_columns = p->points ? pieces(p->w, p->n) : p->w;
     p->segment = pieces(1024, p->spec.in);
+    p->odd = p->spec.up == -2 || (p->points == TOOM && p->styles);
 }
 
 int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c)
@@ -406,7 +403,7 @@ latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent
 {
     size_t N = (size_t)p->points, row = (size_t)i, column = (size_t)j;
     latent_conv_plane f = {p->v, p->v_row, p->v_block, 0, 0};
-    if (p->spec.up == -2 && i == TOOM && j == TOOM) {
+    if (p->odd && i == TOOM && j == TOOM) {
         f.a += p->v_odd;
         f.m = p->m_odd;
         f.rows = (c->y1 - c->y0) * p->w;
@@ -702,10 +699,10 @@ static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *
     return failed || atomic_load(&j.failed) ? -1 : 0;
 }
 
-static int run(const latent_conv *c, latent_conv_room *room, int points, int n, int h, int w,
-               const float *x, const float *in_scale, const latent_conv_end *end, float *y,
-               latent_error *e)
+static int run(const latent_conv *c, latent_conv_room *room, int points,
+               const latent_conv_pictures *f, const latent_conv_end *end, float *y, latent_error *e)
 {
+    int n = f->n, h = f->h, w = f->w;
     latent_conv_plan p;
     int larger = c->spec.up == 2 ? 2 : 1;
     if (c->spec.up == -2 && (h % 2 || w % 2 || h < 2 || w < 2))
@@ -718,7 +715,8 @@ static int run(const latent_conv *c, latent_conv_room *room, int points, int n, 
     p.pictures = n;
     p.h = c->spec.up == -2 ? h / 2 : h;
     p.w = c->spec.up == -2 ? w / 2 : w;
-    p.x = x;
+    p.x = f->x;
+    p.styles = n > 1 ? f->in_scale : NULL;
     p.end = end;
     p.y = y;
     p.stream =
@@ -726,20 +724,22 @@ static int run(const latent_conv *c, latent_conv_room *room, int points, int n, 
             STREAM_BYTES &&
         c->spec.out % c->code->width == 0 && (uintptr_t)y % 64 == 0;
     make_plan(&p, points);
-    return forward(c, &p, room, in_scale) ? latent_fail(e,
-                                                        "no memory to convolve %d x %d with %d "
-                                                        "channels",
-                                                        w, h, c->spec.in)
-                                          : 0;
+    return forward(c, &p, room, n > 1 ? NULL : f->in_scale)
+               ? latent_fail(e,
+                             "no memory to convolve %d x %d with %d "
+                             "channels",
+                             w, h, c->spec.in)
+               : 0;
 }
 
 int latent_conv_forward_by(const latent_conv *c, int points, int h, int w, const float *x,
                            const float *in_scale, const latent_conv_end *end, float *y,
                            latent_error *e)
 {
+    latent_conv_pictures one = {1, h, w, x, in_scale};
     int failed;
     pthread_mutex_lock(&scratch_lock);
-    failed = run(c, &engine_room, points, 1, h, w, x, in_scale, end, y, e);
+    failed = run(c, &engine_room, points, &one, end, y, e);
     pthread_mutex_unlock(&scratch_lock);
     return failed;
 }
@@ -751,33 +751,63 @@ int latent_conv_forward(const latent_conv *c, int h, int w, const float *x, cons
 }
 
 /* Pictures that can't be computed together are computed one after the other. */
-static int one_by_one(latent_conv_spec spec, int h, int w, const latent_conv_end *end)
+static int one_by_one(latent_conv_spec spec, const latent_conv_pictures *f,
+                      const latent_conv_end *end)
 {
     int tile = spec.up == -2 ? 8 : 4;
     if (spec.kernel == 1)
-        return spec.up == 2 || (spec.out <= FEW && (end->out_scale || end->noise));
-    return spec.up != 1 && (h % tile || w % tile);
+        return spec.up == 2 || f->in_scale || (spec.out <= FEW && (end->out_scale || end->noise));
+    if (f->in_scale && (spec.up == -2 || !choose_points(spec, f->n, f->h, f->w)))
+        return 1;
+    return spec.up != 1 && (f->h % tile || f->w % tile);
 }
 
-int latent_conv_batch(const latent_conv *c, latent_conv_room *room, int n, int h, int w,
-                      const float *x, const latent_conv_end *end, float *y, latent_error *e)
+/* The weights, packed, in the room's memory. */
+static int pack(latent_conv *c, latent_conv_room *room, const float *weights,
+                latent_conv_layout layout, latent_error *e)
 {
-    latent_conv_spec spec = c->spec;
-    size_t pixels = (size_t)h * (size_t)w, x_size = pixels * (size_t)spec.in, y_size;
-    if (n < 2 || !one_by_one(spec, h, w, end)) {
-        int tall = spec.kernel == 1 && spec.up == 1 && spec.out <= FEW;
-        return run(c, room, choose_points(spec, n, h, w), tall ? 1 : n, tall ? n * h : h, w, x,
-                   NULL, end, y, e);
+    set_job j = {c, weights, layout};
+    size_t wanted = packed_count(c);
+    if (room->packed_floats < wanted) {
+        free(room->packed);
+        room->packed = block(wanted);
+        room->packed_floats = room->packed ? wanted : 0;
+    }
+    if (!(c->packed = room->packed))
+        return latent_fail(e, "no memory for a convolution of %d to %d channels", c->spec.in,
+                           c->spec.out);
+    latent_parallel(panels_of(c), set_panel, &j);
+    return 0;
+}
+
+int latent_conv_batch(latent_conv_spec spec, latent_conv_room *room, const float *weights,
+                      latent_conv_layout layout, const latent_conv_pictures *pictures,
+                      const latent_conv_end *end, float *y, latent_error *e)
+{
+    latent_conv c = {.spec = spec, .code = latent_conv_best_code()};
+    latent_conv_pictures f = *pictures;
+    size_t pixels = (size_t)f.h * (size_t)f.w, x_size = pixels * (size_t)spec.in, y_size;
+    int few = spec.kernel == 1 && spec.up == 1 && spec.out <= FEW;
+    if (check_spec(spec, e) || pack(&c, room, weights, layout, e))
+        return -1;
+    if (f.n < 2 || !one_by_one(spec, &f, end)) {
+        if (few) { /* one tall picture */
+            f.h *= f.n;
+            f.n = 1;
+        }
+        return run(&c, room, choose_points(spec, f.n, f.h, f.w), &f, end, y, e);
     }
     pixels = spec.up == 2 ? 4 * pixels : spec.up == -2 ? pixels / 4 : pixels;
     y_size = pixels * (size_t)spec.out;
-    for (size_t i = 0; i < (size_t)n; i++) {
+    f.n = 1;
+    for (size_t i = 0; i < (size_t)pictures->n; i++) {
         latent_conv_end one = *end;
+        f.x = pictures->x + i * x_size;
+        f.in_scale = pictures->in_scale ? pictures->in_scale + i * (size_t)spec.in : NULL;
         one.out_scale = end->out_scale ? end->out_scale + i * (size_t)spec.out : NULL;
         one.noise = end->noise ? end->noise + i * pixels : NULL;
         one.add = end->add ? end->add + i * y_size : NULL;
-        if (run(c, room, choose_points(spec, 1, h, w), 1, h, w, x + i * x_size, NULL, &one,
-                y + i * y_size, e))
+        if (run(&c, room, choose_points(spec, 1, f.h, f.w), &f, &one, y + i * y_size, e))
             return -1;
     }
     return 0;

@@ -48,9 +48,8 @@ latent_conv_spec latent_conv_get_spec(const latent_conv *c);
 void latent_conv_weights(const latent_conv *c, float *weights);
 /* Bytes that the prepared weights take. */
 size_t latent_conv_bytes(const latent_conv *c);
-/* E[out][in] = the sum over the kernel of the squared weights, owned by c (NULL if it was made
-   empty): what demodulation needs,
-   d[o] = 1 / sqrt(sum_i E[o][i] s[i]^2 + 1e-8). */
+/* E[out][in] = the sum over the kernel of the squared weights, owned by c : what demodulation
+   needs, d[o] = 1 / sqrt(sum_i E[o][i] s[i]^2 + 1e-8). */
 const float *latent_conv_energy(const latent_conv *c);
 
 /* y[up*h][up*w][out] (up -2: [h/2][w/2][out]) from x[h][w][in]; in_scale [in] multiplies x's
@@ -67,27 +66,31 @@ typedef struct {
     size_t out, in, tap;
     int turned;
 } latent_conv_layout;
-/* A convolution whose weights are all 0, without an energy. */
-latent_conv *latent_conv_new_empty(latent_conv_spec spec, latent_error *e);
-/* Gives it other weights (copied).  Works with the pool. */
-void latent_conv_set(latent_conv *c, const float *weights, latent_conv_layout layout);
+
+/* Pictures x[n][h][w][in]; in_scale [n][in] multiplies their channels, or NULL for 1. */
+typedef struct {
+    int n, h, w;
+    const float *x, *in_scale;
+} latent_conv_pictures;
 
 /* Memory for the numbers between, of one caller, who keeps it for the next convolution. */
 typedef struct latent_conv_room latent_conv_room;
 latent_conv_room *latent_conv_room_new(void); /* NULL: no memory */
 void latent_conv_room_free(latent_conv_room *room);
 
-/* latent_conv_forward for n pictures, one after the other in x and y; end's out_scale is [n][out],
-   noise [n][pixels of y], add like y. */
-int latent_conv_batch(const latent_conv *c, latent_conv_room *room, int n, int h, int w,
-                      const float *x, const latent_conv_end *end, float *y, latent_error *e);
+/* latent_conv_forward for each of the pictures, by weights as they are now; y lies as x does, and
+   so do end's arrays: out_scale [n][out], noise [n][pixels of y], add like y.  Works with the
+   pool. */
+int latent_conv_batch(latent_conv_spec spec, latent_conv_room *room, const float *weights,
+                      latent_conv_layout layout, const latent_conv_pictures *pictures,
+                      const latent_conv_end *end, float *y, latent_error *e);
 
-/* Adds to gw, as layout says, the gradient of a convolution's weights: x as the convolution got it
-   (with the style in it), g the gradient with respect to its plain result (before scale, noise and
-   so on).  Kernel 3, or 1 with up 1. */
-int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room, int n, int h, int w,
-                         const float *x, const float *g, float *gw, latent_conv_layout layout,
-                         latent_error *e);
+/* Adds to gw, as layout says, the gradient of a convolution's weights: g is the gradient with
+   respect to its plain result (before scale, noise and so on).  Kernel 3, or 1 with up 1; with up
+   -2 in_scale is NULL. */
+int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room,
+                         const latent_conv_pictures *pictures, const float *g, float *gw,
+                         latent_conv_layout layout, latent_error *e);
 
 /* Multiply-adds of the direct convolution for an h x w input (up 2: of the transposed one; up -2:
    of the one with stride 2). */

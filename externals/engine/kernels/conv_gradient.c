@@ -13,6 +13,7 @@
 
 #define CHUNK_FLOATS ((size_t)1 << 21) /* of V and M' together */
 #define PLANES 36
+#define INPUTS 16
 #define PARTS 8 /* of a kernel of 1: each sums its pixels */
 
 /* What each plane's product adds to each tap. */
@@ -70,7 +71,7 @@ static void product_item(void *context, int i, int slot)
 
 /* h and w: of the smaller picture. */
 static void begin_plan(latent_conv_plan *p, latent_conv_spec spec, int n, int h, int w,
-                       const float *x)
+                       const float *x, const float *styles)
 {
     memset(p, 0, sizeof(*p));
     p->spec = spec;
@@ -79,22 +80,52 @@ static void begin_plan(latent_conv_plan *p, latent_conv_spec spec, int n, int h,
     p->h = h;
     p->w = w;
     p->x = x;
+    p->styles = styles;
     latent_conv_tiles(p, spec.up == 1 ? 6 : TOOM);
 }
 
-static void add_weights(const float *from, size_t in, size_t out, size_t taps, float *gw,
-                        latent_conv_layout l)
+/* from: [taps][apart], of which inputs first to last - 1 are added, [in][out]. */
+static void add_weights(const float *from, size_t apart, size_t first, size_t last, size_t out,
+                        size_t taps, float *gw, latent_conv_layout l)
 {
-    for (size_t t = 0; t < taps; t++)
-        for (size_t i = 0; i < in; i++, from += out) {
-            float *to = gw + i * l.in + (l.turned ? taps - 1 - t : t) * l.tap;
+    for (size_t t = 0; t < taps; t++) {
+        const float *f = from + t * apart;
+        float *to = gw + (l.turned ? taps - 1 - t : t) * l.tap;
+        if (l.out == 1)
+            for (size_t i = first; i < last; i++)
+                for (size_t o = 0; o < out; o++)
+                    to[i * l.in + o] += f[i * out + o];
+        else
             for (size_t o = 0; o < out; o++)
-                to[o * l.out] += from[o];
-        }
+                for (size_t i = first; i < last; i++)
+                    to[i * l.in + o * l.out] += f[i * out + o];
+    }
+}
+
+typedef struct {
+    const float *k, *u; /* what each plane adds to each tap; [PLANES][in][out] */
+    size_t in, out;
+    float *taps; /* [9][in][out] */
+    float *gw;
+    latent_conv_layout layout;
+} taps_job;
+
+/* The taps of some inputs. */
+static void taps_item(void *context, int item, int slot)
+{
+    const taps_job *j = context;
+    size_t first = (size_t)item * INPUTS, weights = j->in * j->out;
+    size_t last = first + INPUTS < j->in ? first + INPUTS : j->in;
+    (void)slot;
+    latent_gemm_alone(0, 0, 9, (int)((last - first) * j->out), PLANES, j->k, PLANES,
+                      j->u + first * j->out, (int)weights, 0, j->taps + first * j->out,
+                      (int)weights);
+    add_weights(j->taps, weights, first, last, j->out, 9, j->gw, j->layout);
 }
 
 static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, int w, const float *x,
-                 const float *g, float *gw, latent_conv_layout layout, latent_error *e)
+                 const float *styles, const float *g, float *gw, latent_conv_layout layout,
+                 latent_error *e)
 {
     latent_conv_spec back = {spec.out, spec.in, 3, -spec.up};
     size_t weights = (size_t)spec.in * (size_t)spec.out, zeros, both;
@@ -103,8 +134,8 @@ static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, in
     job j;
     if (spec.up == 1)
         back.up = 1;
-    begin_plan(&j.x, spec, n, h, w, x);
-    begin_plan(&j.g, back, n, h, w, g);
+    begin_plan(&j.x, spec, n, h, w, x, styles);
+    begin_plan(&j.g, back, n, h, w, g, NULL);
     j.g.back = spec.up == 1;
     latent_conv_lay_out(&j.x, j.x.tile_rows);
     latent_conv_lay_out(&j.g, j.g.tile_rows);
@@ -136,55 +167,62 @@ static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, in
         latent_parallel(PLANES * j.x.blocks * j.g.blocks, product_item, &j);
     }
     taps_of_planes(spec.up, k);
-    latent_gemm(0, 0, 9, (int)weights, PLANES, k[0], j.u, 0, taps);
-    add_weights(taps, (size_t)spec.in, (size_t)spec.out, 9, gw, layout);
+    latent_parallel((spec.in + INPUTS - 1) / INPUTS, taps_item,
+                    &(taps_job){k[0], j.u, (size_t)spec.in, (size_t)spec.out, taps, gw, layout});
     return 0;
 }
 
 /* ---- kernel 1: a product over the pixels */
 
 typedef struct {
-    int in, out;
-    size_t pixels;
-    const float *x, *g;
-    float *sums; /* [PARTS][in][out] */
+    size_t in, out, pixels, parts;
+    const float *x, *styles, *g;
+    float *sums; /* [parts][in][out] */
 } one_job;
 
+/* With styles a part is a picture. */
 static void one_part(void *context, int i, int slot)
 {
     const one_job *j = context;
-    size_t from = j->pixels * (size_t)i / PARTS, to = j->pixels * ((size_t)i + 1) / PARTS;
-    float *sum = j->sums + (size_t)i * (size_t)j->in * (size_t)j->out;
+    size_t part = (size_t)i, from = j->pixels * part / j->parts;
+    size_t to = j->pixels * (part + 1) / j->parts, in = j->in, out = j->out;
+    float *sum = j->sums + part * in * out;
     (void)slot;
-    memset(sum, 0, (size_t)j->in * (size_t)j->out * sizeof(float));
+    memset(sum, 0, in * out * sizeof(float));
     if (to > from)
-        latent_gemm_alone(1, 0, j->in, j->out, (int)(to - from), j->x + from * (size_t)j->in, j->in,
-                          j->g + from * (size_t)j->out, j->out, 0, sum, j->out);
+        latent_gemm_alone(1, 0, (int)in, (int)out, (int)(to - from), j->x + from * in, (int)in,
+                          j->g + from * out, (int)out, 0, sum, (int)out);
+    for (size_t k = 0; j->styles && k < in * out; k++)
+        sum[k] *= j->styles[part * in + k / out];
 }
 
-static int one(latent_conv_spec spec, latent_conv_room *room, size_t pixels, const float *x,
+static int one(latent_conv_spec spec, latent_conv_room *room, const latent_conv_pictures *f,
                const float *g, float *gw, latent_conv_layout layout, latent_error *e)
 {
-    size_t weights = (size_t)spec.in * (size_t)spec.out;
-    one_job j = {spec.in, spec.out, pixels, x, g, latent_conv_take(room, PARTS * weights)};
+    size_t in = (size_t)spec.in, out = (size_t)spec.out;
+    size_t pixels = (size_t)f->n * (size_t)f->h * (size_t)f->w;
+    size_t parts = f->in_scale ? (size_t)f->n : PARTS;
+    one_job j = {in, out, pixels, parts, f->x, f->in_scale, g, NULL};
+    j.sums = latent_conv_take(room, parts * in * out);
     if (!j.sums)
         return latent_fail(e, "no memory for the gradient of %d x %d channels", spec.in, spec.out);
-    latent_parallel(PARTS, one_part, &j);
-    for (size_t i = 0; i < PARTS; i++)
-        add_weights(j.sums + i * weights, (size_t)spec.in, (size_t)spec.out, 1, gw, layout);
+    latent_parallel((int)parts, one_part, &j);
+    for (size_t i = 0; i < parts; i++)
+        add_weights(j.sums + i * in * out, 0, 0, in, out, 1, gw, layout);
     return 0;
 }
 
-int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room, int n, int h, int w,
-                         const float *x, const float *g, float *gw, latent_conv_layout layout,
-                         latent_error *e)
+int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room,
+                         const latent_conv_pictures *f, const float *g, float *gw,
+                         latent_conv_layout layout, latent_error *e)
 {
-    size_t pixels = (size_t)h * (size_t)w;
+    int n = f->n, h = f->h, w = f->w;
+    size_t pixels = (size_t)h * (size_t)w, in = (size_t)spec.in;
     if (spec.kernel == 1 && spec.up == 1)
-        return one(spec, room, (size_t)n * pixels, x, g, gw, layout, e);
-    if (spec.kernel != 3 || (spec.up == -2 && (h % 2 || w % 2)))
-        return latent_fail(e, "there is no gradient for kernel %d, up %d, %d x %d", spec.kernel,
-                           spec.up, w, h);
+        return one(spec, room, f, g, gw, layout, e);
+    if (spec.kernel != 3 || (spec.up == -2 && (h % 2 || w % 2 || f->in_scale)))
+        return latent_fail(e, "there is no gradient for kernel %d, up %d, %d x %d%s", spec.kernel,
+                           spec.up, w, h, f->in_scale ? " with a style" : "");
     if (spec.up == -2) {
         h /= 2;
         w /= 2;
@@ -193,10 +231,10 @@ int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room, int n, i
         size_t g_size = pixels * (size_t)spec.out;
         g_size = spec.up == 2 ? 4 * g_size : g_size / 4;
         for (size_t i = 0; i < (size_t)n; i++)
-            if (three(spec, room, 1, h, w, x + i * pixels * (size_t)spec.in, g + i * g_size, gw,
-                      layout, e))
+            if (three(spec, room, 1, h, w, f->x + i * pixels * in,
+                      f->in_scale ? f->in_scale + i * in : NULL, g + i * g_size, gw, layout, e))
                 return -1;
         return 0;
     }
-    return three(spec, room, n, h, w, x, g, gw, layout, e);
+    return three(spec, room, n, h, w, f->x, f->in_scale, g, gw, layout, e);
 }

@@ -147,7 +147,9 @@ INLINE vec four(vec a, vec b, vec c, vec d)
 /* Where a tile's pixels are, and where their values at the points go. */
 typedef struct {
     const float *from[SIDE][SIDE]; /* up 1: from one pixel before the tile on */
+    const float *style;            /* of the picture, or NULL */
     size_t tile, down, across;     /* floats from v to the tile's rows of its planes */
+    size_t odd;                    /* and to its pixels as they are, up 2 with a style */
     int rows, columns;             /* pixels that there are, up 2 */
 } window;
 
@@ -157,7 +159,8 @@ INLINE window find_window(const latent_conv_plan *p, const latent_conv_part *c, 
     const size_t in = (size_t)p->spec.in, columns = (size_t)p->tile_columns;
     const size_t N = (size_t)p->points;
     int n = p->n, top = (c->first + row) % p->rows_each * n, left = column * n;
-    const float *picture = p->x + (size_t)((c->first + row) / p->rows_each * p->h * p->w) * in;
+    int number = (c->first + row) / p->rows_each;
+    const float *picture = p->x + (size_t)(number * p->h * p->w) * in;
     window f;
     for (int i = 0; i < size; i++)
         for (int j = 0; j < size; j++) {
@@ -170,9 +173,16 @@ INLINE window find_window(const latent_conv_plan *p, const latent_conv_part *c, 
     f.down = N * N * p->v_plane[0] + ((size_t)row * (size_t)p->w + (size_t)left) * p->v_row;
     f.across = N * N * p->v_plane[0] + N * p->v_plane[1] +
                ((size_t)(row * n) * columns + (size_t)column) * p->v_row;
+    f.odd = p->v_odd + ((size_t)(row * n) * (size_t)p->w + (size_t)left) * p->v_row;
+    f.style = p->styles ? p->styles + (size_t)number * in : NULL;
     f.rows = p->h - top < n ? p->h - top : n;
     f.columns = p->w - left < n ? p->w - left : n;
     return f;
+}
+
+INLINE vec style_of(const window *f, int channel, int some)
+{
+    return some == VL ? load(f->style + channel) : load_some(f->style + channel, some);
 }
 
 /* some: VL channels, or fewer. */
@@ -181,7 +191,9 @@ INLINE void input_channels(const latent_conv_plan *p, const window *f, int chann
 {
     const int n = N - 2;
     float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH) + f->tile;
-    vec turned[SIDE][SIDE], d[SIDE], r[SIDE];
+    vec turned[SIDE][SIDE], d[SIDE], r[SIDE], style = all(1);
+    if (f->style)
+        style = style_of(f, channel, some);
     for (int j = 0; j < N; j++) {
 #pragma GCC unroll 8
         for (int i = 0; i < N; i++) {
@@ -190,6 +202,10 @@ INLINE void input_channels(const latent_conv_plan *p, const window *f, int chann
             if (j >= N - n && channel % 16 == 0) /* of the next tile */
                 __builtin_prefetch(from + n * p->spec.in);
         }
+        if (f->style)
+#pragma GCC unroll 8
+            for (int i = 0; i < N; i++)
+                d[i] *= style;
         input_points(N, d, r);
 #pragma GCC unroll 8
         for (int i = 0; i < N; i++)
@@ -234,6 +250,21 @@ INLINE void back_channels(const latent_conv_plan *p, const window *f, int channe
     }
 }
 
+/* Row i of a tile of up 2 times the style, and to the plane of pixels as they are. */
+INLINE void style_row(const latent_conv_plan *p, const window *f, int channel, int some, int i,
+                      vec *d)
+{
+    float *to = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH) + f->odd +
+                (size_t)(i * p->w) * p->v_row;
+    vec style = style_of(f, channel, some);
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) {
+        d[j] *= style;
+        if (i < f->rows && j < f->columns)
+            store(to + (size_t)j * p->v_row, d[j]);
+    }
+}
+
 INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int channel, int some)
 {
     float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH);
@@ -247,6 +278,8 @@ INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int 
             if (channel % 16 == 0)
                 __builtin_prefetch(from + 4 * p->spec.in);
         }
+        if (f->style)
+            style_row(p, f, channel, some, i, turned[i]);
         if (i >= f->rows)
             continue;
         toom_input(turned[i], r);

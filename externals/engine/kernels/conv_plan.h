@@ -39,6 +39,8 @@ typedef struct {
     int pictures; /* one after the other in x and y; more than one with up 2 or -2: h and w are
                      multiples of n */
     const float *x, *packed; /* packed: [panel][in][tap][width] */
+    const float *styles;     /* [pictures][in], times x's channels in the input's step, or NULL;
+                                points 6, 8 or 5 with up 2 */
     const uint16_t *half;    /* the same in half precision; then there is no packed */
     const latent_conv_end *end;
     float *y;
@@ -69,7 +71,8 @@ typedef struct {
                                               picture */
     size_t outs;                           /* panels * width, in whole lines */
     size_t v_row, v_plane[3], v_block;     /* floats; planes of two taps each way, down, across */
-    size_t v_odd;                          /* up -2: the odd-odd pixels begin here */
+    int odd;                               /* odd-odd pixels are in V, not as they are in x */
+    size_t v_odd;                          /* where they begin */
     size_t m_plane[3], m_odd, m_panel;     /* rows; the odd-odd pixels begin at m_odd */
     size_t t_start[5], t_panel;            /* rows */
     size_t carry_panel;                    /* rows */

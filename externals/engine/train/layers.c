@@ -1,16 +1,12 @@
-/* layers: see layers.h.  Work is cut into groups of pictures, or rows of pixels, by the shapes
-   alone, and sums over groups are added in their order, so that every number is the same whatever
-   the number of threads. */
+/* layers: see layers.h.  Work is cut into pieces by the shapes alone, and their sums are added in
+   their order, so that every number is the same whatever the number of threads. */
 #include "layers.h"
+#include "../kernels/conv.h"
 #include "../kernels/gemm.h"
-#include "tiled.h"
+#include "../kernels/learn.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define ENOUGH_ROWS 128 /* of a product, so that packing the other matrix costs little */
-#define SLICES 4        /* sums of weight gradients that are computed side by side */
-#define FILL ((size_t)96 << 10)
 
 /* ---- room */
 
@@ -28,8 +24,9 @@ void latent_room_free(latent_room *r)
 {
     for (int i = 0; i < LATENT_MAX_THREADS; i++)
         free(r->slot[i]);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 2; i++)
         free(r->common[i]);
+    latent_conv_room_free(r->conv);
     memset(r, 0, sizeof(*r));
 }
 
@@ -51,7 +48,8 @@ float *latent_room_slot(latent_room *r, int slot, size_t floats)
     return grow(r, &r->slot[slot], &r->slot_bytes[slot], floats);
 }
 
-float *latent_room_all(latent_room *r, int which, size_t floats)
+/* Memory of all threads. */
+static float *room_all(latent_room *r, int which, size_t floats)
 {
     return grow(r, &r->common[which], &r->common_bytes[which], floats);
 }
@@ -109,412 +107,73 @@ double latent_layer_cost(const latent_layer *l)
     return pixels * l->n * l->in * l->out * l->kernel * l->kernel;
 }
 
-/* ---- one convolution's work */
-
-typedef struct {
-    const latent_layer *l;
-    latent_room *room;
-    const float *weights, *x, *style, *g;
-    const latent_layer_end *end;
-    float *y, *gx, *g_style;
-    float *sums;           /* [slices][weights] */
-    int group, slices;     /* rows or pictures in a group */
-    float *g_scale, *part; /* of latent_end_back */
-} job;
-
-static int pieces(int n, int size)
-{
-    return (n + size - 1) / size;
-}
-
-latent_tiles_end latent_layer_end_of(const latent_layer *l, const latent_layer_end *e, int picture,
-                                     size_t pixel)
-{
-    latent_tiles_end f = {.bias = e->bias, .factor = e->factor, .strength = e->strength};
-    f.scale = e->scale ? e->scale + (size_t)picture * (size_t)l->out : NULL;
-    f.noise = e->noise ? e->noise + (size_t)picture * pixels_after(l) + pixel : NULL;
-    f.up = e->gain;
-    f.down = e->gain * e->slope;
-    f.limit = e->clamp > 0 ? e->clamp : INFINITY;
-    return f;
-}
-
-static void finish(const latent_layer *l, const latent_layer_end *e, int picture, size_t pixel,
-                   size_t count, float *y)
-{
-    latent_tiles_end end = latent_layer_end_of(l, e, picture, pixel);
-    latent_tiles_best()->end(count, l->out, &end, y);
-}
-
-static int rows_of_group(const latent_layer *l, int channels)
-{
-    int taps = l->kernel * l->kernel, enough = pieces(ENOUGH_ROWS, l->w);
-    int fill = (int)(FILL / ((size_t)l->w * (size_t)(taps * channels)));
-    return fill > enough ? fill : enough;
-}
-
-/* The pixels under each tap, side by side, for rows of pictures from row on: columns
-   [rows * w][taps * c]. */
-static void gather(const latent_layer *l, int c, const float *x, const float *style, int row,
-                   int rows, float *columns)
-{
-    size_t channels = (size_t)c, w = (size_t)l->w;
-    int half = l->kernel / 2, taps = l->kernel * l->kernel;
-    for (int r = row; r < row + rows; r++) {
-        int picture = r / l->h, y = r % l->h;
-        const float *s = style ? style + (size_t)picture * channels : NULL;
-        for (int a = 0; a < l->kernel; a++) {
-            int from = y + a - half;
-            const float *line = x + ((size_t)picture * (size_t)l->h + (size_t)from) * w * channels;
-            for (int b = 0; b < l->kernel; b++) {
-                float *to =
-                    columns +
-                    ((size_t)(r - row) * w * (size_t)taps + (size_t)(a * l->kernel + b)) * channels;
-                for (int q = 0; q < l->w; q++, to += (size_t)taps * channels) {
-                    int at = q + b - half;
-                    const float *p = line + (ptrdiff_t)at * (ptrdiff_t)channels;
-                    if (from < 0 || from >= l->h || at < 0 || at >= l->w)
-                        memset(to, 0, channels * sizeof(float));
-                    else if (!s)
-                        memcpy(to, p, channels * sizeof(float));
-                    else
-                        for (size_t k = 0; k < channels; k++)
-                            to[k] = p[k] * s[k];
-                }
-            }
-        }
-    }
-}
-
-/* y[rows][to] = gathered x[rows][taps from] W: the plain convolution, and its way back with turned
-   weights. */
-static void correlate_group(const job *j, int i, int slot, int from, int to, const float *x,
-                            const float *style, float *y)
-{
-    const latent_layer *l = j->l;
-    int all = l->n * l->h, row = i * j->group, taps = l->kernel * l->kernel;
-    int rows = all - row < j->group ? all - row : j->group;
-    size_t k = (size_t)taps * (size_t)from, w = (size_t)l->w;
-    float *columns = latent_room_slot(j->room, slot, (size_t)j->group * w * k);
-    float *out = y + (size_t)row * w * (size_t)to;
-    if (!columns)
-        return;
-    gather(l, from, x, style, row, rows, columns);
-    latent_gemm_alone(0, 0, rows * l->w, to, (int)k, columns, (int)k, j->weights, to, 0, out, to);
-    for (int r = row; j->end && r < row + rows; r++)
-        finish(l, j->end, r / l->h, (size_t)(r % l->h) * w, w, y + (size_t)r * w * (size_t)to);
-}
-
-static void correlate_forward(void *context, int i, int slot)
-{
-    const job *j = context;
-    correlate_group(j, i, slot, j->l->in, j->l->out, j->x, j->style, j->y);
-}
-
-static void correlate_back(void *context, int i, int slot)
-{
-    const job *j = context;
-    correlate_group(j, i, slot, j->l->out, j->l->in, j->g, NULL, j->gx);
-}
-
-static void correlate_weights(void *context, int slice, int slot)
-{
-    const job *j = context;
-    const latent_layer *l = j->l;
-    int all = l->n * l->h, groups = pieces(all, j->group), taps = l->kernel * l->kernel;
-    int each = pieces(groups, j->slices);
-    size_t k = (size_t)(taps * l->in), w = (size_t)l->w, out = (size_t)l->out;
-    float *columns = latent_room_slot(j->room, slot, (size_t)j->group * w * k);
-    float *sum = j->sums + (size_t)slice * latent_layer_weights(l);
-    int started = 0;
-    if (!columns)
-        return;
-    for (int i = slice * each; i < (slice + 1) * each && i < groups; i++) {
-        int row = i * j->group, rows = all - row < j->group ? all - row : j->group;
-        gather(l, l->in, j->x, j->style, row, rows, columns);
-        latent_gemm_alone(1, 0, (int)k, l->out, rows * l->w, columns, (int)k,
-                          j->g + (size_t)row * w * out, l->out, started ? 1 : 0, sum, l->out);
-        started = 1;
-    }
-    if (!started)
-        memset(sum, 0, latent_layer_weights(l) * sizeof(float));
-}
-
-/* ---- ways +1 and -1 */
-
-/* The size of the small side, and the channels of the large one. */
-typedef struct {
-    int h, w, c;
-    float factor; /* of the blur */
-} halves;
-
-static halves find_halves(const latent_layer *l)
-{
-    if (l->way > 0)
-        return (halves){l->h, l->w, l->out, 1.0f / 16};
-    return (halves){l->h / 2, l->w / 2, l->in, 1.0f / 64};
-}
-
-/* columns[h * w][9 c] of a picture [2h][2w][c]: blurred to [2h + 1][2w + 1], then what a kernel of
-   3 x 3 sees at every second pixel.  between: room for [2h + 1][2w + 1][c] and [2h][2w + 1][c]. */
-static void contract(const halves *s, const float *x, float *between, float *columns)
-{
-    int rows = 2 * s->h, wide = 2 * s->w;
-    size_t c = (size_t)s->c, line = (size_t)(wide + 1) * c;
-    float *t = between, *u = between + (size_t)(rows + 1) * line;
-    for (int r = 0; r < rows; r++) { /* across: u[j] = x[j-2] + 3 x[j-1] + 3 x[j] + x[j+1] */
-        const float *from = x + (size_t)r * (size_t)wide * c;
-        float *to = u + (size_t)r * line;
-        for (int q = 0; q <= wide; q++, to += c) {
-            const float *p = from + (ptrdiff_t)q * (ptrdiff_t)c;
-            if (q > 1 && q < wide - 1)
-                for (size_t k = 0; k < c; k++)
-                    to[k] = p[k - 2 * c] + p[k + c] + 3 * (p[k - c] + p[k]);
-            else
-                for (size_t k = 0; k < c; k++)
-                    to[k] = (q > 1 ? p[k - 2 * c] : 0) + (q < wide - 1 ? p[k + c] : 0) +
-                            3 * ((q > 0 ? p[k - c] : 0) + (q < wide ? p[k] : 0));
-        }
-    }
-    for (int r = 0; r <= rows; r++) { /* down */
-        const float *p = u + (size_t)r * line;
-        float *to = t + (size_t)r * line;
-        if (r > 1 && r < rows - 1)
-            for (size_t k = 0; k < line; k++)
-                to[k] = s->factor * (p[k - 2 * line] + p[k + line] + 3 * (p[k - line] + p[k]));
-        else
-            for (size_t k = 0; k < line; k++)
-                to[k] =
-                    s->factor * ((r > 1 ? p[k - 2 * line] : 0) + (r < rows - 1 ? p[k + line] : 0) +
-                                 3 * ((r > 0 ? p[k - line] : 0) + (r < rows ? p[k] : 0)));
-    }
-    for (int y = 0; y < s->h; y++)
-        for (int q = 0; q < s->w; q++, columns += 9 * c)
-            for (int a = 0; a < 3; a++)
-                memcpy(columns + (size_t)(3 * a) * c,
-                       t + (size_t)(2 * y + a) * line + (size_t)(2 * q) * c, 3 * c * sizeof(float));
-}
-
-/* The transpose: a picture [2h][2w][c] of columns[h * w][9 c]. */
-static void expand(const halves *s, const float *columns, float *between, float *y)
-{
-    int rows = 2 * s->h, wide = 2 * s->w;
-    size_t c = (size_t)s->c, line = (size_t)(wide + 1) * c, out = (size_t)wide * c;
-    float *t = between, *u = between + (size_t)(rows + 1) * line;
-    memset(t, 0, (size_t)(rows + 1) * line * sizeof(float));
-    for (int r = 0; r < s->h; r++)
-        for (int q = 0; q < s->w; q++, columns += 9 * c)
-            for (int a = 0; a < 3; a++) {
-                float *to = t + (size_t)(2 * r + a) * line + (size_t)(2 * q) * c;
-                const float *from = columns + (size_t)(3 * a) * c;
-                for (size_t k = 0; k < 3 * c; k++)
-                    to[k] += from[k];
-            }
-    for (int r = 0; r < rows; r++) { /* down: u[j] = t[j-1] + 3 t[j] + 3 t[j+1] + t[j+2] */
-        const float *p = t + (size_t)r * line;
-        float *to = u + (size_t)r * line;
-        if (r > 0 && r < rows - 1)
-            for (size_t k = 0; k < line; k++)
-                to[k] = s->factor * (p[k - line] + p[k + 2 * line] + 3 * (p[k] + p[k + line]));
-        else
-            for (size_t k = 0; k < line; k++)
-                to[k] =
-                    s->factor * ((r > 0 ? p[k - line] : 0) + (r < rows - 1 ? p[k + 2 * line] : 0) +
-                                 3 * (p[k] + p[k + line]));
-    }
-    for (int r = 0; r < rows; r++) { /* across */
-        float *to = y + (size_t)r * out;
-        const float *from = u + (size_t)r * line;
-        for (int q = 0; q < wide; q++, to += c) {
-            const float *p = from + (size_t)q * c;
-            if (q > 0 && q < wide - 1)
-                for (size_t k = 0; k < c; k++)
-                    to[k] = p[k - c] + p[k + 2 * c] + 3 * (p[k] + p[k + c]);
-            else
-                for (size_t k = 0; k < c; k++)
-                    to[k] = (q > 0 ? p[k - c] : 0) + (q < wide - 1 ? p[k + 2 * c] : 0) +
-                            3 * (p[k] + p[k + c]);
-        }
-    }
-}
-
-static size_t between_room(const halves *s)
-{
-    return (size_t)(4 * s->h + 1) * (size_t)(2 * s->w + 1) * (size_t)s->c;
-}
-
-static int pictures_of_group(const latent_layer *l)
-{
-    halves s = find_halves(l);
-    return pieces(ENOUGH_ROWS, s.h * s.w);
-}
-
-/* A group's places in the slot's room. */
-typedef struct {
-    halves s;
-    int first, pictures, rows; /* rows of columns */
-    size_t k, small, large;    /* 9 c; floats of a picture on either side */
-    float *columns, *between, *scaled;
-} two_group;
-
-static int find_group(const job *j, int i, int slot, two_group *f)
-{
-    const latent_layer *l = j->l;
-    f->s = find_halves(l);
-    f->first = i * j->group;
-    f->pictures = l->n - f->first < j->group ? l->n - f->first : j->group;
-    f->rows = f->pictures * f->s.h * f->s.w;
-    f->k = 9 * (size_t)f->s.c;
-    f->small = (size_t)(f->s.h * f->s.w) * (size_t)(l->way > 0 ? l->in : l->out);
-    f->large = (size_t)(4 * f->s.h * f->s.w) * (size_t)f->s.c;
-    f->columns = latent_room_slot(j->room, slot,
-                                  (size_t)j->group * (f->k * (size_t)(f->s.h * f->s.w) + f->small) +
-                                      between_room(&f->s));
-    if (!f->columns)
-        return -1;
-    f->between = f->columns + (size_t)j->group * f->k * (size_t)(f->s.h * f->s.w);
-    f->scaled = f->between + between_room(&f->s);
-    return 0;
-}
-
-/* The group's x times the style, or x itself. */
-static const float *scaled_x(const job *j, const two_group *f)
-{
-    size_t in = (size_t)j->l->in, pixels = (size_t)(f->s.h * f->s.w);
-    const float *x = j->x + (size_t)f->first * f->small, *style = j->style;
-    float *to = f->scaled;
-    if (!style)
-        return x;
-    style += (size_t)f->first * in;
-    for (int q = 0; q < f->pictures; q++, style += in)
-        for (size_t p = 0; p < pixels; p++, x += in, to += in)
-            for (size_t k = 0; k < in; k++)
-                to[k] = x[k] * style[k];
-    return f->scaled;
-}
-
-static void contract_group(const two_group *f, const float *large)
-{
-    for (int q = 0; q < f->pictures; q++)
-        contract(&f->s, large + (size_t)(f->first + q) * f->large, f->between,
-                 f->columns + (size_t)q * f->k * (size_t)(f->s.h * f->s.w));
-}
-
-static void up_forward(void *context, int i, int slot)
-{
-    const job *j = context;
-    const latent_layer *l = j->l;
-    two_group f;
-    if (find_group(j, i, slot, &f))
-        return;
-    latent_gemm_alone(0, 1, f.rows, (int)f.k, l->in, scaled_x(j, &f), l->in, j->weights, l->in, 0,
-                      f.columns, (int)f.k);
-    for (int q = 0; q < f.pictures; q++) {
-        float *y = j->y + (size_t)(f.first + q) * f.large;
-        expand(&f.s, f.columns + (size_t)q * f.k * (size_t)(f.s.h * f.s.w), f.between, y);
-        finish(l, j->end, f.first + q, 0, pixels_after(l), y);
-    }
-}
-
-static void up_back(void *context, int i, int slot)
-{
-    const job *j = context;
-    const latent_layer *l = j->l;
-    two_group f;
-    if (find_group(j, i, slot, &f))
-        return;
-    contract_group(&f, j->g);
-    latent_gemm_alone(0, 0, f.rows, l->in, (int)f.k, f.columns, (int)f.k, j->weights, l->in, 0,
-                      j->gx + (size_t)f.first * f.small, l->in);
-}
-
-static void down_forward(void *context, int i, int slot)
-{
-    const job *j = context;
-    const latent_layer *l = j->l;
-    two_group f;
-    float *y;
-    if (find_group(j, i, slot, &f))
-        return;
-    y = j->y + (size_t)f.first * f.small;
-    contract_group(&f, j->x);
-    latent_gemm_alone(0, 0, f.rows, l->out, (int)f.k, f.columns, (int)f.k, j->weights, l->out, 0, y,
-                      l->out);
-    for (int q = 0; q < f.pictures; q++)
-        finish(l, j->end, f.first + q, 0, pixels_after(l), y + (size_t)q * f.small);
-}
-
-static void down_back(void *context, int i, int slot)
-{
-    const job *j = context;
-    const latent_layer *l = j->l;
-    two_group f;
-    if (find_group(j, i, slot, &f))
-        return;
-    latent_gemm_alone(0, 1, f.rows, (int)f.k, l->out, j->g + (size_t)f.first * f.small, l->out,
-                      j->weights, l->out, 0, f.columns, (int)f.k);
-    for (int q = 0; q < f.pictures; q++)
-        expand(&f.s, f.columns + (size_t)q * f.k * (size_t)(f.s.h * f.s.w), f.between,
-               j->gx + (size_t)(f.first + q) * f.large);
-}
-
-static void two_weights(void *context, int slice, int slot)
-{
-    const job *j = context;
-    const latent_layer *l = j->l;
-    int groups = pieces(l->n, j->group), each = pieces(groups, j->slices), started = 0;
-    int small = l->way > 0 ? l->in : l->out;
-    float *sum = j->sums + (size_t)slice * latent_layer_weights(l);
-    for (int i = slice * each; i < (slice + 1) * each && i < groups; i++) {
-        two_group f;
-        const float *other;
-        if (find_group(j, i, slot, &f))
-            return;
-        contract_group(&f, l->way > 0 ? j->g : j->x);
-        other = l->way > 0 ? scaled_x(j, &f) : j->g + (size_t)f.first * f.small;
-        latent_gemm_alone(1, 0, (int)f.k, small, f.rows, f.columns, (int)f.k, other, small,
-                          started ? 1 : 0, sum, small);
-        started = 1;
-    }
-    if (!started)
-        memset(sum, 0, latent_layer_weights(l) * sizeof(float));
-}
-
 /* ---- forward and back */
+
+static latent_conv_room *conv_room(latent_room *room)
+{
+    if (!room->conv && !(room->conv = latent_conv_room_new()))
+        room->failed = 1;
+    return room->conv;
+}
+
+static latent_conv_spec spec_of(const latent_layer *l)
+{
+    return (latent_conv_spec){l->in, l->out, l->kernel, l->way > 0 ? 2 : l->way < 0 ? -2 : 1};
+}
+
+static latent_conv_layout layout_of(const latent_layer *l)
+{
+    size_t in = (size_t)l->in, out = (size_t)l->out;
+    if (l->way > 0)
+        return (latent_conv_layout){in, 1, in * out, 0};
+    return (latent_conv_layout){1, out, in * out, 0};
+}
 
 void latent_layer_forward(const latent_layer *l, const float *weights, const float *x,
                           const float *style, const latent_layer_end *end, float *y,
                           latent_room *room)
 {
-    job j = {.l = l, .room = room, .weights = weights, .x = x, .style = style, .end = end, .y = y};
-    if (latent_tiled(l)) {
-        latent_tiled_forward(l, weights, x, style, end, y, room);
-        return;
+    size_t scales = (size_t)l->n * (size_t)l->out;
+    latent_conv_pictures f = {l->n, l->h, l->w, x, style};
+    latent_conv_end e = {.out_scale = end->scale,
+                         .noise = end->noise,
+                         .strength = end->strength,
+                         .bias = end->bias,
+                         .slope = end->slope,
+                         .gain = end->gain,
+                         .clamp = end->clamp};
+    if (end->factor != 1) {
+        float *scale = room_all(room, 0, scales);
+        if (!scale)
+            return;
+        for (size_t k = 0; k < scales; k++)
+            scale[k] = end->factor * (end->scale ? end->scale[k] : 1);
+        e.out_scale = scale;
     }
-    if (l->way) {
-        j.group = pictures_of_group(l);
-        latent_parallel(pieces(l->n, j.group), l->way > 0 ? up_forward : down_forward, &j);
-    } else {
-        j.group = rows_of_group(l, l->in);
-        latent_parallel(pieces(l->n * l->h, j.group), correlate_forward, &j);
-    }
+    if (!conv_room(room) ||
+        latent_conv_batch(spec_of(l), room->conv, weights, layout_of(l), &f, &e, y, NULL))
+        room->failed = 1;
 }
 
-/* Weights turned round, inputs and outputs exchanged. */
-static float *turn(const latent_layer *l, const float *weights, latent_room *room)
+/* The convolution's transpose, from g to the gradient with respect to the styled x. */
+static int back(const latent_layer *l, const float *weights, const float *g, float *gx,
+                latent_room *room)
 {
-    int taps = l->kernel * l->kernel;
-    size_t in = (size_t)l->in, out = (size_t)l->out;
-    float *turned = latent_room_all(room, 0, latent_layer_weights(l));
-    for (int t = 0; turned && t < taps; t++) {
-        const float *from = weights + (size_t)t * in * out;
-        float *to = turned + (size_t)(taps - 1 - t) * in * out;
-        for (size_t i = 0; i < in; i++)
-            for (size_t o = 0; o < out; o++)
-                to[o * in + i] = from[i * out + o];
-    }
-    return turned;
+    latent_conv_spec spec = spec_of(l);
+    latent_conv_layout there = layout_of(l);
+    latent_conv_pictures f = {l->n, latent_layer_height(l), latent_layer_width(l), g, NULL};
+    latent_conv_end end = {.slope = 1, .gain = l->way > 0 ? 4 : l->way < 0 ? 0.25f : 1};
+    return latent_conv_batch(
+        (latent_conv_spec){l->out, l->in, l->kernel, l->way ? -spec.up : 1}, room->conv, weights,
+        (latent_conv_layout){there.in, there.out, there.tap, !l->way}, &f, &end, gx, NULL);
 }
+
+typedef struct {
+    const latent_layer *l;
+    const float *x, *style, *y;
+    const latent_layer_end *end;
+    float *g, *g_style, *g_scale, *part;
+} job;
 
 /* Picture by picture: what the style's gradient is, and the style times gx. */
 static void style_back(void *context, int i, int slot)
@@ -523,7 +182,7 @@ static void style_back(void *context, int i, int slot)
     const latent_layer *l = j->l;
     size_t in = (size_t)l->in, pixels = (size_t)(l->h * l->w);
     const float *x = j->x + (size_t)i * pixels * in, *style = j->style + (size_t)i * in;
-    float *gx = j->gx + (size_t)i * pixels * in, *sum = j->g_style + (size_t)i * in;
+    float *gx = j->g + (size_t)i * pixels * in, *sum = j->g_style + (size_t)i * in;
     (void)slot;
     memset(sum, 0, in * sizeof(float));
     for (size_t p = 0; p < pixels; p++, x += in, gx += in)
@@ -533,65 +192,50 @@ static void style_back(void *context, int i, int slot)
         }
 }
 
-static void add_slices(const job *j, float *g_weights)
-{
-    size_t count = latent_layer_weights(j->l);
-    for (int s = 0; s < j->slices; s++) {
-        const float *sum = j->sums + (size_t)s * count;
-        for (size_t k = 0; k < count; k++)
-            g_weights[k] += sum[k];
-    }
-}
-
 void latent_layer_back(const latent_layer *l, const float *weights, const float *x,
                        const float *style, const float *g, float *gx, float *g_style,
                        float *g_weights, latent_room *room)
 {
-    job j = {.l = l, .room = room, .weights = weights, .x = x, .style = style, .g = g, .gx = gx};
-    j.g_style = g_style;
-    if (latent_tiled(l)) {
-        latent_tiled_back(l, weights, x, style, g, gx, g_weights, room);
-        if (gx && style)
-            latent_parallel(l->n, style_back, &j);
+    job j = {.l = l, .x = x, .style = style, .g = gx, .g_style = g_style};
+    latent_conv_pictures f = {l->n, l->h, l->w, x, style};
+    if (!conv_room(room))
         return;
-    }
-    if (gx && l->way) {
-        j.group = pictures_of_group(l);
-        latent_parallel(pieces(l->n, j.group), l->way > 0 ? up_back : down_back, &j);
-    } else if (gx) {
-        if (!(j.weights = turn(l, weights, room)))
-            return;
-        j.group = rows_of_group(l, l->out);
-        latent_parallel(pieces(l->n * l->h, j.group), correlate_back, &j);
-    }
+    if (gx && back(l, weights, g, gx, room))
+        room->failed = 1;
     if (gx && style)
         latent_parallel(l->n, style_back, &j);
-    if (!g_weights)
-        return;
-    j.group = l->way ? pictures_of_group(l) : rows_of_group(l, l->in);
-    j.slices = pieces(l->way ? l->n : l->n * l->h, j.group);
-    j.slices = j.slices < SLICES ? j.slices : SLICES;
-    j.sums = latent_room_all(room, 1, (size_t)j.slices * latent_layer_weights(l));
-    if (!j.sums)
-        return;
-    latent_parallel(j.slices, l->way ? two_weights : correlate_weights, &j);
-    add_slices(&j, g_weights);
+    if (g_weights &&
+        latent_conv_gradient(spec_of(l), room->conv, &f, g, g_weights, layout_of(l), NULL))
+        room->failed = 1;
 }
 
 /* ---- the end, backwards */
+
+/* Of the picture whose scale and noise begin there. */
+static latent_learn_end learn_end(const latent_layer_end *e, size_t scale, size_t noise)
+{
+    return (latent_learn_end){.scale = e->scale ? e->scale + scale : NULL,
+                              .bias = e->bias,
+                              .noise = e->noise ? e->noise + noise : NULL,
+                              .factor = e->factor,
+                              .strength = e->strength,
+                              .up = e->gain,
+                              .down = e->gain * e->slope,
+                              .limit = e->clamp > 0 ? e->clamp : INFINITY};
+}
 
 static void end_back(void *context, int i, int slot)
 {
     const job *j = context;
     const latent_layer *l = j->l;
-    latent_tiles_end e = latent_layer_end_of(l, j->end, i, 0);
     size_t out = (size_t)l->out, pixels = pixels_after(l), count = pixels * out;
+    latent_learn_end e = learn_end(j->end, (size_t)i * out, (size_t)i * pixels);
     float *part = j->part + (size_t)i * (2 * out + 1), *dot = part + 1 + out;
     double strength = 0;
     (void)slot;
     memset(part, 0, (2 * out + 1) * sizeof(float));
-    latent_tiles_best()->end_back(pixels, l->out, &e, j->y + (size_t)i * count,
-                                  j->gx + (size_t)i * count, part + 1, dot, &strength);
+    latent_learn_best()->end_back(pixels, l->out, &e, j->y + (size_t)i * count,
+                                  j->g + (size_t)i * count, part + 1, dot, &strength);
     part[0] = (float)strength;
     for (size_t o = 0; j->g_scale && o < out; o++) /* over the scale: what it multiplied */
         j->g_scale[(size_t)i * out + o] = dot[o] / e.scale[o];
@@ -601,9 +245,8 @@ void latent_end_back(const latent_layer *l, const latent_layer_end *end, const f
                      float *g_bias, float *g_scale, float *g_strength, latent_room *room)
 {
     size_t out = (size_t)l->out, each = 2 * out + 1;
-    job j = {
-        .l = l, .room = room, .end = end, .y = (float *)(size_t)y, .gx = g, .g_scale = g_scale};
-    if (!(j.part = latent_room_all(room, 2, (size_t)l->n * each)))
+    job j = {.l = l, .end = end, .y = y, .g = g, .g_scale = g_scale};
+    if (!(j.part = room_all(room, 0, (size_t)l->n * each)))
         return;
     latent_parallel(l->n, end_back, &j);
     for (int i = 0; i < l->n; i++) {
@@ -817,7 +460,7 @@ void latent_demodulation(int n, int in, int out, int taps, int transposed, const
                          const float *style, float *energy, float *d, latent_room *room)
 {
     size_t count = (size_t)in * (size_t)out;
-    float *squared = latent_room_all(room, 3, (size_t)n * (size_t)in);
+    float *squared = room_all(room, 1, (size_t)n * (size_t)in);
     if (!squared)
         return;
     squared_styles(n, in, style, squared);
@@ -837,7 +480,7 @@ void latent_demodulation_back(int n, int in, int out, int taps, int transposed,
 {
     size_t count = (size_t)in * (size_t)out, styles = (size_t)n * (size_t)in;
     size_t outs = (size_t)n * (size_t)out;
-    float *squared = latent_room_all(room, 3, count + 2 * styles + outs), *g_squared, *g, *g_energy;
+    float *squared = room_all(room, 1, count + 2 * styles + outs), *g_squared, *g, *g_energy;
     if (!squared)
         return;
     g_squared = squared + styles;

@@ -22,11 +22,14 @@
 /* Memory for the numbers between, kept from one layer to the next.  Zeroed, it is empty; of one
    training. */
 typedef struct {
-    float *slot[LATENT_MAX_THREADS], *common[4];
-    size_t slot_bytes[LATENT_MAX_THREADS], common_bytes[4];
+    float *slot[LATENT_MAX_THREADS], *common[2];
+    size_t slot_bytes[LATENT_MAX_THREADS], common_bytes[2];
+    struct latent_conv_room *conv;
     int failed; /* there was no memory once: what was computed since is worth nothing */
 } latent_room;
 void latent_room_free(latent_room *r);
+/* At least so many floats of one thread; NULL, and failed set, where there is no memory. */
+float *latent_room_slot(latent_room *r, int slot, size_t floats);
 
 /* count zeros on a line of the cache, for the caller to free(); NULL, and *failed set, where there
    is no memory. */
@@ -59,7 +62,7 @@ typedef struct {
     float clamp;       /* 0: none */
 } latent_layer_end;
 
-/* y of x.  style: [n][in] multiplies x's channels first, or NULL. */
+/* y of x.  style: [n][in] multiplies x's channels first, or NULL, as it must be for way -1. */
 void latent_layer_forward(const latent_layer *l, const float *weights, const float *x,
                           const float *style, const latent_layer_end *end, float *y,
                           latent_room *room);

@@ -1,6 +1,6 @@
 /* parameters: see parameters.h */
 #include "parameters.h"
-#include "../kernels/tiles.h"
+#include "../kernels/learn.h"
 #include "../parallel.h"
 #include <math.h>
 #include <stdarg.h>
@@ -108,8 +108,8 @@ static void adam_piece(void *context, int i, int slot)
     const latent_parameter *item = &j->p->item[s->parameter];
     size_t at = item->at + s->from, bad = 0;
     float *value = j->p->value + at, *gradient = j->p->gradient + at;
-    float settings[5] = {a->beta1, a->beta2, a->rate * item->rate * j->correct1, j->correct2,
-                         a->epsilon};
+    latent_learn_rates rates = {a->beta1, a->beta2, a->rate * item->rate * j->correct1, j->correct2,
+                                a->epsilon};
     (void)slot;
     for (size_t k = 0; k < s->count; k++)
         bad += !(fabsf(gradient[k]) <= 3.4e38f);
@@ -120,8 +120,8 @@ static void adam_piece(void *context, int i, int slot)
             gradient[k] = gradient[k] < 0 ? -1e5f : 1e5f;
     }
     if (item->rate != 0)
-        latent_tiles_best()->adam(s->count, settings, value, gradient, j->p->mean + at,
-                                  j->p->square + at);
+        latent_learn_best()->adam((s->count + LINE - 1) / LINE * LINE, &rates, value, gradient,
+                                  j->p->mean + at, j->p->square + at);
     memset(gradient, 0, s->count * sizeof(float));
     if (j->p->average) {
         float *restrict average = j->p->average + at;

@@ -1,7 +1,6 @@
 /* trainer: see trainer.h */
 #include "trainer.h"
 #include "chance.h"
-#include "tiled.h"
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* tiles_avx2: training's convolutions for x86 processors with AVX2 and FMA (2013 on): 6 x 16 sums
-   in 12 of the 16 registers. */
-#include "tiles.h"
+/* learn_avx2: the loops of learn.h for x86 processors with AVX2 and FMA (2013 on). */
+#include "learn.h"
+#include <math.h>
 #if defined(__x86_64__)
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
@@ -9,21 +9,20 @@
 #pragma GCC target("avx2,fma")
 #endif
 #define LATENT_SIMD 256
-#define ROWS 6
 #define CODE_NAME "AVX2"
-#include "tiles_kernels.h"
+#include "learn_kernels.h"
 #ifdef __clang__
 #pragma clang attribute pop
 #else
 #pragma GCC pop_options
 #endif
 
-const latent_tiles_code *latent_tiles_avx2(void)
+const latent_learn_code *latent_learn_avx2(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? &code : NULL;
 }
 #else
-const latent_tiles_code *latent_tiles_avx2(void)
+const latent_learn_code *latent_learn_avx2(void)
 {
     return NULL;
 }
