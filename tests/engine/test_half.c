@@ -94,10 +94,11 @@ static void check(const latent_conv_code *code, latent_conv_spec s, int points, 
 static void test_conv(void **state)
 {
     const latent_conv_code *codes[] = {latent_conv_code_base(), latent_conv_code_avx2(),
-                                       latent_conv_code_avx512()};
+                                       latent_conv_code_avx512(),
+                                       latent_conv_code_avx512_narrow()};
     (void)state;
     latent_random_seed(&numbers_of, 3);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         if (!codes[i])
             continue;
         check(codes[i], (latent_conv_spec){37, 70, 3, 1}, 6, 12);

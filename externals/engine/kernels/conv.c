@@ -63,9 +63,14 @@ void latent_conv_room_free(latent_conv_room *room)
 
 /* ---- weights ---- */
 
+static int pieces(int n, int size)
+{
+    return (n + size - 1) / size;
+}
+
 static int panels_of(const latent_conv *c)
 {
-    return (c->spec.out + c->code->width - 1) / c->code->width;
+    return pieces(c->spec.out, c->code->width);
 }
 
 static size_t packed_count(const latent_conv *c)
@@ -89,9 +94,12 @@ static int check_spec(latent_conv_spec spec, latent_error *e)
     return 0;
 }
 
-const latent_conv_code *latent_conv_best_code(void)
+const latent_conv_code *latent_conv_best_code(int out)
 {
     const latent_conv_code *code = latent_conv_code_avx512();
+    const latent_conv_code *narrow = latent_conv_code_avx512_narrow();
+    if (narrow && pieces(out, narrow->width) % 2)
+        return narrow;
     if (!code)
         code = latent_conv_code_avx2();
     return code ? code : latent_conv_code_base();
@@ -174,7 +182,7 @@ latent_conv *latent_conv_new_by(const latent_conv_code *code, latent_conv_spec s
 
 latent_conv *latent_conv_new(latent_conv_spec spec, const float *weights, latent_error *e)
 {
-    return latent_conv_new_by(latent_conv_best_code(), spec, weights, e);
+    return latent_conv_new_by(latent_conv_best_code(spec.out), spec, weights, e);
 }
 
 void latent_conv_free(latent_conv *c)
@@ -250,11 +258,6 @@ double latent_conv_cost(latent_conv_spec spec, int h, int w)
 }
 
 /* ---- the plan ---- */
-
-static int pieces(int n, int size)
-{
-    return (n + size - 1) / size;
-}
 
 static size_t lines(size_t floats)
 {
@@ -784,7 +787,7 @@ int latent_conv_batch(latent_conv_spec spec, latent_conv_room *room, const float
                       latent_conv_layout layout, const latent_conv_pictures *pictures,
                       const latent_conv_end *end, float *y, latent_error *e)
 {
-    latent_conv c = {.spec = spec, .code = latent_conv_best_code()};
+    latent_conv c = {.spec = spec, .code = latent_conv_best_code(spec.out)};
     latent_conv_pictures f = *pictures;
     size_t pixels = (size_t)f.h * (size_t)f.w, x_size = pixels * (size_t)spec.in, y_size;
     int few = spec.kernel == 1 && spec.up == 1 && spec.out <= FEW;

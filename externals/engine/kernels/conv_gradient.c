@@ -11,7 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_FLOATS ((size_t)1 << 21) /* of V and M' together */
+/* Floats of V and M' together in a chunk: they stay in the second cache where the sums are small,
+   and are much more than those where they are large. */
+#define LEAST_FLOATS ((size_t)1 << 18)
+#define MOST_FLOATS ((size_t)1 << 21)
+#define LINE 16 /* floats in a line of the cache */
 #define PLANES 36
 #define INPUTS 16
 #define PARTS 8 /* of a kernel of 1: each sums its pixels */
@@ -38,7 +42,8 @@ typedef struct {
     latent_conv_plan x, g;
     latent_conv_part part;
     int items, first; /* of x's input; is this the first part? */
-    float *u;         /* [PLANES][in][out] */
+    float *u;         /* [PLANES][in][row] */
+    size_t row;       /* out, in whole lines */
 } job;
 
 static void input_item(void *context, int i, int slot)
@@ -60,52 +65,51 @@ static void product_item(void *context, int i, int slot)
     int in = j->x.spec.in - in_block * depth, out = j->g.spec.in - out_block * depth;
     latent_conv_plane a = latent_conv_find_plane(&j->x, &j->part, number / 6, number % 6);
     latent_conv_plane b = latent_conv_find_plane(&j->g, &j->part, number / 6, number % 6);
-    float *u = j->u + (size_t)number * (size_t)j->x.spec.in * (size_t)j->g.spec.in +
-               (size_t)(in_block * depth) * (size_t)j->g.spec.in + (size_t)(out_block * depth);
+    float *u = j->u + ((size_t)number * (size_t)j->x.spec.in + (size_t)(in_block * depth)) * j->row;
     (void)slot;
-    latent_gemm_alone(1, 0, in < depth ? in : depth, out < depth ? out : depth, a.rows,
-                      a.a + (size_t)in_block * a.step, (int)a.stride,
-                      b.a + (size_t)out_block * b.step, (int)b.stride, j->first ? 0 : 1, u,
-                      j->g.spec.in);
+    j->x.code->sum(a.rows, in < depth ? in : depth, out < depth ? out : depth,
+                   a.a + (size_t)in_block * a.step, a.stride, b.a + (size_t)out_block * b.step,
+                   b.stride, u + out_block * depth, j->row, !j->first);
 }
 
 /* h and w: of the smaller picture. */
-static void begin_plan(latent_conv_plan *p, latent_conv_spec spec, int n, int h, int w,
-                       const float *x, const float *styles)
+static void begin_plan(latent_conv_plan *p, latent_conv_spec spec, const latent_conv_code *code,
+                       int n, int h, int w, const float *x, const float *styles)
 {
     memset(p, 0, sizeof(*p));
     p->spec = spec;
-    p->code = latent_conv_best_code();
+    p->code = code;
     p->pictures = n;
     p->h = h;
     p->w = w;
     p->x = x;
     p->styles = styles;
     latent_conv_tiles(p, spec.up == 1 ? 6 : TOOM);
+    p->odd = spec.up != 1; /* every plane's rows are whole vectors */
 }
 
-/* from: [taps][apart], of which inputs first to last - 1 are added, [in][out]. */
-static void add_weights(const float *from, size_t apart, size_t first, size_t last, size_t out,
-                        size_t taps, float *gw, latent_conv_layout l)
+/* from: [taps][in][row], of which inputs first to last - 1 are added. */
+static void add_weights(const float *from, size_t in, size_t row, size_t first, size_t last,
+                        size_t out, size_t taps, float *gw, latent_conv_layout l)
 {
     for (size_t t = 0; t < taps; t++) {
-        const float *f = from + t * apart;
+        const float *f = from + t * in * row;
         float *to = gw + (l.turned ? taps - 1 - t : t) * l.tap;
         if (l.out == 1)
             for (size_t i = first; i < last; i++)
                 for (size_t o = 0; o < out; o++)
-                    to[i * l.in + o] += f[i * out + o];
+                    to[i * l.in + o] += f[i * row + o];
         else
             for (size_t o = 0; o < out; o++)
                 for (size_t i = first; i < last; i++)
-                    to[i * l.in + o * l.out] += f[i * out + o];
+                    to[i * l.in + o * l.out] += f[i * row + o];
     }
 }
 
 typedef struct {
-    const float *k, *u; /* what each plane adds to each tap; [PLANES][in][out] */
-    size_t in, out;
-    float *taps; /* [9][in][out] */
+    const float *k, *u; /* what each plane adds to each tap; [PLANES][in][row] */
+    size_t in, out, row;
+    float *taps; /* [9][in][row] */
     float *gw;
     latent_conv_layout layout;
 } taps_job;
@@ -114,13 +118,13 @@ typedef struct {
 static void taps_item(void *context, int item, int slot)
 {
     const taps_job *j = context;
-    size_t first = (size_t)item * INPUTS, weights = j->in * j->out;
+    size_t first = (size_t)item * INPUTS, weights = j->in * j->row;
     size_t last = first + INPUTS < j->in ? first + INPUTS : j->in;
     (void)slot;
-    latent_gemm_alone(0, 0, 9, (int)((last - first) * j->out), PLANES, j->k, PLANES,
-                      j->u + first * j->out, (int)weights, 0, j->taps + first * j->out,
+    latent_gemm_alone(0, 0, 9, (int)((last - first) * j->row), PLANES, j->k, PLANES,
+                      j->u + first * j->row, (int)weights, 0, j->taps + first * j->row,
                       (int)weights);
-    add_weights(j->taps, weights, first, last, j->out, 9, j->gw, j->layout);
+    add_weights(j->taps, j->in, j->row, first, last, j->out, 9, j->gw, j->layout);
 }
 
 static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, int w, const float *x,
@@ -128,19 +132,22 @@ static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, in
                  latent_error *e)
 {
     latent_conv_spec back = {spec.out, spec.in, 3, -spec.up};
-    size_t weights = (size_t)spec.in * (size_t)spec.out, zeros, both;
+    const latent_conv_code *code = latent_conv_best_code(spec.out);
+    size_t row = ((size_t)spec.out + LINE - 1) / LINE * LINE, weights = (size_t)spec.in * row;
+    size_t zeros, both, most = 4 * PLANES * weights;
     float k[9][PLANES], *none, *taps;
     int chunk, parts;
     job j;
     if (spec.up == 1)
         back.up = 1;
-    begin_plan(&j.x, spec, n, h, w, x, styles);
-    begin_plan(&j.g, back, n, h, w, g, NULL);
+    begin_plan(&j.x, spec, code, n, h, w, x, styles);
+    begin_plan(&j.g, back, code, n, h, w, g, NULL);
     j.g.back = spec.up == 1;
     latent_conv_lay_out(&j.x, j.x.tile_rows);
     latent_conv_lay_out(&j.g, j.g.tile_rows);
     both = latent_conv_v_count(&j.x) + latent_conv_v_count(&j.g);
-    parts = (int)((both + CHUNK_FLOATS - 1) / CHUNK_FLOATS);
+    most = most < LEAST_FLOATS ? LEAST_FLOATS : most > MOST_FLOATS ? MOST_FLOATS : most;
+    parts = (int)((both + most - 1) / most);
     if (parts > j.x.tile_rows)
         parts = j.x.tile_rows;
     chunk = (j.x.tile_rows + parts - 1) / parts;
@@ -155,6 +162,7 @@ static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, in
         return latent_fail(e, "no memory for the gradient of %d x %d channels", spec.in, spec.out);
     j.g.v = j.x.v + latent_conv_v_count(&j.x);
     j.u = j.x.v + both;
+    j.row = row;
     taps = j.u + PLANES * weights;
     none = taps + 9 * weights;
     memset(none, 0, zeros * sizeof(float));
@@ -167,8 +175,9 @@ static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, in
         latent_parallel(PLANES * j.x.blocks * j.g.blocks, product_item, &j);
     }
     taps_of_planes(spec.up, k);
-    latent_parallel((spec.in + INPUTS - 1) / INPUTS, taps_item,
-                    &(taps_job){k[0], j.u, (size_t)spec.in, (size_t)spec.out, taps, gw, layout});
+    latent_parallel(
+        (spec.in + INPUTS - 1) / INPUTS, taps_item,
+        &(taps_job){k[0], j.u, (size_t)spec.in, (size_t)spec.out, row, taps, gw, layout});
     return 0;
 }
 
@@ -208,7 +217,7 @@ static int one(latent_conv_spec spec, latent_conv_room *room, const latent_conv_
         return latent_fail(e, "no memory for the gradient of %d x %d channels", spec.in, spec.out);
     latent_parallel((int)parts, one_part, &j);
     for (size_t i = 0; i < parts; i++)
-        add_weights(j.sums + i * in * out, 0, 0, in, out, 1, gw, layout);
+        add_weights(j.sums + i * in * out, in, out, 0, in, out, 1, gw, layout);
     return 0;
 }
 

@@ -149,7 +149,7 @@ typedef struct {
     const float *from[SIDE][SIDE]; /* up 1: from one pixel before the tile on */
     const float *style;            /* of the picture, or NULL */
     size_t tile, down, across;     /* floats from v to the tile's rows of its planes */
-    size_t odd;                    /* and to its pixels as they are, up 2 with a style */
+    size_t odd;                    /* and to its pixels as they are, up 2 */
     int rows, columns;             /* pixels that there are, up 2 */
 } window;
 
@@ -251,12 +251,12 @@ INLINE void back_channels(const latent_conv_plan *p, const window *f, int channe
 }
 
 /* Row i of a tile of up 2 times the style, and to the plane of pixels as they are. */
-INLINE void style_row(const latent_conv_plan *p, const window *f, int channel, int some, int i,
-                      vec *d)
+INLINE void odd_row(const latent_conv_plan *p, const window *f, int channel, int some, int i,
+                    vec *d)
 {
     float *to = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH) + f->odd +
                 (size_t)(i * p->w) * p->v_row;
-    vec style = style_of(f, channel, some);
+    vec style = f->style ? style_of(f, channel, some) : all(1);
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
         d[j] *= style;
@@ -278,8 +278,8 @@ INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int 
             if (channel % 16 == 0)
                 __builtin_prefetch(from + 4 * p->spec.in);
         }
-        if (f->style)
-            style_row(p, f, channel, some, i, turned[i]);
+        if (p->odd)
+            odd_row(p, f, channel, some, i, turned[i]);
         if (i >= f->rows)
             continue;
         toom_input(turned[i], r);
@@ -617,6 +617,78 @@ static void multiply(int rows, const float *a, size_t stride, const float *b, in
         CASE(10)
         CASE(11)
 #endif
+    }
+}
+
+/* u[R][P vectors] (+)= the sum over rows of a[row][R] b[row][P vectors] */
+INLINE void sum_rows(const int R, const int P, int rows, const float *a, size_t a_stride,
+                     const float *b, size_t b_stride, float *u, size_t u_stride, int add)
+{
+    vec sum[ROWS][PANEL];
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < P; v++)
+            sum[r][v] = add ? load(u + (size_t)r * u_stride + v * VL) : all(0);
+    for (int i = 0; i < rows; i++, a += a_stride, b += b_stride) {
+        vec other[PANEL];
+#pragma GCC unroll 4
+        for (int v = 0; v < P; v++)
+            other[v] = load(b + v * VL);
+#pragma GCC unroll 16
+        for (int r = 0; r < R; r++) {
+            vec x = all(a[r]);
+#pragma GCC unroll 4
+            for (int v = 0; v < P; v++)
+                sum[r][v] = madd(x, other[v], sum[r][v]);
+        }
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < P; v++)
+            store(u + (size_t)r * u_stride + v * VL, sum[r][v]);
+}
+
+/* P vectors of u's columns. */
+INLINE void sum_columns(const int P, int rows, int in, const float *a, size_t a_stride,
+                        const float *b, size_t b_stride, float *u, size_t u_stride, int add)
+{
+    for (; in >= ROWS; in -= ROWS, a += ROWS, u += ROWS * u_stride)
+        sum_rows(ROWS, P, rows, a, a_stride, b, b_stride, u, u_stride, add);
+    switch (in) {
+#define SUM(R)                                                                                     \
+    case R:                                                                                        \
+        sum_rows(R < ROWS ? R : 1, P, rows, a, a_stride, b, b_stride, u, u_stride, add);           \
+        break;
+        SUM(1)
+        SUM(2)
+        SUM(3)
+        SUM(4)
+        SUM(5)
+#if ROWS > 6
+        SUM(6)
+        SUM(7)
+        SUM(8)
+        SUM(9)
+        SUM(10)
+        SUM(11)
+#endif
+    }
+}
+
+#define SUM_STRIP 96 /* rows that stay in the first caches */
+
+static void sum_planes(int rows, int in, int out, const float *a, size_t a_stride, const float *b,
+                       size_t b_stride, float *u, size_t u_stride, int add)
+{
+    for (int row = 0; row < rows; row += SUM_STRIP, add = 1) {
+        int some = rows - row < SUM_STRIP ? rows - row : SUM_STRIP, o = 0;
+        const float *left = a + (size_t)row * a_stride, *right = b + (size_t)row * b_stride;
+        for (; o + WIDTH <= out; o += WIDTH)
+            sum_columns(PANEL, some, in, left, a_stride, right + o, b_stride, u + o, u_stride, add);
+        for (; o < out; o += VL)
+            sum_columns(1, some, in, left, a_stride, right + o, b_stride, u + o, u_stride, add);
     }
 }
 
@@ -1366,4 +1438,5 @@ static void few_outputs(const latent_conv_plan *p, const float *weights, size_t 
 }
 
 static const latent_conv_code code = {
-    CODE_NAME, WIDTH, GROUP, DEPTH, SIDE *(DEPTH *WIDTH + 16) * GROUP, run_item, few_outputs};
+    CODE_NAME, WIDTH,      GROUP,      DEPTH, SIDE *(DEPTH *WIDTH + 16) * GROUP,
+    run_item,  sum_planes, few_outputs};

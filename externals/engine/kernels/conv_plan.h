@@ -106,8 +106,8 @@ latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i);
 int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c);
 /* At least so many floats of the room, aligned; NULL: no memory. */
 float *latent_conv_take(latent_conv_room *r, size_t floats);
-/* The vector code for this processor. */
-const latent_conv_code *latent_conv_best_code(void);
+/* The vector code for this processor and so many outputs. */
+const latent_conv_code *latent_conv_best_code(int out);
 
 /* Tiles in one item of the output's step. */
 #define LATENT_CONV_SEGMENT 32
@@ -123,6 +123,10 @@ struct latent_conv_code {
     int room;  /* floats that a thread needs for one row of matrices */
     void (*item)(const latent_conv_plan *p, const latent_conv_part *c, int step, int item,
                  float *room);
+    /* u[in][out] = (or with add +=) the sum over rows of a[row][in] b[row][out].  The rows of b and
+       u go on to a whole vector, and b is 0 there. */
+    void (*sum)(int rows, int in, int out, const float *a, size_t a_stride, const float *b,
+                size_t b_stride, float *u, size_t u_stride, int add);
     /* 1 x 1 with at most 4 outputs: pixels from on, weights [out][in] with the style in them. */
     void (*few)(const latent_conv_plan *p, const float *weights, size_t from, size_t pixels);
 };
@@ -131,6 +135,7 @@ struct latent_conv_code {
 const latent_conv_code *latent_conv_code_base(void);
 const latent_conv_code *latent_conv_code_avx2(void);
 const latent_conv_code *latent_conv_code_avx512(void);
+const latent_conv_code *latent_conv_code_avx512_narrow(void);
 
 /* For tests and measurements: the same as latent_conv_new and latent_conv_forward, by this code and
    this method (points). */
