@@ -286,7 +286,7 @@ static void every_processor(void **state)
         C = 13,
         PIXELS = 150,
         N = PIXELS * C,
-        ALL = N + 2 * C + 1 + 3 * 64
+        ALL = N + 3 * C + 1 + 3 * 64
     }; /* no whole vectors */
     const latent_learn_code *codes[2] = {latent_learn_best(), latent_learn_base()};
     float *y = some(N, 1), *g = some(N, 2), *scale = some(C, 3), *noise = some(PIXELS, 4);
@@ -301,6 +301,7 @@ static void every_processor(void **state)
         codes[i]->end_back(PIXELS, C, &end, y, out[i], bias, dots, &sum);
         *strength = (float)sum;
         codes[i]->adam(64, &rates, value, g, value + 64, value + 128);
+        codes[i]->mix(3, scale, (const float *[]){y, g, noise}, C, value + 192);
     }
     for (int k = 0; k < ALL; k++)
         if (!(fabsf(out[0][k] - out[1][k]) <= 1e-4f * (1 + fabsf(out[1][k]))))

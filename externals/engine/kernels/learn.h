@@ -30,6 +30,8 @@ typedef struct {
     /* A step of Adam (Kingma and Ba 2015) on count numbers, a multiple of 16. */
     void (*adam)(size_t count, const latent_learn_rates *rates, float *value, const float *gradient,
                  float *mean, float *square);
+    /* y[c] = the sum over n of factor times x[c] */
+    void (*mix)(int n, const float *factor, const float *const *x, int c, float *y);
 } latent_learn_code;
 const latent_learn_code *latent_learn_best(void);
 const latent_learn_code *latent_learn_base(void);

@@ -21,26 +21,29 @@ INLINE void store_first(float *p, vec v, int some)
 
 /* Of VL channels from at on, or of fewer. */
 INLINE void end_back_some(size_t pixels, size_t c, const latent_learn_end *e, size_t at, int some,
-                          const float *y, float *g, float *g_bias, float *dot)
+                          const float *y, float *g, float *g_bias, float *dot, double *strength)
 {
     vec scale = (e->scale ? load_first(e->scale + at, some) : all(1)) * all(e->factor);
     vec bias = e->bias ? load_first(e->bias + at, some) : all(0);
     vec up = all(e->up), down = all(e->down), limit = all(e->limit);
     vec back_up = all(1 / e->up), back_down = all(1 / e->down);
-    vec sum = all(0), products = all(0);
+    vec sum = all(0), products = all(0), noisy = all(0);
     y += at;
     g += at;
     for (size_t p = 0; p < pixels; p++, y += c, g += c) {
         vec is = load_first(y, some), v = load_first(g, some);
-        vec shift = all(e->noise ? e->strength * e->noise[p] : 0);
+        vec noise = all(e->noise ? e->noise[p] : 0), shift = all(e->strength) * noise;
         whole_vec below = is < all(0), cut = (is >= limit) | (is <= -limit);
         vec before = madd(smaller(all(0), is), back_down, larger(all(0), is) * back_up);
         v = (vec)((below & (whole_vec)(v * down)) | (~below & (whole_vec)(v * up)));
         v = (vec)(~cut & (whole_vec)v);
         sum += v;
+        noisy = madd(v, noise, noisy);
         products = madd(v, before - shift - bias, products);
         store_first(g, v * scale, some);
     }
+    for (int i = 0; i < some; i++)
+        *strength += (double)noisy[i];
     store_first(g_bias + at, load_first(g_bias + at, some) + sum, some);
     store_first(dot + at, load_first(dot + at, some) + products, some);
 }
@@ -54,16 +57,11 @@ static void end_back(size_t pixels, int c, const latent_learn_end *end, const fl
     size_t channels = (size_t)c;
     for (size_t done = 0; done < pixels; done += PIXELS) {
         size_t some = pixels - done < PIXELS ? pixels - done : PIXELS, at = 0;
-        for (size_t p = 0; e.noise && p < some; p++) {
-            float sum = 0;
-            for (size_t o = p * channels; o < (p + 1) * channels; o++)
-                sum += y[o] >= e.limit || y[o] <= -e.limit ? 0 : g[o] * (y[o] < 0 ? e.down : e.up);
-            *strength += (double)sum * e.noise[p];
-        }
         for (; at + VL <= channels; at += VL)
-            end_back_some(some, channels, &e, at, VL, y, g, g_bias, dot);
+            end_back_some(some, channels, &e, at, VL, y, g, g_bias, dot, strength);
         if (at < channels)
-            end_back_some(some, channels, &e, at, (int)(channels - at), y, g, g_bias, dot);
+            end_back_some(some, channels, &e, at, (int)(channels - at), y, g, g_bias, dot,
+                          strength);
         y += some * channels;
         g += some * channels;
         e.noise = e.noise ? e.noise + some : NULL;
@@ -97,4 +95,21 @@ static void adam(size_t count, const latent_learn_rates *rates, float *value, co
     }
 }
 
-static const latent_learn_code code = {CODE_NAME, end_back, adam};
+static void mix(int n, const float *factor, const float *const *x, int c, float *y)
+{
+    int k = 0;
+    for (; k + VL <= c; k += VL) {
+        vec sum = all(0);
+        for (int i = 0; i < n; i++)
+            sum = madd(all(factor[i]), load(x[i] + k), sum);
+        store(y + k, sum);
+    }
+    for (; k < c; k++) {
+        float sum = 0;
+        for (int i = 0; i < n; i++)
+            sum += factor[i] * x[i][k];
+        y[k] = sum;
+    }
+}
+
+static const latent_learn_code code = {CODE_NAME, end_back, adam, mix};

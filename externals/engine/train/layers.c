@@ -304,39 +304,45 @@ void latent_lrelu_back(size_t count, float slope, float gain, const float *y, fl
 
 /* ---- twice as large, half as large */
 
-/* large[2h][2w][c] of small[h][w][c]: 1 3 3 1 between zeros, times factor; or transposed. */
+/* The small pixels that a large one sees along one direction, or the large ones that a small one
+   sees: 1 3 3 1 between zeros.  Returns how many. */
+static int seen(int at, int count, int enlarge, int *where, float *tap)
+{
+    int n = 0, most = enlarge ? 2 : 4;
+    for (int i = 0; i < most; i++) {
+        int there = enlarge ? at / 2 + (i ? at % 2 * 2 - 1 : 0) : 2 * at + i - 1;
+        if (there < 0 || there >= count)
+            continue;
+        where[n] = there;
+        tap[n++] = enlarge ? (i ? 1 : 3) : i == 1 || i == 2 ? 3 : 1;
+    }
+    return n;
+}
+
+/* to[h][w][c], twice as large as from or half as large. */
 static void resize_picture(int h, int w, int c, float factor, const float *from, float *to,
                            int enlarge)
 {
-    static const float tap[4] = {1, 3, 3, 1};
-    size_t channels = (size_t)c, small = (size_t)(h * w) * channels;
-    if (enlarge)
-        memset(to, 0, 4 * small * sizeof(float));
-    else
-        memset(to, 0, small * sizeof(float));
-    for (int y = 0; y < h; y++)
-        for (int a = 0; a < 4; a++) {
-            int r = 2 * y + a - 1;
-            if (r < 0 || r >= 2 * h)
-                continue;
-            for (int x = 0; x < w; x++)
-                for (int b = 0; b < 4; b++) {
-                    int s = 2 * x + b - 1;
-                    float f = factor * tap[a] * tap[b];
-                    size_t at = ((size_t)y * (size_t)w + (size_t)x) * channels;
-                    size_t far = ((size_t)r * 2 * (size_t)w + (size_t)s) * channels;
-                    if (s < 0 || s >= 2 * w)
-                        continue;
-                    if (enlarge)
-                        for (size_t k = 0; k < channels; k++)
-                            to[far + k] += f * from[at + k];
-                    else
-                        for (size_t k = 0; k < channels; k++)
-                            to[at + k] += f * from[far + k];
+    int rows = enlarge ? h / 2 : 2 * h, columns = enlarge ? w / 2 : 2 * w;
+    const latent_learn_code *code = latent_learn_best();
+    int row[4], column[4];
+    float down[4], across[4], taps[16];
+    const float *pixels[16];
+    for (int y = 0; y < h; y++) {
+        int n_rows = seen(y, rows, enlarge, row, down);
+        for (int x = 0; x < w; x++, to += c) {
+            int n_columns = seen(x, columns, enlarge, column, across), n = 0;
+            for (int a = 0; a < n_rows; a++)
+                for (int b = 0; b < n_columns; b++) {
+                    pixels[n] = from + (size_t)(row[a] * columns + column[b]) * (size_t)c;
+                    taps[n++] = factor * down[a] * across[b];
                 }
+            code->mix(n, taps, pixels, c, to);
         }
+    }
 }
 
+/* h and w: of the small pictures. */
 typedef struct {
     int h, w, c, enlarge;
     float factor;
@@ -349,8 +355,9 @@ static void resize_one(void *context, int i, int slot)
     const resize_job *j = context;
     size_t small = (size_t)(j->h * j->w) * (size_t)j->c, from = j->enlarge ? small : 4 * small;
     (void)slot;
-    resize_picture(j->h, j->w, j->c, j->factor, j->from + (size_t)i * from,
-                   j->to + (size_t)i * (j->enlarge ? 4 * small : small), j->enlarge);
+    resize_picture(j->enlarge ? 2 * j->h : j->h, j->enlarge ? 2 * j->w : j->w, j->c, j->factor,
+                   j->from + (size_t)i * from, j->to + (size_t)i * (j->enlarge ? 4 * small : small),
+                   j->enlarge);
 }
 
 static void resize(int n, int h, int w, int c, float factor, const float *from, float *to,
