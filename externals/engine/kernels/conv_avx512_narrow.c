@@ -1,5 +1,5 @@
-/* conv_avx512_narrow: the same as conv_avx512.c with panels of 16 outputs, for convolutions of which
-   wider ones would compute many outputs that nobody has. */
+/* conv_avx512_narrow: the same as conv_avx512.c with panels of 16 outputs, for convolutions of
+   which wider ones would compute many outputs that nobody has. */
 #include "conv_plan.h"
 #include <stddef.h>
 #if defined(__x86_64__)

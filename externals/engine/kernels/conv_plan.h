@@ -12,7 +12,9 @@
      direction of two taps n = 4 pixels and 2 taps are multiplied as polynomials, by their values
      at 5 points (Toom 1963, Cook 1966), which gives n + 1 numbers, the last of which is added to
      the next tile's first; a direction of one tap is left as it is.  So there are 6 x 6 matrices,
-     the last row and column of which belong to the odd pixels.
+     the last row and column of which belong to the odd pixels.  The odd-odd ones are read where x
+     lies, but where each picture has its own style, or a gradient wants whole vectors, from a plane
+     of V.
    points 5 (up -2): the transpose of that.  The blurred picture falls into four phases, 5 of their
      pixels go to values at 5 points as 5 numbers came from them there, and 4 x 4 outputs add up
      what all phases give; tiles overlap at their input, and nothing is added to the next.
