@@ -94,8 +94,7 @@ static void check(const latent_conv_code *code, latent_conv_spec s, int points, 
 static void test_conv(void **state)
 {
     const latent_conv_code *codes[] = {latent_conv_code_base(), latent_conv_code_avx2(),
-                                       latent_conv_code_avx512(),
-                                       latent_conv_code_avx512_narrow()};
+                                       latent_conv_code_avx512(), latent_conv_code_avx512_narrow()};
     (void)state;
     latent_random_seed(&numbers_of, 3);
     for (int i = 0; i < 4; i++) {
