@@ -4,8 +4,7 @@
 #   make check     build and run every test (make check-fast: the engine and the patches only)
 #   make           build the library folder, build/latent
 #   make deps      install Debian's packages (as root or by sudo)
-#   make default-model   make the built-in model anew (examples/models)
-#   make clip-model   train the built-in CLIP anew, or go on
+#   make models    train the built-in models again (examples/models), or go on: hours
 #   make bench     how fast the networks run on this machine
 #   make install   copy the library to $(DESTDIR)$(PDLIBDIR)
 #   make package   build/package/latent[v...](...).dek for Pd's "Find externals"
@@ -137,21 +136,24 @@ $(BUILD)/$(name)-meta.pd: Makefile
 
 include tests/tests.mk
 
-# Programs that make what lies in examples/models; run by hand when it is to change.
+# The programs that train what lies in examples/models. Each goes on where it was stopped; what they
+# keep for that lies in $(top)/models.
 $(obj)/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(CC) $(cppflags) $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
 $(top)/tools/%: $(obj)/tools/%.o $(call objects,$(engine_sources) $(media_sources))
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs)
-default-model: $(top)/tools/default_model
-	@mkdir -p examples/models
-	$< examples/models/default.safetensors
-
-# Hours; goes on where it was stopped.
 clip-model: $(top)/tools/train_clip
-	@mkdir -p examples/models
-	$< $(top)/clip-tiny.checkpoint examples/models/clip-tiny.safetensors
+	@mkdir -p $(top)/models
+	$< $(top)/models/clip-tiny.checkpoint examples/models/clip-tiny.safetensors
+fish-model: $(top)/tools/train
+	@mkdir -p $(top)/models
+	$< $(top)/models/fish rule:fish -seed 1 -threads $(JOBS) -score examples/models/clip-tiny.safetensors
+	cp $(top)/models/fish/model.safetensors examples/models/fish.safetensors
+models:
+	$(MAKE) clip-model
+	$(MAKE) fish-model
 
 deps:
 	tools/deps.sh
@@ -174,6 +176,6 @@ package: all
 clean:
 	rm -rf build
 
-.PHONY: all default-model clip-model deps demo install package clean
+.PHONY: all models clip-model fish-model deps demo install package clean
 .SECONDARY:
 -include $(shell find $(obj) -name '*.d' 2>/dev/null)

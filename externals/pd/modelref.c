@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* What a box that names no model uses. */
-#define BUILTIN "default.safetensors"
+#define BUILTIN "fish.safetensors"
 #define BUILTIN_ENCODER "clip-tiny.safetensors"
 
 typedef enum { UNKNOWN, LOADING, READY, FAILED } t_state;

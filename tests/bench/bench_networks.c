@@ -291,7 +291,7 @@ int main(int argc, char **argv)
     latent_cache_set((size_t)4 << 30);
     printf("%d threads\n", latent_threads());
     if (wanted(argc, argv, "built-in")) {
-        if (!(m = latent_model_load("examples/models/default.safetensors", quietly, &e)))
+        if (!(m = latent_model_load("examples/models/fish.safetensors", quietly, &e)))
             die(e.text);
         print_line("built-in", measure(m, 20, 0));
         latent_model_release(m);

@@ -236,7 +236,7 @@ static void test_models(void **state)
     const char *oracle = getenv("LATENT_ORACLE");
     char path[900];
     (void)state;
-    check_model("examples/models/default.safetensors", 0.7);
+    check_model("examples/models/fish.safetensors", 0.7);
     snprintf(path, sizeof(path), "%s/sg2ada-32.pkl", oracle ? oracle : "../shared/oracle");
     check_model(path, 0.75);
     snprintf(path, sizeof(path), "%s/sg2ada-64-cond.pkl", oracle ? oracle : "../shared/oracle");

@@ -236,7 +236,7 @@ static void mixing(void **state)
 static latent_model *builtin(void)
 {
     latent_error e = {""};
-    latent_model *m = latent_model_load("examples/models/default.safetensors", quietly, &e);
+    latent_model *m = latent_model_load("examples/models/fish.safetensors", quietly, &e);
     if (!m)
         fail_msg("%s", e.text);
     return m;
