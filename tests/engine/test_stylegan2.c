@@ -377,7 +377,8 @@ static void refusals_are_sentences(void **state)
 {
     latent_model *m = builtin();
     latent_error e = {""};
-    float w[64] = {0};
+    char wrong[32];
+    float *w = calloc((size_t)m->w_dim, sizeof(float));
     latent_node *input = latent_model_input(m, w, 1, &e), *rgb;
     (void)state;
     assert_null(latent_model_forward(m, 1, input, NULL, 1, noise_const, &e));
@@ -385,10 +386,12 @@ static void refusals_are_sentences(void **state)
     rgb = latent_features_rgb(input, &e);
     assert_null(rgb);
     assert_non_null(strstr(e.text, "nothing is drawn yet"));
-    assert_int_equal(latent_model_rows(m, 63, &e), -1);
-    assert_non_null(strstr(e.text, "63 numbers"));
+    assert_int_equal(latent_model_rows(m, m->w_dim - 1, &e), -1);
+    snprintf(wrong, sizeof(wrong), "%d numbers", m->w_dim - 1);
+    assert_non_null(strstr(e.text, wrong));
     assert_int_equal(latent_model_layer(m, "5", &e), -1);
     assert_non_null(strstr(e.text, "no layer 5"));
+    free(w);
     latent_node_release(input);
     latent_model_release(m);
 }
