@@ -6,14 +6,17 @@
              [-pack 2] [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
              [-score clip-tiny.safetensors]
 
-   A source is rule:fish (or another rule) or discs.  The folder gets checkpoint.safetensors (the
-   whole state), model.safetensors (the average as float16, what boxes play), sheet-<images>.png (64
-   pictures) and log.txt.  In the last images the rate falls to 0.4 of it, and R1 to half; slow is
-   the generator's part of the rate.  With a clip-tiny each checkpoint is scored
-   (engine/train/exam.h): 1000 pictures against 1000 of the source. */
+   A source is rule:fish (or another rule), discs, or a folder of pictures (with a / in its name,
+   mirrored half the time).  The folder gets checkpoint.safetensors (the whole state),
+   model.safetensors (the average as float16, what boxes play), sheet-<images>.png (64 pictures) and
+   log.txt.  A checkpoint of another source that lies there is gone on with: that is fine-tuning.  In
+   the last images the rate falls to 0.4 of it, and R1 to half; slow is the generator's part of the
+   rate.  With a clip-tiny each checkpoint is scored (engine/train/exam.h): 1000 pictures against
+   1000 of the source. */
 #include "engine/media/picture.h"
 #include "engine/pixels.h"
 #include "engine/train/exam.h"
+#include "engine/train/source_folder.h"
 #include "engine/train/source_rule.h"
 #include "engine/train/trainer.h"
 #include <signal.h>
@@ -205,8 +208,11 @@ static latent_exam *find_exam(const options *o, latent_trainer *t, latent_error 
     return x;
 }
 
-static latent_source *find_source(const char *name, latent_error *e)
+static latent_source *find_source(const char *name, int size, latent_error *e)
 {
+    int left_out;
+    if (strchr(name, '/'))
+        return latent_source_folder(name, size, 1, latent_picture_read, NULL, &left_out, e);
     if (!strcmp(name, "discs"))
         return latent_source_discs(e);
     if (!strncmp(name, "rule:", 5) && latent_rule_find(name + 5))
@@ -294,7 +300,7 @@ int main(int argc, char **argv)
     }
     hold_noise(&t);
     record = fopen(in_folder(&o, "log.txt", 0), "a");
-    t.source = find_source(o.source, &e);
+    t.source = find_source(o.source, t.g.resolution, &e);
     printf("generator %.0f, discriminator %.0f million multiply-adds, a step %.0f a picture\n",
            latent_generator_cost(&t.g) / 1e6, latent_discriminator_cost(&t.d) / 1e6,
            latent_trainer_cost(&t) / 1e6);
