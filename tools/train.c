@@ -9,7 +9,7 @@
    A source is rule:fish (or another rule), discs, or a folder of pictures (with a / in its name,
    mirrored half the time).  The folder gets checkpoint.safetensors (the whole state),
    model.safetensors (the average as float16, what boxes play), sheet-<images>.png (64 pictures) and
-   log.txt.  A checkpoint of another source that lies there is gone on with: that is fine-tuning.  In
+   log.txt.  A checkpoint of another source that lies there is gone on with: that is fine-tuning. In
    the last images the rate falls to 0.4 of it, and R1 to half; slow is the generator's part of the
    rate.  With a clip-tiny each checkpoint is scored (engine/train/exam.h): 1000 pictures against
    1000 of the source. */
