@@ -20,6 +20,7 @@
 #include "engine/train/source_rule.h"
 #include "engine/train/trainer.h"
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,9 +211,10 @@ static latent_exam *find_exam(const options *o, latent_trainer *t, latent_error 
 
 static latent_source *find_source(const char *name, int size, latent_error *e)
 {
+    static const atomic_int never;
     int left_out;
     if (strchr(name, '/'))
-        return latent_source_folder(name, size, 1, latent_picture_read, NULL, &left_out, e);
+        return latent_source_folder(name, size, 1, latent_picture_read, &never, &left_out, e);
     if (!strcmp(name, "discs"))
         return latent_source_discs(e);
     if (!strncmp(name, "rule:", 5) && latent_rule_find(name + 5))
