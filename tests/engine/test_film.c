@@ -622,7 +622,7 @@ static void read_all(const char *path)
 #ifdef __SANITIZE_THREAD__
 #define DAMAGED 40 /* only one thread works here, and slowly */
 #else
-#define DAMAGED THOROUGH(700, 300) /* of each kind; with those of test_picture more than 5,000 */
+#define DAMAGED THOROUGH(700, 300) /* of each kind */
 #endif
 
 static void test_damaged(void **state)
