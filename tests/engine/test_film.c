@@ -448,41 +448,51 @@ static void test_sound(void **state)
 
 /* ---- cut off by a crash */
 
+/* What is left of a film of 150 frames after its writer was killed, or ended without closing it. */
+static void check_left(const char *path, const char *sound, int killed, int at_least)
+{
+    int ready[2], status;
+    char byte;
+    pid_t child;
+    latent_reel *r;
+    assert_int_equal(pipe(ready), 0);
+    if (!(child = fork())) {
+        latent_film_settings s = {25, 0, 75, sound};
+        latent_film *f = latent_film_open(path, &s, NULL);
+        uint8_t rgb[32 * 32 * 3];
+        for (int i = 0; f && i < 150; i++) {
+            numbered(rgb, 32, 32, i);
+            latent_film_add(f, rgb, 32, 32, i, NULL);
+        }
+        if (write(ready[1], "x", 1) == 1 && killed)
+            pause();
+        exit(0); /* as Pd does, without letting go of its boxes */
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    if (killed)
+        kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    close(ready[0]);
+    r = open_reel(path);
+    print_message("%s, %s: %d of 150 frames\n", strrchr(path, '/') + 1, killed ? "killed" : "ended",
+                  latent_reel_about(r).frames);
+    assert_true(latent_reel_about(r).frames >= at_least);
+    for (int i = 0; i < latent_reel_about(r).frames; i++)
+        check_number(r, i);
+    close_reel(r);
+}
+
 static void test_killed(void **state)
 {
     const char *sound = in_folder("crash.wav");
     (void)state;
     write_clicks(sound, 5);
     for (const char *const *k = endings; *k; k++) {
-        const char *path = in_folder("crash.%s", *k);
-        int mute = !strcmp(*k, "gif") || !strcmp(*k, "apng"), ready[2], status;
-        char byte;
-        pid_t child;
-        latent_reel *r;
-        assert_int_equal(pipe(ready), 0);
-        if (!(child = fork())) {
-            latent_film_settings s = {25, 0, 75, mute ? NULL : sound};
-            latent_film *f = latent_film_open(path, &s, NULL);
-            uint8_t rgb[32 * 32 * 3];
-            for (int i = 0; f && i < 150; i++) {
-                numbered(rgb, 32, 32, i);
-                latent_film_add(f, rgb, 32, 32, i, NULL);
-            }
-            if (write(ready[1], "x", 1) == 1)
-                pause();
-            _exit(1);
-        }
-        close(ready[1]);
-        assert_int_equal(read(ready[0], &byte, 1), 1);
-        kill(child, SIGKILL);
-        waitpid(child, &status, 0);
-        close(ready[0]);
-        r = open_reel(path);
-        printf("crash.%s: %d of 150 frames\n", *k, latent_reel_about(r).frames);
-        assert_true(latent_reel_about(r).frames >= 150 - 50); /* but for two seconds at most */
-        for (int i = 0; i < latent_reel_about(r).frames; i++)
-            check_number(r, i);
-        close_reel(r);
+        int mute = !strcmp(*k, "gif") || !strcmp(*k, "apng");
+        /* but for two seconds at most */
+        check_left(in_folder("crash.%s", *k), mute ? NULL : sound, 1, 150 - 50);
+        check_left(in_folder("quit.%s", *k), mute ? NULL : sound, 0, 150);
     }
 }
 
