@@ -15,6 +15,7 @@
 #   same-bytes            run twice; the files left in [scratch] must exist and be the same
 #   times: <n>            run so often (under a sanitizer a quarter of that); each must pass
 #   long                  more of what other patches do; left out of sanitized builds
+#   disk: <KB>            no file may become larger, as on a disk that is full
 #   heavy                 too slow for valgrind (the Makefile leaves it out there)
 #
 # The environment: PD, BUILD (the library), HELPERS (the test boxes), LATENT_ORACLE,
@@ -60,8 +61,10 @@ value() { sed -n "s/^$1: *//p" "$2"; }
 
 # One run of Pd; its words go to $log.
 play() { # patch notes log scratch
-  local limit args=() jack=
+  local limit args=() jack= disk full=()
   limit=$(value limit "$2")
+  disk=$(value disk "$2")
+  [ -z "$disk" ] || full=(bash -c 'trap "" XFSZ; ulimit -f "$0"; exec "$@"' "$disk")
   mkdir -p "$4"
   if grep -qx 'live audio' "$2"; then
     jack=$(start_jack) || return 125
@@ -75,7 +78,7 @@ play() { # patch notes log scratch
   limit=$((${limit:-60} * slow))
   read -ra more <<<"$(value args "$2")"
   LATENT_SCRATCH=$4 LATENT_PATIENCE=$((limit * 2 / 3)) JACK_DEFAULT_SERVER=latent-test \
-    timeout -k 5 "$limit" "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
+    timeout -k 5 "$limit" "${full[@]}" "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
     "${args[@]}" -path "$BUILD" -path "$HELPERS" -path "$LATENT_ORACLE" \
     -path "$LATENT_ORACLE/../data/clip" "${more[@]}" "$1" \
     >"$3" 2>&1 </dev/null

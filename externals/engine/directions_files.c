@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MOST_ROWS 64
 #define MOST_DIM 65536
@@ -84,12 +85,8 @@ static int finite_numbers(const float *v, size_t n)
 
 /* ---- text */
 
-static int write_text(const latent_directions *d, const char *path, latent_error *e)
+static int put_text(const latent_directions *d, FILE *f)
 {
-    FILE *f = fopen(path, "w");
-    int failed;
-    if (!f)
-        return latent_fail(e, "can't write %s: %s", path, strerror(errno));
     fprintf(f, "directions %d %d %d %s;\n", d->count, d->dim, d->num_ws,
             *d->method ? d->method : "mixed");
     for (int i = 0; i < d->count; i++) {
@@ -100,10 +97,34 @@ static int write_text(const latent_directions *d, const char *path, latent_error
             fprintf(f, "%c%.9g", k % 8 ? ' ' : '\n', (double)v->v[k]);
         fprintf(f, ";\n");
     }
-    failed = ferror(f) != 0;
-    failed |= fclose(f) != 0;
-    return failed ? latent_fail(e, "%s could not be written to its end; is the disk full?", path)
-                  : 0;
+    return ferror(f) ? -1 : 0;
+}
+
+/* Beside the file that may be there already, which stays until all is written. */
+static int write_text(const latent_directions *d, const char *path, latent_error *e)
+{
+    size_t room = strlen(path) + 40;
+    char *beside = malloc(room);
+    FILE *f;
+    int failed;
+    if (!beside)
+        return latent_fail(e, "no memory to write %s", path);
+    snprintf(beside, room, "%s.%ld.part", path, (long)getpid());
+    errno = 0;
+    failed = !(f = fopen(beside, "w"));
+    if (f) {
+        failed = put_text(d, f);
+        failed |= fclose(f) != 0;
+    }
+    failed = failed || rename(beside, path);
+    if (failed) {
+        int why = errno;
+        if (f)
+            unlink(beside);
+        latent_fail(e, "can't write %s: %s", path, strerror(why ? why : EIO));
+    }
+    free(beside);
+    return failed ? -1 : 0;
 }
 
 /* Where a text is read. */
