@@ -8,11 +8,13 @@
    signals       what is heard: the mean of all channels; each 1: every channel by itself
    bang          the list, as it is now
    features ...  which numbers, and in which order: mel chroma rms centroid flatness flux onset
-   pitch tempo (engine/sound/ear.h has their definitions); without words all rate f        so many
-   lists a second; 0: one every hop; -1: only when banged attack, release   how fast numbers rise
-   and fall normalise 1   all numbers from 0 to 1, by the range of the last memory seconds; 0: as
-   defined freeze 1      that range stays as it is reset         forgets what was heard, and the
-   ranges info          to the right outlet: the settings, numbers n (in the list)
+                 pitch tempo (engine/sound/ear.h has their definitions); without words all
+   rate f        so many lists a second; 0: one every hop; -1: only when banged
+   attack, release   how fast numbers rise and fall
+   normalise 1   all numbers from 0 to 1, by the range of the last memory seconds; 0: as defined
+   freeze 1      that range stays as it is
+   reset         forgets what was heard, and the ranges
+   info          to the right outlet: the settings, numbers n (in the list)
 
    Outlets: list; bang when something begins, at once; right: every feature under its name before
    the list ("mel ..."; several channels: "voice v" before each), "strength f" before the

@@ -1,16 +1,21 @@
 /* [latent.image file]: a picture from a file, or the frames of a film, as an image promise.
 
-   read <file>    another picture (PNG, JPEG, WebP ...) or film (MP4, MOV, MKV, WebM, AVI, GIF ...),
-                  searched beside the patch, then in Pd's path, sent when it has been read, of a
-   film the first frame; the same file, unchanged, is the same promise.  open is the same bang the
-   picture again; of a film the next frame, after the last one the first; while something is being
-   read, as soon as it has arrived frame n        of a film: that frame, from 0 on time ms        of
-   a film: the frame that is seen then channels n     3 colours (until told), 1 grey, or 4 with
-   opacity; the file is read again info           the info messages again latent, model, seed, patch
-   what a PNG that [latent.write] wrote says about its making left outlet    image right outlet info
-   file f, info width w, info height h, info channels n, of a film info frames n, info fps f, info
-   ms f, before a new file's image; frame n before a film's; dropped n, frames of this film for
-   which there was no time; latent <list>, model <file> <hash>, seed n, patch <file>; error <words>
+   read <file>    another picture (PNG, JPEG, WebP ...) or film (MP4, MOV, MKV, WebM, AVI, GIF
+                  ...), searched beside the patch, then in Pd's path, sent when it has been read,
+                  of a film the first frame; the same file, unchanged, is the same promise.  open
+                  is the same
+   bang           the picture again; of a film the next frame, after the last one the first;
+                  while something is being read, as soon as it has arrived
+   frame n        of a film: that frame, from 0 on
+   time ms        of a film: the frame that is seen then
+   channels n     3 colours (until told), 1 grey, or 4 with opacity; the file is read again
+   info           the info messages again
+   latent, model, seed, patch   what a PNG that [latent.write] wrote says about its making
+   left outlet    image
+   right outlet   info file f, info width w, info height h, info channels n, of a film info
+                  frames n, info fps f, info ms f, before a new file's image; frame n before a
+                  film's; dropped n, frames of this film for which there was no time; latent
+                  <list>, model <file> <hash>, seed n, patch <file>; error <words>
 
    A file given as an argument is read at once, in the background, and sent at the first bang.  What
    was there before stays when a file can't be read. */

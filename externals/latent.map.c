@@ -12,9 +12,9 @@
    class n       for conditional models: the class, or a place between two classes (1.5)
    class w0 w1 ...   the classes mixed, one weight for each
    average       the mean of all w comes out, as the network knows it
-   average n     the mean of n of them, drawn now (by RandomState(123), off Pd's thread; class
-   counts); before it, info deviation f: how far w's numbers lie from it info          to the right
-   outlet: z_dim, w_dim, num_ws, classes and the settings
+   average n     the mean of n of them, drawn now (by RandomState(123), off Pd's thread;
+                 class counts); before it, info deviation f: how far w's numbers lie from it
+   info          to the right outlet: z_dim, w_dim, num_ws, classes and the settings
 
    Settings are silent.  A z that comes while the model is loading is served when it is there.
    Outlets: list w; info. */

@@ -11,19 +11,25 @@
              narrow to hold a bin takes the bin next to its middle.  A full-scale sine gives 0.
    chroma    12 numbers from C up, the largest being 1: the harmonic pitch class profile of Gomez
              (2006): peaks of P from 100 to 5000 Hz (parabola through the logarithms), each adding
-             its power to the classes within 2/3 of a semitone, weight cos^2; A is 440 Hz.  Quiet:
-   0. rms       sqrt(mean of x^2) centroid  sum of f A / sum of A, in Hz.  Quiet: 0. flatness  the
-   geometric mean of P + 1e-10 by its arithmetic mean, 0 to 1.  Quiet: 0. flux      how much has
-   come since the hop a quarter of a window ago: SuperFlux (Boeck and Widmer 2013): the mean over 40
-   bands (as mel, but of A, 30 Hz to 16 kHz) of what log10(1 + 1000 sum of w A) exceeds the largest
-   of the band and its neighbours then. onset     how far flux exceeds the threshold where something
-   begins, else 0.  The threshold is what flux was lately (the median of the last 0.3 s) 1.5 times,
-   and a constant; after an onset flux must fall below it, and 50 ms must pass. pitch     note,
-   confidence: YIN (de Cheveigne and Kawahara 2002) over half a window of differences, 40 to 2000 Hz
-   (a window holds two periods at least), threshold 0.15.  The note is a MIDI number with its
-   fraction, and stays while the confidence (1 - d') is below 0.5. tempo     bpm, phase, confidence:
-   from the autocorrelation of flux beyond its median (an exponential window of 6 s), 50 to 210
-   beats a minute; phase rises from 0 at a beat to 1 at the next.
+             its power to the classes within 2/3 of a semitone, weight cos^2; A is
+             440 Hz.  Quiet: 0.
+   rms       sqrt(mean of x^2)
+   centroid  sum of f A / sum of A, in Hz.  Quiet: 0.
+   flatness  the geometric mean of P + 1e-10 by its arithmetic mean, 0 to 1.  Quiet: 0.
+   flux      how much has come since the hop a quarter of a window ago: SuperFlux (Boeck and
+             Widmer 2013): the mean over 80 bands (as mel, but of A, 30 Hz to 16 kHz) of what
+             log10(1 + 1000 sum of w A) exceeds the largest of the band and its neighbours then
+             by more than 0.1.
+   onset     how far flux exceeds the threshold where something begins, else 0.  The threshold
+             is what flux was lately (the median of the last 0.3 s) twice, and a constant; after
+             an onset flux must fall below it, and 50 ms must pass.
+   pitch     note, confidence: YIN (de Cheveigne and Kawahara 2002) over half a window of
+             differences, 40 to 2000 Hz (a window holds two periods at least), threshold 0.15.  The
+             note is a MIDI number with its fraction, and stays while the confidence (1 - d') is
+             below 0.5.
+   tempo     bpm, phase, confidence: from the autocorrelation of flux beyond its median (an
+             exponential window of 6 s), 50 to 210 beats a minute; phase rises from 0 at a beat to 1
+             at the next.
 
    What becomes of them then (follow): attack and release (time constants in ms of one-pole filters;
    an onset has no attack) for mel, chroma, rms, centroid, flatness, flux and onset; and, if
