@@ -1,22 +1,18 @@
 /* [latent.file]: latents from files and into files, as other tools write and read them.
 
-   read <file> [name]    .npy, .npz (of several arrays the one of that name) or text; searched
-                  beside the patch, then in Pd's path.  The first latent comes out when it has
-                  been read
-   list           a latent: kept, and passed on
-   bang           the latent again
+   read <file> [name]   .npy, .npz (of several arrays the one of that name) or text; searched
+                  beside the patch, then in Pd's path.  The first latent comes out at once
+   list           a latent: kept, and passed on;  bang: again;  right inlet: kept silently
    float          latent number n of a file that holds several, from 0
-   add <list>     one more latent, to be written with those before
+   add <list>     one more latent, to be written with those before;  clear: nothing is kept
    write <file>   all that is kept: name.npz (one array, w, [latents][rows][numbers], as
                   projectors write it and NVIDIA's programs read it), name.npy (the same array)
                   or name.txt (one row a line, for [text])
    rows n         so many rows make one latent of a list, or of a file: num_ws for a W+; 0: as
                   the file says, and lists have one (0)
-   clear          nothing is kept
    left outlet    list
    right outlet   info file f, info latents n, info rows n, info numbers n, before what was read;
                   written <file>; error <words>
-   right inlet    list: kept silently, to be written
 
    A file given as an argument is read at once and comes out at the first bang.  What was there
    before stays when a file can't be read.  Files are read and written off Pd's thread; offline at

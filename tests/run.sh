@@ -92,7 +92,8 @@ seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b 
 start_jack() {
   jackd -n latent-test -r -d dummy -r 48000 -p 256 >"$work/jack.log" 2>&1 &
   echo $!
-  sleep 1
+  # on a busy machine it takes its time
+  timeout 10 jack_wait -s latent-test -w >/dev/null 2>&1 || sleep 1
 }
 
 # Says what became of one patch: "ok ...", "FAIL ..." or "SKIP ...".

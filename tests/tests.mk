@@ -61,7 +61,7 @@ bench:
 # One binary for all test boxes; Pd finds it under the name of each.
 HELPERS = $(top)/tests-pd
 helper_binary = $(HELPERS)/helpers.$(ext)
-helper_names = check check.done check.count fixture network schedlag scratch draw
+helper_names = check check.done check.count fixture network schedlag resident scratch draw
 helper_objects = $(call test_object,$(wildcard tests/helpers/*.c))
 $(helper_binary): $(helper_objects)
 	@mkdir -p $(@D)
@@ -73,6 +73,11 @@ helpers: $(helper_binary)
 # What the patch tests, the screen tests and the install test need to know.
 run_environment = PD='$(PD)' BUILD='$(abspath $(BUILD))' HELPERS='$(abspath $(HELPERS))' \
                   PRELOAD='$(preload)' JOBS='$(JOBS)' MAKE='$(MAKE)'
+
+# Ten minutes (SECONDS = how many) of everything at once, by itself on the machine.
+stage:
+	$(MAKE) -j$(JOBS) all helpers
+	@$(run_environment) tests/stage.sh $(SECONDS)
 
 check-patches:
 	$(MAKE) -j$(JOBS) all helpers
@@ -126,4 +131,4 @@ check-fuzz:
 
 -include tests/fuzz/fuzz.mk
 
-.PHONY: $(addprefix check-,$(stages) fast) bench helpers engine-tests double-tests
+.PHONY: $(addprefix check-,$(stages) fast) bench stage helpers engine-tests double-tests
