@@ -85,11 +85,20 @@ static int write_sheet(latent_trainer *t, const char *path, latent_error *e)
     return failed;
 }
 
+/* The model, and in it what it was made of. */
+static int write_model(latent_trainer *t, const options *o, const char *path, latent_error *e)
+{
+    char origin[400];
+    latent_meta_out meta = {"origin", origin};
+    snprintf(origin, sizeof(origin), "tools/train.c: %llu pictures, the last of them of %.300s",
+             (unsigned long long)t->images, o->source);
+    return latent_generator_write(&t->g, path, 1, 1, &meta, 1, e);
+}
+
 static int keep(latent_trainer *t, const options *o, latent_error *e)
 {
     return latent_trainer_save(t, in_folder(o, "checkpoint.safetensors", 0), e) ||
-                   latent_generator_write(&t->g, in_folder(o, "model.safetensors", 0), 1, 1, NULL,
-                                          0, e) ||
+                   write_model(t, o, in_folder(o, "model.safetensors", 0), e) ||
                    write_sheet(t, in_folder(o, "sheet-%llu.png", (unsigned long long)t->images), e)
                ? -1
                : 0;
