@@ -1,0 +1,74 @@
+/* helper_builtin: see helper_builtin.h */
+#include "helper_builtin.h"
+#include "engine/evaluate.h"
+#include "engine/latents.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static latent_model *load(const char *variable, const char *path)
+{
+    latent_error e = {""};
+    latent_model *m;
+    path = getenv(variable) ? getenv(variable) : path;
+    if (!(m = latent_model_load(path, (latent_progress){NULL, NULL}, &e)))
+        print_message("%s: %s\n", path, e.text);
+    return m;
+}
+
+latent_model *builtin_fish(void)
+{
+    latent_model *m = load("LATENT_FISH", "examples/models/fish.safetensors");
+    if (!m || (m->z_dim <= BUILTIN_MOST && m->w_dim <= BUILTIN_MOST))
+        return m;
+    latent_model_release(m);
+    return NULL;
+}
+
+latent_model *builtin_clip(void)
+{
+    return load("LATENT_CLIP_TINY", "examples/models/clip-tiny.safetensors");
+}
+
+void builtin_w(const latent_model *m, uint32_t seed, float *w)
+{
+    float z[BUILTIN_MOST];
+    latent_error e = {""};
+    latent_random r;
+    latent_random_seed(&r, seed);
+    latent_draw(&r, m->z_dim, 0, z);
+    if (latent_model_map(m, z, NULL, w, &e))
+        fail_msg("%s", e.text);
+}
+
+latent_node *builtin_picture(latent_model *m, const float *w)
+{
+    latent_error e = {""};
+    latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
+    latent_node *f = latent_model_input(m, w, 1, &e), *next, *rgb;
+    for (int i = 0; f && i < m->n_layers; i++, f = next) {
+        next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
+        latent_node_release(f);
+    }
+    rgb = f ? latent_features_rgb(f, &e) : NULL;
+    latent_node_release(f);
+    if (!rgb)
+        fail_msg("%s", e.text);
+    return rgb;
+}
+
+void builtin_draw(latent_model *m, const float *w, float *picture)
+{
+    latent_error e = {""};
+    latent_tensor *t;
+    latent_node *n = builtin_picture(m, w);
+    if (latent_evaluate(n, NULL, &t, &e))
+        fail_msg("%s", e.text);
+    memcpy(picture, t->data, t->count * sizeof(float));
+    latent_tensor_release(t);
+    latent_node_release(n);
+}

@@ -1,0 +1,31 @@
+/* helper_builtin: the built-in models for tests of what they can do, and the pictures of the fish
+   generator as the boxes make them: noise as it was trained, one w for all layers. */
+#ifndef HELPER_BUILTIN_H
+#define HELPER_BUILTIN_H
+#include "engine/models/model.h"
+
+#define BUILTIN_MOST 512 /* numbers in a z or w of a generator that fits here */
+
+/* Under a sanitizer everything takes many times as long: fewer pictures then, and what they show is
+   not asked. */
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SLOWED 1
+#else
+#define SLOWED 0
+#endif
+
+/* examples/models/fish.safetensors, or what LATENT_FISH names; clip-tiny.safetensors, or what
+   LATENT_CLIP_TINY names.  NULL and a line of why. */
+latent_model *builtin_fish(void);
+latent_model *builtin_clip(void);
+/* The w of a seed, of which [latent.noise] makes the same z, at psi 1. */
+void builtin_w(const latent_model *m, uint32_t seed, float *w);
+/* The promise of a picture, and its numbers: [resolution][resolution][3]. */
+latent_node *builtin_picture(latent_model *m, const float *w);
+void builtin_draw(latent_model *m, const float *w, float *picture);
+
+#endif

@@ -1,0 +1,232 @@
+/* test_guide_builtin: words change the built-in fish, by the same steps as [latent.guide] and
+   [latent.step] take, in English and in Chinese: plain fish become armed, or fat and red, and stay
+   themselves otherwise.  Who says so is a judge that has learned from the rule alone
+   (helper_judge.h).  LATENT_FISH names another generator to be measured, LATENT_FISH_SHEET a
+   picture file for what becomes of them. */
+#include "engine/gradient.h"
+#include "engine/guide.h"
+#include "engine/media/picture.h"
+#include "engine/optimise.h"
+#include "engine/pixels.h"
+#include "helper_builtin.h"
+#include "helper_judge.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+/* Under a sanitizer the way is shorter, and nobody asks where it ends. */
+#define FISH (SLOWED ? 1 : 20)
+#define STEPS (SLOWED ? 2 : 60)
+#define ENOUGH 16 /* of FISH */
+#define PIXELS (JUDGE_SIZE * JUDGE_SIZE * 3)
+#define PLAIN 0.3 /* less armed than that */
+#define FAT 0.6
+#define KEPT 0.25 /* girth and length, of 1 */
+#define RED 0
+
+/* What the messages to the two boxes are. */
+typedef struct {
+    latent_guide_settings guide;
+    latent_optimiser_settings step;
+    int steps;
+} way;
+static const way usual = {
+    .guide = {.loss = LATENT_GUIDE_DIRECTIONAL, .cutouts = 0, .power = 0.5f},
+    .step = {.mode = LATENT_ADAM, .rate = 0.03, .beta1 = 0.9, .beta2 = 0.999, .pull = 0},
+    .steps = STEPS,
+};
+
+static latent_model *generator, *clip;
+static judge *eye;
+
+typedef struct {
+    float w[BUILTIN_MOST], picture[PIXELS];
+    verdict is;
+} fish;
+static fish plain[FISH];
+
+static void look_at(fish *f)
+{
+    builtin_draw(generator, f->w, f->picture);
+    f->is = judge_look(eye, f->picture);
+}
+
+/* The first fish, by their seeds, that are not armed. */
+static int choose_fish(void **state)
+{
+    int n = 0;
+    (void)state;
+    generator = builtin_fish();
+    clip = builtin_clip();
+    if (!generator || !clip || generator->resolution != JUDGE_SIZE)
+        return -1;
+    eye = judge_new(JUDGE_SEED, SLOWED ? 100 : JUDGE_LEARNS);
+    for (uint32_t seed = 0; n < FISH && seed < 1000; seed++) {
+        builtin_w(generator, seed, plain[n].w);
+        look_at(&plain[n]);
+        n += SLOWED || plain[n].is.armed < PLAIN;
+    }
+    return n < FISH;
+}
+
+static int let_fish_go(void **state)
+{
+    (void)state;
+    latent_model_release(generator);
+    latent_model_release(clip);
+    judge_free(eye);
+    return 0;
+}
+
+/* From f towards the words, as the boxes go. */
+static void guided(const fish *f, const char *from, const char *prompt, const way *by, fish *to)
+{
+    latent_goal goal = {.weight = 1, .text = prompt};
+    latent_guide_settings s = by->guide;
+    latent_guide_kept kept = {.n = 0};
+    latent_optimiser o = {0};
+    latent_error e = {""};
+    latent_node *start = builtin_picture(generator, f->w);
+    s.from = from;
+    s.start = start;
+    if (latent_optimiser_start(&o, f->w, generator->w_dim, &e))
+        fail_msg("%s", e.text);
+    for (int i = 0; i < by->steps; i++) {
+        latent_guide_kept now = {.n = 0};
+        latent_node *picture, *loss;
+        float *gradient, value;
+        int rows, w_dim;
+        latent_optimiser_now(&o, &by->step, NULL, to->w);
+        picture = builtin_picture(generator, to->w);
+        s.seed = (uint32_t)i;
+        loss = latent_guide(clip, picture, &goal, 1, &s, &now, &e);
+        latent_guide_forget(&kept);
+        kept = now;
+        if (!loss || latent_gradient_styles(loss, NULL, &value, &gradient, &rows, &w_dim, &e) ||
+            latent_optimiser_step(&o, &by->step, gradient, rows * w_dim, NULL, &e))
+            fail_msg("%s", e.text);
+        free(gradient);
+        latent_node_release(loss);
+        latent_node_release(picture);
+    }
+    memcpy(to->w, o.x, (size_t)generator->w_dim * sizeof(float));
+    latent_guide_forget(&kept);
+    latent_node_release(start);
+    latent_optimiser_free(&o);
+    look_at(to);
+}
+
+/* ---- what is asked */
+
+typedef struct {
+    const char *from, *prompt;
+    int (*reached)(const verdict *is);
+    int (*itself)(const verdict *was, const verdict *is);
+} wish;
+
+static int near(double a, double b)
+{
+    return fabs(a - b) <= KEPT;
+}
+
+static int is_armed(const verdict *is)
+{
+    return is->armed > JUDGE_ARMED;
+}
+
+static int has_colour_or_girth(const verdict *was, const verdict *is)
+{
+    return is->colour == was->colour || near(is->girth, was->girth);
+}
+
+static int is_fat_and_red(const verdict *is)
+{
+    return is->girth > FAT && is->colour == RED;
+}
+
+/* Colour and girth being what was to change. */
+static int has_length_and_no_arms(const verdict *was, const verdict *is)
+{
+    return near(is->length, was->length) && !is_armed(is);
+}
+
+static const wish wishes[] = {
+    {"a fish", "an armed cyberpunk fish", is_armed, has_colour_or_girth},
+    {"一条鱼", "一条武装起来的赛博朋克鱼", is_armed, has_colour_or_girth},
+    {"a fish", "a fat red fish", is_fat_and_red, has_length_and_no_arms},
+    {"一条鱼", "一条胖胖的红鱼", is_fat_and_red, has_length_and_no_arms},
+};
+#define WISHES ((int)(sizeof(wishes) / sizeof(*wishes)))
+
+/* ---- a sheet of pictures: the plain fish, below each what became of it */
+
+static uint8_t sheet[WISHES + 1][JUDGE_SIZE][FISH][JUDGE_SIZE][3];
+
+static void show(const fish *f, int row, int column)
+{
+    for (int i = 0; i < PIXELS; i++)
+        sheet[row][i / (JUDGE_SIZE * 3)][column][i / 3 % JUDGE_SIZE][i % 3] =
+            latent_pixels_byte(f->picture[i]);
+}
+
+static void write_sheet(void)
+{
+    latent_error e = {""};
+    const char *path = getenv("LATENT_FISH_SHEET");
+    if (path && latent_picture_write(path, sheet[0][0][0][0], (WISHES + 1) * JUDGE_SIZE,
+                                     FISH * JUDGE_SIZE, 3, &e))
+        fail_msg("%s", e.text);
+}
+
+/* ---- the wishes, one a test */
+
+static double seconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void test_wish(void **state)
+{
+    const wish *a = *state;
+    int row = 1 + (int)(a - wishes), reached = 0, itself = 0, both = 0, colour = 0, girth = 0,
+        length = 0;
+    double began = seconds();
+    for (int i = 0; i < FISH; i++) {
+        const verdict *was = &plain[i].is;
+        fish to;
+        guided(&plain[i], a->from, a->prompt, &usual, &to);
+        show(&plain[i], 0, i);
+        show(&to, row, i);
+        reached += a->reached(&to.is);
+        itself += a->itself(was, &to.is);
+        both += a->reached(&to.is) && a->itself(was, &to.is);
+        colour += to.is.colour == was->colour;
+        girth += near(to.is.girth, was->girth);
+        length += near(to.is.length, was->length);
+    }
+    write_sheet();
+    print_message(
+        "%s: %d of %d are that now, %d are still themselves, %d both (%d colour, %d girth, "
+        "%d length as before)\n",
+        a->prompt, reached, FISH, itself, both, colour, girth, length);
+    assert_true(SLOWED || both >= ENOUGH);
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[WISHES];
+    for (int i = 0; i < WISHES; i++)
+        tests[i] = (struct CMUnitTest){
+            .name = wishes[i].prompt, .test_func = test_wish, .initial_state = (void *)&wishes[i]};
+    return cmocka_run_group_tests(tests, choose_fish, let_fish_go);
+}
