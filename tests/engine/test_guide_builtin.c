@@ -216,9 +216,10 @@ static void test_wish(void **state)
     }
     write_sheet();
     print_message(
-        "%s: %d of %d are that now, %d are still themselves, %d both (%d colour, %d girth, "
-        "%d length as before)\n",
-        a->prompt, reached, FISH, itself, both, colour, girth, length);
+        "%s: %d of %d are that now, %d are still themselves, %d both (%d have the colour, "
+        "%d the girth, %d the length that they had); %.1f steps a second\n",
+        a->prompt, reached, FISH, itself, both, colour, girth, length,
+        FISH * STEPS / (seconds() - began));
     assert_true(SLOWED || both >= ENOUGH);
 }
 
