@@ -10,6 +10,8 @@
    loss spherical, loss cosine, loss directional     how the distance is measured (spherical)
    from <words>    for directional: what the picture shows now; the picture that comes next is the
                    start, and the goal is its embedding moved by what the prompt says more than from
+   reach f         for directional: how far it is moved, a picture's embedding being 1 long; 0: as
+                   far as the words are apart, which may be less than pictures of them are (0)
    cutouts n       so many squares of the picture are looked at (8); 0: the whole picture, once
    power f         of their sizes: below 1 most are large, above 1 most are small (0.5)
    augment f       each is mirrored, turned, moved, sized and tinted a little by chance, 0 to 1 (0)
@@ -42,7 +44,7 @@ typedef struct {
     t_object x_obj;
     t_latent_modelref *x_model;
     int x_loss, x_cutouts, x_seed;
-    double x_power, x_augment;
+    double x_power, x_augment, x_reach;
     unsigned x_steps; /* since the seed was set */
     latent_goal x_goals[LATENT_MAX_GOALS];
     int x_n;
@@ -103,7 +105,8 @@ static t_guidance *guidance_new(const t_latent_guide *x, latent_model *m)
                                           .augment = (float)x->x_augment,
                                           .seed = (uint32_t)x->x_seed + x->x_steps,
                                           .from = x->x_from ? strdup(x->x_from) : NULL,
-                                          .start = latent_node_retain(x->x_start)};
+                                          .start = latent_node_retain(x->x_start),
+                                          .reach = (float)x->x_reach};
     while (w->n_goals < x->x_n) {
         int i = w->n_goals++;
         if (latent_goal_copy(&w->goals[i], &x->x_goals[i])) {
@@ -143,6 +146,7 @@ static const t_latent_param latent_guide_params[] = {
     {"power", LATENT_REAL, offsetof(t_latent_guide, x_power), 0.01, 100, NULL,
      latent_guide_changed},
     {"augment", LATENT_REAL, offsetof(t_latent_guide, x_augment), 0, 1, NULL, latent_guide_changed},
+    {"reach", LATENT_REAL, offsetof(t_latent_guide, x_reach), 0, 100, NULL, latent_guide_changed},
     {"seed", LATENT_WHOLE, offsetof(t_latent_guide, x_seed), 0, 0, NULL, latent_guide_reseeded},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 

@@ -98,16 +98,30 @@ static latent_node *look(latent_model *m, latent_node *picture, const latent_gui
     return seen;
 }
 
+/* start, moved as the goal is from from. */
+static latent_node *move(latent_node *start, latent_node *goal, latent_node *from, float reach,
+                         latent_error *e)
+{
+    latent_node *step, *moved;
+    if (reach <= 0)
+        return latent_op_blend((latent_node *[]){start, goal, from}, (float[]){1, 1, -1}, 3, e);
+    if (!(step = latent_op_blend((latent_node *[]){goal, from}, (float[]){1, -1}, 2, e)))
+        return NULL;
+    moved = latent_op_blend((latent_node *[]){start, step}, (float[]){1, reach}, 2, e);
+    latent_node_release(step);
+    return moved;
+}
+
 /* The distance of what is seen from one goal; start and from are embeddings, or NULL. */
 static latent_node *measure(latent_node *seen, latent_node *goal, latent_node *start,
-                            latent_node *from, int loss, latent_error *e)
+                            latent_node *from, const latent_guide_settings *s, latent_error *e)
 {
     latent_node *moved, *distance;
-    if (loss == LATENT_GUIDE_COSINE)
+    if (s->loss == LATENT_GUIDE_COSINE)
         return latent_op_distance(seen, goal, LATENT_COSINE, e);
-    if (loss == LATENT_GUIDE_SPHERICAL)
+    if (s->loss == LATENT_GUIDE_SPHERICAL)
         return latent_op_distance(seen, goal, LATENT_SPHERICAL, e);
-    moved = latent_op_blend((latent_node *[]){start, goal, from}, (float[]){1, 1, -1}, 3, e);
+    moved = move(start, goal, from, s->reach, e);
     distance = moved ? latent_op_distance(seen, moved, LATENT_SPHERICAL, e) : NULL;
     latent_node_release(moved);
     return distance;
@@ -147,7 +161,7 @@ latent_node *latent_guide(latent_model *m, latent_node *picture, const latent_go
     for (; done < n; done++) {
         latent_node *goal = keep(kept, embed_goal(m, &goals[done], e), e);
         weight[done] = goals[done].weight;
-        if (!goal || !(distance[done] = measure(seen, goal, start, from, s->loss, e)))
+        if (!goal || !(distance[done] = measure(seen, goal, start, from, s, e)))
             break;
     }
     if (done == n)

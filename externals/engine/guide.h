@@ -36,6 +36,7 @@ typedef struct {
     /* directional: the goal is the embedding of start, moved from this text towards the goal's */
     const char *from;
     latent_node *start;
+    float reach; /* how far, a picture's embedding being 1 long; 0: as far as the texts are apart */
 } latent_guide_settings;
 
 /* What other systems take for loss, cutouts, power and augment (all else is 0), by name: sg3clip

@@ -3,6 +3,7 @@
    themselves otherwise.  Who says so is a judge that has learned from the rule alone
    (helper_judge.h).  LATENT_FISH names another generator to be measured, LATENT_FISH_SHEET a
    picture file for what becomes of them. */
+#include "engine/evaluate.h"
 #include "engine/gradient.h"
 #include "engine/guide.h"
 #include "engine/media/picture.h"
@@ -28,7 +29,7 @@
 #define ENOUGH 16 /* of FISH */
 #define PIXELS (JUDGE_SIZE * JUDGE_SIZE * 3)
 #define PLAIN 0.3 /* less armed than that */
-#define FAT 0.6
+#define FAT 0.5   /* fatter than that */
 #define KEPT 0.25 /* girth and length, of 1 */
 #define RED 0
 
@@ -39,7 +40,7 @@ typedef struct {
     int steps;
 } way;
 static const way usual = {
-    .guide = {.loss = LATENT_GUIDE_DIRECTIONAL, .cutouts = 0, .power = 0.5f},
+    .guide = {.loss = LATENT_GUIDE_DIRECTIONAL, .cutouts = 0, .power = 0.5f, .reach = 1.2f},
     .step = {.mode = LATENT_ADAM, .rate = 0.03, .beta1 = 0.9, .beta2 = 0.999, .pull = 0},
     .steps = STEPS,
 };
@@ -66,7 +67,8 @@ static int choose_fish(void **state)
     (void)state;
     generator = builtin_fish();
     clip = builtin_clip();
-    if (!generator || !clip || generator->resolution != JUDGE_SIZE)
+    if (!generator || !clip || generator->resolution != JUDGE_SIZE ||
+        clip->embedding > BUILTIN_MOST)
         return -1;
     eye = judge_new(JUDGE_SEED, SLOWED ? 100 : JUDGE_LEARNS);
     for (uint32_t seed = 0; n < FISH && seed < 1000; seed++) {
@@ -122,6 +124,70 @@ static void guided(const fish *f, const char *from, const char *prompt, const wa
     latent_node_release(start);
     latent_optimiser_free(&o);
     look_at(to);
+}
+
+/* ---- how far a directional goal is */
+
+static void embed(latent_node *n, double *unit)
+{
+    latent_error e = {""};
+    latent_tensor *t;
+    double sum = 0;
+    if (!n || latent_evaluate(n, NULL, &t, &e))
+        fail_msg("no embedding: %s", e.text);
+    for (int i = 0; i < clip->embedding; i++)
+        sum += (double)t->data[i] * t->data[i];
+    for (int i = 0; i < clip->embedding; i++)
+        unit[i] = t->data[i] / sqrt(sum);
+    latent_tensor_release(t);
+    latent_node_release(n);
+}
+
+/* Half the square of the angle from start to start + reach * (goal - from) / |goal - from|, where
+   reach 0 is that length itself. */
+static double slow_distance(latent_node *start, const char *from, const char *prompt, double reach)
+{
+    double a[BUILTIN_MOST], f[BUILTIN_MOST], g[BUILTIN_MOST], size = 0, moved = 0, cosine = 0;
+    latent_error e = {""};
+    embed(latent_model_embed_picture(clip, start, &e), a);
+    embed(latent_model_embed_text(clip, from, &e), f);
+    embed(latent_model_embed_text(clip, prompt, &e), g);
+    for (int i = 0; i < clip->embedding; i++)
+        size += (g[i] - f[i]) * (g[i] - f[i]);
+    for (int i = 0; i < clip->embedding; i++) {
+        double m = a[i] + (g[i] - f[i]) * (reach > 0 ? reach / sqrt(size) : 1);
+        moved += m * m;
+        cosine += m * a[i];
+    }
+    return 0.5 * pow(acos(cosine / sqrt(moved)), 2);
+}
+
+static void test_reach(void **state)
+{
+    const float reach[] = {0, 0.1f, 1.2f};
+    latent_goal goal = {.weight = 1, .text = "a fat red fish"};
+    latent_node *start = builtin_picture(generator, plain[0].w);
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        latent_guide_settings s = {.loss = LATENT_GUIDE_DIRECTIONAL, .power = 0.5f};
+        latent_guide_kept kept = {.n = 0};
+        latent_error e = {""};
+        latent_tensor *t;
+        latent_node *loss;
+        double should = slow_distance(start, "a fish", goal.text, reach[i]);
+        s.from = "a fish";
+        s.start = start;
+        s.reach = reach[i];
+        loss = latent_guide(clip, start, &goal, 1, &s, &kept, &e);
+        if (!loss || latent_evaluate(loss, NULL, &t, &e))
+            fail_msg("%s", e.text);
+        if (fabs(t->data[0] - should) > 1e-3 * should)
+            fail_msg("reach %g: %g, by hand %g", reach[i], t->data[0], should);
+        latent_tensor_release(t);
+        latent_node_release(loss);
+        latent_guide_forget(&kept);
+    }
+    latent_node_release(start);
 }
 
 /* ---- what is asked */
@@ -225,7 +291,7 @@ static void test_wish(void **state)
 
 int main(void)
 {
-    struct CMUnitTest tests[WISHES];
+    struct CMUnitTest tests[WISHES + 1] = {[WISHES] = cmocka_unit_test(test_reach)};
     for (int i = 0; i < WISHES; i++)
         tests[i] = (struct CMUnitTest){
             .name = wishes[i].prompt, .test_func = test_wish, .initial_state = (void *)&wishes[i]};
