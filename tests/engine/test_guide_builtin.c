@@ -25,7 +25,7 @@
 
 /* Under a sanitizer the way is shorter, and nobody asks where it ends. */
 #define FISH (SLOWED ? 1 : 20)
-#define STEPS (SLOWED ? 2 : 60)
+#define STEPS (SLOWED ? 2 : 100)
 #define ENOUGH 16 /* of FISH */
 #define PIXELS (JUDGE_SIZE * JUDGE_SIZE * 3)
 #define PLAIN 0.3 /* less armed than that */
@@ -41,7 +41,7 @@ typedef struct {
 } way;
 static const way usual = {
     .guide = {.loss = LATENT_GUIDE_DIRECTIONAL, .cutouts = 0, .power = 0.5f, .reach = 1.2f},
-    .step = {.mode = LATENT_ADAM, .rate = 0.03, .beta1 = 0.9, .beta2 = 0.999, .pull = 0},
+    .step = {.mode = LATENT_ADAM, .rate = 0.1, .beta1 = 0.9, .beta2 = 0.999, .steps = STEPS},
     .steps = STEPS,
 };
 
