@@ -1,5 +1,6 @@
 /* tensor: see tensor.h */
 #include "tensor.h"
+#include "memory.h"
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -61,7 +62,7 @@ latent_tensor *latent_tensor_new(latent_shape s, latent_error *e)
         return NULL;
     }
     if (!(t = malloc(sizeof(*t))) || (!(bytes >= LARGE && (t->data = take_stored(bytes))) &&
-                                      !(t->data = aligned_alloc(64, bytes)))) {
+                                      !(t->data = latent_memory(bytes)))) {
         free(t);
         latent_fail(e, "no memory for %d x %d with %d channels (%.0f MB)", s.w, s.h, s.c,
                     (double)bytes / 1e6);
