@@ -255,6 +255,18 @@ static void test_large(void **unused)
     }
 }
 
+/* Long rows of many tiles, which go through all steps a few at a time. */
+static void test_long_rows(void **unused)
+{
+    (void)unused;
+    for (int up = 1; up <= 2; up++) {
+        check((latent_conv_spec){64, 64, 3, up}, THOROUGH(21, 5), 331, ALL);
+        check((latent_conv_spec){128, 60, 3, up}, 18, THOROUGH(230, 90), ALL);
+        check((latent_conv_spec){24, 3, 3, up}, THOROUGH(19, 5), 402, ALL);
+        check((latent_conv_spec){9, 130, 3, up}, 13, THOROUGH(200, 60), ALL);
+    }
+}
+
 /* What runs on the least of processors, and what this one has beside its best. */
 static void test_other_codes(void **unused)
 {
@@ -269,6 +281,7 @@ static void test_other_codes(void **unused)
             check(kind(i, 140, 40), THOROUGH(50, 4), 52, ALL);
             check(kind(i, 40, 3), 9, 9, ALL);
         }
+        test_long_rows(NULL);
     }
     by = NULL;
 }
@@ -278,7 +291,7 @@ static void test_threads(void **unused)
 {
     (void)unused;
     for (int i = 0; i < KINDS; i++)
-        for (int size = 4; size <= 64; size *= 4) {
+        for (int size = 4; size <= 256; size *= 4) {
             latent_conv_spec s = kind(i, 48, 40);
             int side = side_of_x(s, size);
             size_t pixels = (size_t)(side_of_y(s, size) * side_of_y(s, size));
@@ -598,13 +611,13 @@ static void test_matvec(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),  cmocka_unit_test(test_options),
-        cmocka_unit_test(test_large),   cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_energy),  cmocka_unit_test(test_not_a_number),
-        cmocka_unit_test(test_refused), cmocka_unit_test(test_gemm),
-        cmocka_unit_test(test_matvec),  cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_batch),   cmocka_unit_test(test_other_codes),
-        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_shapes),       cmocka_unit_test(test_options),
+        cmocka_unit_test(test_large),        cmocka_unit_test(test_long_rows),
+        cmocka_unit_test(test_threads),      cmocka_unit_test(test_energy),
+        cmocka_unit_test(test_not_a_number), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_gemm),         cmocka_unit_test(test_matvec),
+        cmocka_unit_test(test_adjoint),      cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_other_codes),  cmocka_unit_test(test_weights),
     };
     latent_threads_set(2);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
    conv_plan.h tells the methods, conv_kernels.h has the arithmetic. */
 #include "conv.h"
 #include "../half.h"
+#include "../memory.h"
 #include "../parallel.h"
 #include "../weights/weights.h"
 #include "conv_plan.h"
@@ -12,15 +13,17 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <unistd.h>
 
 #define SMALL_CHUNK ((size_t)1 << 20)  /* scratch of a chunk, with transformed weights at hand */
 #define LARGE_CHUNK ((size_t)8 << 20)  /* and when they are transformed again for each chunk */
 #define KEPT_BYTES ((size_t)9 << 19)   /* transformed weights that a third-level cache keeps */
 #define SET_ITEMS 6                    /* items of a product for each thread */
+#define TILES_STEP 12                  /* rows of a product that the registers hold */
+#define TILES_ROWS 4                   /* rows of tiles between two blurs */
 #define STREAM_BYTES ((size_t)8 << 20) /* a result that no cache keeps until the next reads it */
 #define LINE 16                        /* floats in a line of the cache */
-#define HUGE_PAGE ((size_t)2 << 20)
+#define SCRATCH ((size_t)2 << 20)      /* it grows by huge pages */
 #define FEW 4
 
 struct latent_conv {
@@ -81,7 +84,7 @@ static size_t packed_count(const latent_conv *c)
 
 static float *block(size_t floats)
 {
-    return aligned_alloc(64, (floats * sizeof(float) + 63) & ~(size_t)63);
+    return latent_memory(floats * sizeof(float));
 }
 
 static int check_spec(latent_conv_spec spec, latent_error *e)
@@ -274,8 +277,10 @@ static size_t odd_lines(size_t floats)
 /* The sizes of the planes for chunks of so many rows of tiles. */
 void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
 {
-    size_t rows = (size_t)chunk_rows, tiles = rows * (size_t)p->tile_columns, w = (size_t)p->w;
-    size_t pixels = rows * (size_t)p->n * w, N = (size_t)p->points;
+    size_t rows = p->tiles ? 1 : (size_t)chunk_rows, N = (size_t)p->points;
+    size_t w = p->tiles ? (size_t)(p->tiles * p->n) : (size_t)p->w;
+    size_t tiles = rows * (size_t)(p->tiles ? p->tiles : p->tile_columns);
+    size_t pixels = rows * (size_t)p->n * w;
     p->chunk_rows = chunk_rows;
     p->v_row = p->blocks > 1 ? (size_t)p->code->depth : lines((size_t)p->spec.in);
     p->matrix = p->v_row * (size_t)p->code->width + LINE;
@@ -299,8 +304,10 @@ void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
     p->m_panel = p->m_odd;
     p->t_panel = 0;
     p->carry_panel = 0;
-    if (p->spec.up != 1)
+    if (p->spec.up != 1 && !p->tiles)
         p->m_panel += pixels;
+    rows = (size_t)chunk_rows;
+    w = (size_t)p->w;
     if (p->spec.up == 2)
         p->carry_panel = 2 * w;
     if (p->spec.up == 2 && p->spec.kernel == 3) {
@@ -309,7 +316,9 @@ void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
         p->t_start[2] = p->t_start[1] + even * w;
         p->t_start[3] = p->t_start[2] + even * (w + 1);
         p->t_start[4] = p->t_start[3] + rows * (w + 1);
-        p->t_panel = p->t_start[4] + rows * w;
+        p->t_start[5] = p->t_panel = p->t_start[4] + rows * w;
+        if (p->tiles)
+            p->t_panel += rows * (size_t)p->n * w;
         p->carry_panel = 8 * w + 4;
     }
 }
@@ -317,6 +326,11 @@ void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
 size_t latent_conv_v_count(const latent_conv_plan *p)
 {
     return (size_t)p->blocks * p->v_block;
+}
+
+size_t latent_conv_m_count(const latent_conv_plan *p)
+{
+    return (size_t)(p->groups * p->code->group) * p->m_panel * (size_t)p->code->width;
 }
 
 static size_t set_count(const latent_conv_plan *p, size_t rows)
@@ -361,6 +375,29 @@ int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c
     return p->points ? c->rows * pieces(p->tile_columns, p->segment) : 0;
 }
 
+/* Tiles that go through all steps together, where the weights and they fit the second cache. */
+static void choose_tiles(latent_conv_plan *p)
+{
+    long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    size_t room = cache > 0 ? (size_t)cache / 4 * 3 : SMALL_CHUNK / 2, u, each;
+    int most = pieces(p->tile_columns, TILES_STEP) * TILES_STEP;
+    if (!p->kept || p->blocks > 1 || p->pictures > 1 || p->spec.up == -2 ||
+        p->panels * p->code->width > LATENT_CONV_TILES_OUT)
+        return;
+    u = u_count(p) * sizeof(float);
+    each = (size_t)(p->spec.in + p->panels * p->code->width) * sizeof(float) *
+           (size_t)(p->spec.up == 1 ? p->points * p->points : TOOM * TOOM + 2 * TOOM * (TOOM - 1));
+    if (p->spec.up == 1 ? p->tile_rows * p->tile_columns * each < SMALL_CHUNK
+                        : p->tile_columns * each < SMALL_CHUNK / 4)
+        return;
+    if (u + TILES_STEP * each > room + room / 4)
+        return;
+    p->tiles = u < room ? (int)((room - u) / each) / TILES_STEP * TILES_STEP : 0;
+    p->tiles = p->tiles < TILES_STEP ? TILES_STEP : p->tiles > most ? most : p->tiles;
+    p->set_groups = p->groups;
+    p->sets = 1;
+}
+
 static void make_plan(latent_conv_plan *p, int points)
 {
     int width = p->code->width, two = p->spec.up != 1, kernel = p->spec.kernel;
@@ -382,7 +419,10 @@ static void make_plan(latent_conv_plan *p, int points)
             room = u < SMALL_CHUNK ? SMALL_CHUNK : u / 4 * 3;
         else if (p->spec.in > 256)
             room = 2 * LARGE_CHUNK;
+        choose_tiles(p);
         rows = rows_of_chunk(p, room);
+        if (p->tiles)
+            rows = p->spec.up == 1 || p->tile_rows < TILES_ROWS ? p->tile_rows : TILES_ROWS;
         if (p->pictures > 1 && p->spec.up == 2)
             rows = rows < p->rows_each ? p->rows_each : rows / p->rows_each * p->rows_each;
         latent_conv_lay_out(p, !p->points && two && rows < 2 ? 2 : rows);
@@ -390,13 +430,14 @@ static void make_plan(latent_conv_plan *p, int points)
     /* Where the planes are small, an item takes all rows of matrices: the weights come from main
        memory once. */
     p->item_rows = 1;
-    if (p->m_panel * (size_t)(width * p->code->group) * sizeof(float) <= SMALL_CHUNK / 4) {
+    if (!p->tiles &&
+        p->m_panel * (size_t)(width * p->code->group) * sizeof(float) <= SMALL_CHUNK / 4) {
         p->item_rows = p->side;
         p->set_groups = p->groups;
         p->sets = 1;
     }
     p->cuts = 1;
-    while (p->set_groups * pieces(p->side, p->item_rows) * p->cuts < SET_ITEMS &&
+    while (!p->tiles && p->set_groups * pieces(p->side, p->item_rows) * p->cuts < SET_ITEMS &&
            p->chunk_rows * p->tile_columns / (p->cuts + 1) >= 128)
         p->cuts++;
 }
@@ -409,7 +450,7 @@ latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent
     if (p->odd && i == TOOM && j == TOOM) {
         f.a += p->v_odd;
         f.m = p->m_odd;
-        f.rows = (c->y1 - c->y0) * p->w;
+        f.rows = (c->y1 - c->y0) * c->width;
     } else if (!N || (N == TOOM && i == TOOM && j == TOOM)) { /* pixels as they are */
         f.a = p->x + (size_t)c->y0 * (size_t)p->w * (size_t)p->spec.in;
         f.stride = (size_t)p->spec.in;
@@ -421,15 +462,15 @@ latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent
     } else if (p->spec.up == 1 || (i < TOOM && j < TOOM)) {
         f.a += (row * N + column) * p->v_plane[0];
         f.m = (row * N + column) * p->m_plane[0];
-        f.rows = c->rows * p->tile_columns;
+        f.rows = c->rows * c->columns;
     } else if (i < TOOM) {
         f.a += N * N * p->v_plane[0] + row * p->v_plane[1];
         f.m = N * N * p->m_plane[0] + row * p->m_plane[1];
-        f.rows = c->rows * p->w;
+        f.rows = c->rows * c->width;
     } else {
         f.a += N * N * p->v_plane[0] + N * p->v_plane[1] + column * p->v_plane[2];
         f.m = N * N * p->m_plane[0] + N * p->m_plane[1] + column * p->m_plane[2];
-        f.rows = (c->y1 - c->y0) * p->tile_columns;
+        f.rows = (c->y1 - c->y0) * c->columns;
     }
     return f;
 }
@@ -437,13 +478,15 @@ latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent
 /* Where which method pays; measured with tests/bench/bench_conv.c. */
 static int choose_points(latent_conv_spec spec, int n, int h, int w)
 {
+    int matrix = spec.in * spec.out;
     if (spec.up == -2)
         return 5;
     if (spec.kernel == 1 || (h * w <= 16 && (n == 1 || (n < 4 && spec.up == 1))))
         return 0;
     if (spec.up == 2)
         return 5;
-    return h * w < 48 * 48 ? 6 : 8;
+    /* The weights of 8 points for 128 channels just miss the second cache. */
+    return h * w < 48 * 48 || (matrix > 96 * 96 && matrix <= 128 * 128) ? 6 : 8;
 }
 
 /* ---- the work ---- */
@@ -479,6 +522,10 @@ latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i)
     c.before = 0;
     c.set = i % p->sets;
     c.buffer = i % 2;
+    c.left = 0;
+    c.columns = p->tile_columns;
+    c.width = p->w;
+    c.above = 0;
     return c;
 }
 
@@ -489,7 +536,11 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
     int panels = p->panels - first * p->code->group;
     if (panels > groups * p->code->group)
         panels = groups * p->code->group;
+    if (p->tiles && step >= STEP_INPUT && step <= STEP_OUTPUT)
+        return 0;
     switch (step) {
+    case STEP_TILES:
+        return !p->tiles ? 0 : two ? c->rows : c->rows * pieces(p->tile_columns, p->tiles);
     case STEP_WEIGHTS:
         return p->kept ? p->groups * p->side * p->blocks : 0;
     case STEP_INPUT:
@@ -548,7 +599,9 @@ static int list_phases(job *j)
     input = add_phase(j, STEP_INPUT, 0, -1, -1, -1);
     for (int i = 0; i <= parts; i++) {
         int before = i - 1;
-        if (i < parts)
+        if (i < parts && p->tiles)
+            product[i] = add_phase(j, STEP_TILES, i, weights, i > 1 ? finish[i - 2] : -1, -1);
+        else if (i < parts)
             product[i] = add_phase(j, STEP_PRODUCT, i, input, i > 1 ? finish[i - 2] : -1, weights);
         if (before >= 0) {
             int carried = before >= p->sets ? finish[before - p->sets] : -1;
@@ -576,7 +629,7 @@ static float *room_for(latent_conv_room *r, int slot, size_t bytes)
 {
     if (r->slot_bytes[slot] < bytes) {
         free(r->slot[slot]);
-        r->slot[slot] = aligned_alloc(4096, (bytes + 4095) & ~(size_t)4095);
+        r->slot[slot] = latent_memory((bytes + SCRATCH - 1) / SCRATCH * SCRATCH);
         r->slot_bytes[slot] = r->slot[slot] ? bytes : 0;
     }
     return r->slot[slot];
@@ -589,7 +642,11 @@ static void run_item(void *context, int i, int slot)
     int low = 0, high = j->count - 1;
     latent_conv_part c;
     phase *f;
-    float *room = room_for(j->room, slot, (size_t)p->code->room * sizeof(float));
+    size_t floats = p->tiles ? latent_conv_v_count(p) + latent_conv_m_count(p) : 0;
+    float *room;
+    if (floats < (size_t)p->code->room)
+        floats = (size_t)p->code->room;
+    room = room_for(j->room, slot, floats * sizeof(float));
     while (low < high) { /* the last phase that begins at or before i */
         int middle = (low + high + 1) / 2;
         if (j->phases[middle].first <= i)
@@ -611,16 +668,12 @@ static void run_item(void *context, int i, int slot)
 
 float *latent_conv_take(latent_conv_room *r, size_t floats)
 {
-    size_t bytes = (floats * sizeof(float) + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+    size_t bytes = (floats * sizeof(float) + SCRATCH - 1) / SCRATCH * SCRATCH;
     if (r->bytes >= bytes)
         return r->scratch;
     free(r->scratch);
-    r->scratch = aligned_alloc(HUGE_PAGE, bytes);
+    r->scratch = latent_memory(bytes);
     r->bytes = r->scratch ? bytes : 0;
-#ifdef MADV_HUGEPAGE
-    if (r->scratch)
-        madvise(r->scratch, bytes, MADV_HUGEPAGE);
-#endif
     return r->scratch;
 }
 
@@ -659,8 +712,8 @@ static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *
     size_t width = (size_t)p->code->width, pictures = (size_t)p->pictures;
     size_t outs = p->outs = lines((size_t)p->panels * width);
     size_t in = lines((size_t)c->spec.in), row = (size_t)(p->w + 1) * width;
-    size_t zeros = row > in ? row : in, v = lines(latent_conv_v_count(p));
-    size_t m = lines(few ? in * FEW : set_count(p, p->m_panel));
+    size_t zeros = row > in ? row : in, v = p->tiles ? 0 : lines(latent_conv_v_count(p));
+    size_t m = p->tiles ? 0 : lines(few ? in * FEW : set_count(p, p->m_panel));
     size_t t = lines(set_count(p, p->t_panel));
     size_t carry = lines((size_t)p->panels * p->carry_panel * width);
     size_t u = p->kept ? lines(u_count(p)) : 0;

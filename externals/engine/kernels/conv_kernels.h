@@ -150,14 +150,16 @@ typedef struct {
     const float *style;            /* of the picture, or NULL */
     size_t tile, down, across;     /* floats from v to the tile's rows of its planes */
     size_t odd;                    /* and to its pixels as they are, up 2 */
+    size_t across_line, odd_line;  /* and from row to row of pixels there */
     int rows, columns;             /* pixels that there are, up 2 */
 } window;
 
 INLINE window find_window(const latent_conv_plan *p, const latent_conv_part *c, int row, int column,
                           const int size, const int before)
 {
-    const size_t in = (size_t)p->spec.in, columns = (size_t)p->tile_columns;
-    const size_t N = (size_t)p->points;
+    const size_t in = (size_t)p->spec.in, columns = (size_t)c->columns, width = (size_t)c->width;
+    const size_t N = (size_t)p->points, local = (size_t)(column - c->left);
+    const size_t first = local * (size_t)p->n; /* pixel */
     int n = p->n, top = (c->first + row) % p->rows_each * n, left = column * n;
     int number = (c->first + row) / p->rows_each;
     const float *picture = p->x + (size_t)(number * p->h * p->w) * in;
@@ -169,11 +171,13 @@ INLINE window find_window(const latent_conv_plan *p, const latent_conv_part *c, 
             f.from[i][j] =
                 inside ? picture + ((size_t)y * (size_t)p->w + (size_t)x) * in : p->zeros;
         }
-    f.tile = ((size_t)row * columns + (size_t)column) * p->v_row;
-    f.down = N * N * p->v_plane[0] + ((size_t)row * (size_t)p->w + (size_t)left) * p->v_row;
+    f.tile = ((size_t)row * columns + local) * p->v_row;
+    f.down = N * N * p->v_plane[0] + ((size_t)row * width + first) * p->v_row;
     f.across = N * N * p->v_plane[0] + N * p->v_plane[1] +
-               ((size_t)(row * n) * columns + (size_t)column) * p->v_row;
-    f.odd = p->v_odd + ((size_t)(row * n) * (size_t)p->w + (size_t)left) * p->v_row;
+               ((size_t)(row * n) * columns + local) * p->v_row;
+    f.odd = p->v_odd + ((size_t)(row * n) * width + first) * p->v_row;
+    f.across_line = columns * p->v_row;
+    f.odd_line = width * p->v_row;
     f.style = p->styles ? p->styles + (size_t)number * in : NULL;
     f.rows = p->h - top < n ? p->h - top : n;
     f.columns = p->w - left < n ? p->w - left : n;
@@ -255,7 +259,7 @@ INLINE void odd_row(const latent_conv_plan *p, const window *f, int channel, int
                     vec *d)
 {
     float *to = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH) + f->odd +
-                (size_t)(i * p->w) * p->v_row;
+                (size_t)i * f->odd_line;
     vec style = f->style ? style_of(f, channel, some) : all(1);
 #pragma GCC unroll 4
     for (int j = 0; j < 4; j++) {
@@ -270,7 +274,7 @@ INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int 
     float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH);
     vec turned[TOOM][4], d[4], r[TOOM];
     for (int i = 0; i < 4; i++) {
-        float *to = v + f->across + (size_t)i * (size_t)p->tile_columns * p->v_row;
+        float *to = v + f->across + (size_t)i * f->across_line;
 #pragma GCC unroll 4
         for (int j = 0; j < 4; j++) {
             const float *from = f->from[i][j] + channel;
@@ -696,7 +700,7 @@ static void sum_planes(int rows, int in, int out, const float *a, size_t a_strid
 static float *panel_m(const latent_conv_plan *p, const latent_conv_part *c, int panel)
 {
     size_t panels = (size_t)(p->set_groups * GROUP);
-    size_t local = (size_t)c->buffer * panels + (size_t)panel % panels;
+    size_t local = (p->tiles ? 0 : (size_t)c->buffer * panels) + (size_t)panel % panels;
     return p->m + local * p->m_panel * WIDTH;
 }
 
@@ -730,23 +734,48 @@ static void weights_item(const latent_conv_plan *p, int item)
     group_weights(p, group, i, block, kept_weights(p, group, i, block));
 }
 
+/* Rows of V, or pixels, times one matrix of a group's panels, to m, panels step floats apart. */
+static void multiply_plane(const latent_conv_plan *p, int rows, const float *a, size_t stride,
+                           const float *u, int k, int panels, float *m, size_t step, int add)
+{
+    for (int row = 0; row < rows; row += STRIP)
+        for (int q = 0; q < panels; q++)
+            multiply(rows - row < STRIP ? rows - row : STRIP, a + (size_t)row * stride, stride,
+                     u + (size_t)(q * p->side) * p->matrix, k,
+                     m + (size_t)q * step + (size_t)(row * WIDTH), add,
+                     a + (size_t)(row + STRIP) * stride, q, panels);
+}
+
+/* The odd-odd pixels of a few tiles of a row, from x to t. */
+static void multiply_odd(const latent_conv_plan *p, const latent_conv_part *c, int first,
+                         int panels, const float *u)
+{
+    const size_t w = (size_t)p->w, left = (size_t)(c->left * p->n);
+    for (int y = c->y0; y < c->y1; y++) {
+        size_t row = p->t_start[5] + (size_t)(c->above * p->n + y - c->y0) * w + left;
+        multiply_plane(p, c->width, p->x + ((size_t)y * w + left) * (size_t)p->spec.in,
+                       (size_t)p->spec.in, u, p->spec.in, panels,
+                       panel_t(p, c, first) + row * WIDTH, p->t_panel * WIDTH, 0);
+    }
+}
+
 /* One block of matrix row i times its planes, or the cut's part of them. */
 static void multiply_planes(const latent_conv_plan *p, const latent_conv_part *c, int group, int i,
                             int cut, int block, const float *u)
 {
     int first = group * GROUP, panels = p->panels - first < GROUP ? p->panels - first : GROUP;
     int k = p->spec.in - block * DEPTH < DEPTH ? p->spec.in - block * DEPTH : DEPTH;
-    for (int j = 0; j < p->side; j++) {
+    for (int j = 0; j < p->side; j++, u += p->matrix) {
         latent_conv_plane f = latent_conv_find_plane(p, c, i, j);
         int share = ((f.rows + p->cuts - 1) / p->cuts + ROWS - 1) / ROWS * ROWS;
-        int end = (cut + 1) * share < f.rows ? (cut + 1) * share : f.rows;
-        const float *a = f.a + (size_t)block * f.step;
-        for (int row = cut * share; row < end; row += STRIP)
-            for (int q = 0; q < panels; q++)
-                multiply(end - row < STRIP ? end - row : STRIP, a + (size_t)row * f.stride,
-                         f.stride, u + (size_t)(q * p->side + j) * p->matrix, k,
-                         panel_m(p, c, first + q) + (f.m + (size_t)row) * WIDTH, block > 0,
-                         a + (size_t)(row + STRIP) * f.stride, q, panels);
+        int end = (cut + 1) * share < f.rows ? (cut + 1) * share : f.rows, from = cut * share;
+        if (p->tiles && p->spec.up == 2 && i == TOOM && j == TOOM)
+            multiply_odd(p, c, first, panels, u);
+        else
+            multiply_plane(p, end - from, f.a + (size_t)block * f.step + (size_t)from * f.stride,
+                           f.stride, u, k, panels,
+                           panel_m(p, c, first) + (f.m + (size_t)from) * WIDTH, p->m_panel * WIDTH,
+                           block > 0);
     }
 }
 
@@ -844,8 +873,8 @@ INLINE void output_tile(const latent_conv_plan *p, const latent_conv_part *c, in
 {
     const int n = N - 2;
     const size_t step = p->m_plane[0] * WIDTH;
-    const float *m =
-        panel_m(p, c, panel) + ((size_t)row * (size_t)p->tile_columns + (size_t)column) * WIDTH;
+    const float *m = panel_m(p, c, panel) +
+                     ((size_t)row * (size_t)c->columns + (size_t)(column - c->left)) * WIDTH;
     int top = (c->first + row) % p->rows_each * n, left = column * n;
     int rows = p->h - top < n ? p->h - top : n, columns = p->w - left < n ? p->w - left : n;
     vec turned[PANEL][SIDE][SIDE], d[SIDE], r[PANEL][SIDE];
@@ -881,34 +910,34 @@ INLINE void output_tile(const latent_conv_plan *p, const latent_conv_part *c, in
 }
 
 /* A row of tiles of the transposed convolution to t.  What a tile adds to the next comes along
-   across; what it adds to the tile below goes to t's last two parts. */
+   across, in beside; what it adds to the tile below goes to parts of t. */
 static void toom_output_row(const latent_conv_plan *p, const latent_conv_part *c, int row,
-                            int panel)
+                            int panel, vec (*beside)[PANEL])
 {
-    const size_t N = TOOM, w = (size_t)p->w, columns = (size_t)p->tile_columns;
+    const size_t N = TOOM, w = (size_t)p->w, columns = (size_t)c->columns;
+    const size_t width = (size_t)c->width, left = (size_t)(c->left * p->n) * WIDTH;
     const size_t step = p->m_plane[0] * WIDTH, down_step = p->m_plane[1] * WIDTH;
     const size_t across_step = p->m_plane[2] * WIDTH;
     const float *m = panel_m(p, c, panel), *both = m + (size_t)row * columns * WIDTH;
-    const float *down = m + (N * N * p->m_plane[0] + (size_t)row * w) * WIDTH;
+    const float *down = m + (N * N * p->m_plane[0] + (size_t)row * width) * WIDTH;
     const float *across =
         m + (N * N * p->m_plane[0] + N * p->m_plane[1] + (size_t)(row * p->n) * columns) * WIDTH;
     float *t = panel_t(p, c, panel), *ee[TOOM], *eo[TOOM], *oe[4];
     int top = (c->first + row) % p->rows_each * 4;
     int pixel_rows = p->h - top < 4 ? p->h - top : 4;
-    vec beside[TOOM + 4][PANEL];
+    const size_t above = (size_t)(c->above + row); /* tile rows of t */
     for (int k = 0; k < TOOM; k++) {
-        size_t line = (size_t)(row * 4 + k);
-        ee[k] =
-            t + (k < 4 ? p->t_start[0] + line * (w + 1) : p->t_start[3] + (size_t)row * (w + 1)) *
-                    WIDTH;
-        eo[k] = t + (k < 4 ? p->t_start[1] + line * w : p->t_start[4] + (size_t)row * w) * WIDTH;
+        size_t line = above * 4 + (size_t)k;
+        size_t even = k < 4 ? p->t_start[0] + line * (w + 1) : p->t_start[3] + above * (w + 1);
+        size_t other = k < 4 ? p->t_start[1] + line * w : p->t_start[4] + above * w;
+        ee[k] = t + even * WIDTH + left;
+        eo[k] = t + other * WIDTH + left;
         if (k < 4)
-            oe[k] = t + (p->t_start[2] + line * (w + 1)) * WIDTH;
+            oe[k] = t + (p->t_start[2] + line * (w + 1)) * WIDTH + left;
     }
-    memset(beside, 0, sizeof(beside));
     for (size_t column = 0; column < columns; column++) {
-        int last = column + 1 == columns;
-        int even = p->w - (int)column * 4 < 4 ? p->w - (int)column * 4 : 4, odd = even;
+        int there = p->w - (c->left + (int)column) * 4, even = there < 4 ? there : 4, odd = even;
+        int last = there <= 4;
         for (int v = 0; v < PANEL; v++) {
             size_t at = column * WIDTH + (size_t)(v * VL),
                    to = column * 4 * WIDTH + (size_t)(v * VL);
@@ -1091,8 +1120,11 @@ static void output_item(const latent_conv_plan *p, const latent_conv_part *c, in
     if (p->points == TOOM) {
         if (p->spec.up == -2)
             down_output_row(p, c, item, panel);
-        else
-            toom_output_row(p, c, item, panel);
+        else {
+            vec beside[TOOM + 4][PANEL];
+            memset(beside, 0, sizeof(beside));
+            toom_output_row(p, c, item, panel, beside);
+        }
         return;
     }
     if (!p->points) {
@@ -1114,6 +1146,64 @@ static void output_item(const latent_conv_plan *p, const latent_conv_part *c, in
                 output_tile(p, c, row, column, panel, &e, 6);
             else
                 output_tile(p, c, row, column, panel, &e, 8);
+    }
+}
+
+/* ---- a few tiles through all three steps ---- */
+
+static void run_tiles(const latent_conv_plan *p, const latent_conv_part *c,
+                      vec (*beside)[TOOM + 4][PANEL])
+{
+    for (int column = c->left; column < c->left + c->columns; column++)
+        if (p->points == 6)
+            input_tile(p, c, 0, column, 6);
+        else if (p->points == 8)
+            input_tile(p, c, 0, column, 8);
+        else
+            input_tile(p, c, 0, column, TOOM);
+    for (int group = 0; group < p->groups; group++)
+        for (int i = 0; i < p->side; i++)
+            multiply_planes(p, c, group, i, 0, 0, kept_weights(p, group, i, 0));
+    for (int panel = 0; panel < p->panels; panel++) {
+        ending e;
+        if (p->points == TOOM) {
+            toom_output_row(p, c, 0, panel, beside[panel]);
+            continue;
+        }
+        e = find_ending(p, 0, panel, 1);
+        for (int column = c->left; column < c->left + c->columns; column++)
+            if (p->points == 6)
+                output_tile(p, c, 0, column, panel, &e, 6);
+            else
+                output_tile(p, c, 0, column, panel, &e, 8);
+    }
+}
+
+/* item: up 1 a few tiles, otherwise a row of tiles. */
+static void tiles_item(const latent_conv_plan *p, const latent_conv_part *c, int item, float *room)
+{
+    vec beside[LATENT_CONV_TILES_OUT / WIDTH][TOOM + 4][PANEL];
+    int segments = p->spec.up == 2 ? 1 : (p->tile_columns + p->tiles - 1) / p->tiles;
+    int end = p->tile_columns;
+    latent_conv_plan own = *p;
+    latent_conv_part few = *c;
+    own.v = room;
+    own.m = room + latent_conv_v_count(p);
+    few.above = item / segments;
+    few.first = c->first + few.above;
+    few.rows = 1;
+    few.y0 = few.first * p->n;
+    few.y1 = few.y0 + p->n < p->h ? few.y0 + p->n : p->h;
+    few.left = item % segments * p->tiles;
+    if (segments > 1 && few.left + p->tiles < end)
+        end = few.left + p->tiles;
+    memset(beside, 0, sizeof(beside));
+    for (; few.left < end; few.left += p->tiles) {
+        few.columns = end - few.left < p->tiles ? end - few.left : p->tiles;
+        few.width = p->w - few.left * p->n;
+        if (few.width > few.columns * p->n)
+            few.width = few.columns * p->n;
+        run_tiles(&own, &few, beside);
     }
 }
 
@@ -1152,6 +1242,8 @@ static const float *phase_row(const latent_conv_plan *p, const latent_conv_part 
         return p->zeros;
     if (y < c->y0)
         return carry_row(p, panel, which, odd ? y - c->y0 + 2 : 0);
+    if (which == ODD_ODD && p->tiles)
+        return panel_t(p, c, panel) + (p->t_start[5] + row * w) * WIDTH;
     if (which == ODD_ODD)
         return panel_m(p, c, panel) + (p->m_odd + row * w) * WIDTH;
     if (p->points && y - c->y0 >= c->rows * p->n) /* below the last tile: only what it adds */
@@ -1331,6 +1423,9 @@ static void run_item(const latent_conv_plan *p, const latent_conv_part *c, int s
     case STEP_WEIGHTS:
         weights_item(p, item);
         break;
+    case STEP_TILES:
+        tiles_item(p, c, item, room);
+        break;
     case STEP_INPUT:
         input_item(p, c, item);
         break;
@@ -1352,7 +1447,8 @@ static void run_item(const latent_conv_plan *p, const latent_conv_part *c, int s
 
 /* ---- few outputs ---- */
 
-#define AT_ONCE 4 /* pixels */
+#define AT_ONCE 4  /* pixels */
+#define AHEAD 1024 /* floats that are asked for before they are needed */
 
 /* The numbers of count pixels lie side by side, as in y; scale and shift are repeated as often. */
 typedef struct {
@@ -1366,8 +1462,10 @@ INLINE void few_pixels(const few *f, size_t pixel, const int count, const int ou
     const latent_conv_end *e = f->p->end;
     const size_t in = (size_t)f->p->spec.in;
     const float *x = f->p->x + pixel * in;
-    const float limit = e->clamp > 0 ? e->clamp : __builtin_inff();
-    float d[AT_ONCE * 4], *y = f->p->y + pixel * (size_t)out;
+    const vec limit = all(e->clamp > 0 ? e->clamp : __builtin_inff());
+    const vec up = all(e->gain), down = all(e->gain * e->slope);
+    float d[AT_ONCE * 4] = {0}, noise[AT_ONCE * 4] = {0}, four[AT_ONCE],
+                      *y = f->p->y + pixel * (size_t)out;
     vec sum[4][AT_ONCE];
     size_t i = 0;
 #pragma GCC unroll 4
@@ -1378,8 +1476,10 @@ INLINE void few_pixels(const few *f, size_t pixel, const int count, const int ou
     for (; i + VL <= in; i += VL) {
         vec v[AT_ONCE];
 #pragma GCC unroll 4
-        for (int q = 0; q < count; q++)
+        for (int q = 0; q < count; q++) {
             v[q] = load(x + (size_t)q * in + i);
+            __builtin_prefetch(x + (size_t)q * in + i + AHEAD);
+        }
 #pragma GCC unroll 4
         for (int o = 0; o < out; o++) {
             vec w = load(f->weights + (size_t)o * in + i);
@@ -1390,8 +1490,8 @@ INLINE void few_pixels(const few *f, size_t pixel, const int count, const int ou
     }
 #pragma GCC unroll 4
     for (int o = 0; o < out; o++) {
-        float four[4];
         sums_of_four(sum[o], four);
+#pragma GCC unroll 4
         for (int q = 0; q < count; q++)
             d[q * out + o] = four[q];
     }
@@ -1399,13 +1499,13 @@ INLINE void few_pixels(const few *f, size_t pixel, const int count, const int ou
         for (int q = 0; q < count; q++)
             for (int o = 0; o < out; o++)
                 d[q * out + o] += f->weights[(size_t)o * in + i] * x[(size_t)q * in + i];
-    for (int k = 0; k < count * out; k++)
-        d[k] = d[k] * f->scale[k] + f->shift[k];
     for (int k = 0; e->noise && k < count * out; k++)
-        d[k] += e->strength * e->noise[pixel + (size_t)(k / out)];
-    for (int k = 0; k < count * out; k++) {
-        d[k] *= d[k] < 0 ? e->slope * e->gain : e->gain;
-        d[k] = d[k] > limit ? limit : d[k] < -limit ? -limit : d[k];
+        noise[k] = e->strength * e->noise[pixel + (size_t)(k / out)];
+#pragma GCC unroll 4
+    for (int k = 0; k < AT_ONCE * 4; k += VL) {
+        vec v = madd(load(d + k), load(f->scale + k), load(f->shift + k) + load(noise + k));
+        v = madd(smaller(all(0), v), down, larger(all(0), v) * up);
+        store(d + k, smaller(limit, larger(-limit, v)));
     }
     for (int k = 0; k < count * out; k++)
         y[k] = e->add ? d[k] + e->add[pixel * (size_t)out + (size_t)k] : d[k];

@@ -22,6 +22,10 @@
      shifted planes: for 1 x 1 kernels and for small pictures, where the weights cost more than the
      arithmetic.
 
+   Where there are few channels and many pixels, V and M of a row of tiles are larger than the
+   second cache, but the weights are small: then an item takes a few tiles of a row through all
+   three steps, with V and M of its own, and only t lies between it and the blur.
+
    The weights are transformed when they are needed, and the style multiplies them there: a few of
    them once for the whole picture, many of them a block at a time that stays in the cache, again
    for each part of the picture.  It costs little beside the product, and a model takes no more
@@ -61,10 +65,12 @@ typedef struct {
     int segment;        /* tiles in one item of the input's step */
     int item_rows;      /* rows of matrices in one item of the product */
     int cuts;           /* items that share one row of matrices, each with its part of the planes */
+    int tiles;          /* of a row, that one item takes through all the steps; or 0 */
     /* Scratch.  v: [block][plane][row of v_row floats]; m: [two sets][panel][plane][row of width
        floats]; t: [two sets][panel][row of width floats], the even-even, even-odd and odd-even
-       pixels of the transposed convolution, and what tiles add to those below them, even-even and
-       even-odd; carry: [panel][row of width floats], the last rows of the chunk before. */
+       pixels of the transposed convolution, what tiles add to those below them, even-even and
+       even-odd, and with tiles the odd-odd pixels; carry: [panel][row of width floats], the last
+       rows of the chunk before. */
     float *v, *m, *t, *carry;
     float *u;           /* all transformed weights, or NULL: each item transforms its own */
     size_t matrix;      /* floats from one transformed matrix to the next */
@@ -76,17 +82,19 @@ typedef struct {
     int odd;                               /* odd-odd pixels are in V, not as they are in x */
     size_t v_odd;                          /* where they begin */
     size_t m_plane[3], m_odd, m_panel;     /* rows; the odd-odd pixels begin at m_odd */
-    size_t t_start[5], t_panel;            /* rows */
+    size_t t_start[6], t_panel;            /* rows */
     size_t carry_panel;                    /* rows */
 } latent_conv_plan;
 
 /* A part of the work that goes through the steps together. */
 typedef struct {
-    int first, rows; /* tile rows */
-    int y0, y1;      /* the pixel rows that they begin with */
-    int before;      /* pixel rows in the part that belong to pictures before */
-    int last;        /* no more come */
-    int set, buffer; /* which set, in which half of m and t */
+    int first, rows;          /* tile rows */
+    int y0, y1;               /* the pixel rows that they begin with */
+    int before;               /* pixel rows in the part that belong to pictures before */
+    int last;                 /* no more come */
+    int set, buffer;          /* which set, in which half of m and t */
+    int left, columns, width; /* columns of tiles; pixels across */
+    int above;                /* tile rows of t before the part's */
 } latent_conv_part;
 
 /* The rows of V, or of pixels, that matrix (i, j) multiplies. */
@@ -104,6 +112,7 @@ latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent
 void latent_conv_tiles(latent_conv_plan *p, int points);
 void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows);
 size_t latent_conv_v_count(const latent_conv_plan *p);
+size_t latent_conv_m_count(const latent_conv_plan *p); /* the same of M for one item's tiles */
 latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i);
 int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c);
 /* At least so many floats of the room, aligned; NULL: no memory. */
@@ -113,8 +122,19 @@ const latent_conv_code *latent_conv_best_code(int out);
 
 /* Tiles in one item of the output's step. */
 #define LATENT_CONV_SEGMENT 32
+/* The most outputs of items that take tiles through all steps. */
+#define LATENT_CONV_TILES_OUT 128
 
-enum { STEP_WEIGHTS, STEP_INPUT, STEP_PRODUCT, STEP_OUTPUT, STEP_BLUR, STEP_CARRY, STEPS };
+enum {
+    STEP_WEIGHTS,
+    STEP_TILES,
+    STEP_INPUT,
+    STEP_PRODUCT,
+    STEP_OUTPUT,
+    STEP_BLUR,
+    STEP_CARRY,
+    STEPS
+};
 
 /* The vector code for one kind of processor. */
 struct latent_conv_code {

@@ -172,12 +172,23 @@ INLINE vec add_pairs(vec a, vec b)
 /* Each of four vectors' sum. */
 INLINE void sums_of_four(const vec *v, float *sum)
 {
+    typedef float quarter __attribute__((vector_size(16)));
+    typedef float loose_quarter __attribute__((vector_size(16), aligned(4), may_alias));
     vec lanes = add_pairs(add_pairs(v[0], v[1]), add_pairs(v[2], v[3]));
-    for (int i = 0; i < 4; i++) {
-        sum[i] = lanes[i];
-        for (int l = 4; l < VL; l += 4)
-            sum[i] += lanes[l + i];
-    }
+#if VL == 16
+    typedef float half __attribute__((vector_size(32)));
+    half two = __builtin_shufflevector(lanes, lanes, 0, 1, 2, 3, 4, 5, 6, 7) +
+               __builtin_shufflevector(lanes, lanes, 8, 9, 10, 11, 12, 13, 14, 15);
+#elif VL == 8
+    vec two = lanes;
+#endif
+#if VL > 4
+    quarter one = __builtin_shufflevector(two, two, 0, 1, 2, 3) +
+                  __builtin_shufflevector(two, two, 4, 5, 6, 7);
+#else
+    quarter one = lanes;
+#endif
+    *(loose_quarter *)sum = one;
 }
 
 /* The first n of VL floats; the others are 0. */
