@@ -555,21 +555,15 @@ static void weights_row(const latent_conv_plan *p, int panel, int i, int from, i
     }
 }
 
-/* m[R][WIDTH] (+)= a[R][k] b[k][WIDTH] */
-INLINE void multiply_rows(const int R, const float *a, size_t stride, const float *b, int k,
-                          float *m, int add)
+/* sum[R] += a[R][from to end] b[from to end][WIDTH] */
+INLINE void add_products(const int R, const float *a, size_t stride, const float *b, int from,
+                         int end, vec (*sum)[PANEL])
 {
-    vec sum[ROWS][PANEL];
-#pragma GCC unroll 16
-    for (int r = 0; r < R; r++)
-#pragma GCC unroll 4
-        for (int v = 0; v < PANEL; v++)
-            sum[r][v] = add ? load(m + r * WIDTH + v * VL) : all(0);
-    for (int i = 0; i < k; i++, b += WIDTH) {
+    for (int i = from; i < end; i++) {
         vec weight[PANEL];
 #pragma GCC unroll 4
         for (int v = 0; v < PANEL; v++)
-            weight[v] = load(b + v * VL);
+            weight[v] = load(b + i * WIDTH + v * VL);
 #pragma GCC unroll 16
         for (int r = 0; r < R; r++) {
             vec x = all(a[(size_t)r * stride + (size_t)i]);
@@ -578,6 +572,28 @@ INLINE void multiply_rows(const int R, const float *a, size_t stride, const floa
                 sum[r][v] = madd(x, weight[v], sum[r][v]);
         }
     }
+}
+
+/* m[R][WIDTH] (+)= a[R][k] b[k][WIDTH].  coming: so many rows, next, that will be multiplied later,
+   are asked for meanwhile, and the rows of m after these where they will be added to. */
+INLINE void multiply_rows(const int R, const float *a, size_t stride, const float *b, int k,
+                          float *m, int add, const float *next, int coming)
+{
+    vec sum[ROWS][PANEL];
+    int line = 0;
+#pragma GCC unroll 16
+    for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+        for (int v = 0; v < PANEL; v++)
+            sum[r][v] = add ? load(m + r * WIDTH + v * VL) : all(0);
+    for (; coming && line + 16 <= k; line += 16) {
+        for (int r = 0; r < coming; r++)
+            __builtin_prefetch(next + (size_t)r * stride + line, 0, 2);
+        for (int l = 2 * WIDTH * line / 16; add && l < 2 * WIDTH * (line / 16 + 1); l += 16)
+            __builtin_prefetch(m + R * WIDTH + l);
+        add_products(R, a, stride, b, line, line + 16, sum);
+    }
+    add_products(R, a, stride, b, line, k, sum);
 #pragma GCC unroll 16
     for (int r = 0; r < R; r++)
 #pragma GCC unroll 4
@@ -585,28 +601,22 @@ INLINE void multiply_rows(const int R, const float *a, size_t stride, const floa
             store(m + r * WIDTH + v * VL, sum[r][v]);
 }
 
-/* Asks for rows of k floats before they are needed. */
-INLINE void fetch(const float *a, size_t stride, int rows, int k)
-{
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < k; i += 16)
-            __builtin_prefetch(a + (size_t)r * stride + i, 0, 2);
-}
-
-/* next: rows that will be multiplied later, of which this call fetches its share, one of shares. */
+/* next: rows that will be multiplied later, of which this call asks for its share, one of shares;
+   or NULL. */
 static void multiply(int rows, const float *a, size_t stride, const float *b, int k, float *m,
                      int add, const float *next, int share, int shares)
 {
     int from = share * ROWS / shares, count = (share + 1) * ROWS / shares - from;
+    for (; rows >= ROWS && !next; rows -= ROWS, a += ROWS * stride, m += ROWS * WIDTH)
+        multiply_rows(ROWS, a, stride, b, k, m, add, NULL, 0);
     for (; rows >= ROWS; rows -= ROWS, a += ROWS * stride, m += ROWS * WIDTH) {
-        fetch(next + (size_t)from * stride, stride, count, k);
-        multiply_rows(ROWS, a, stride, b, k, m, add);
+        multiply_rows(ROWS, a, stride, b, k, m, add, next + (size_t)from * stride, count);
         next += ROWS * stride;
     }
     switch (rows) {
 #define CASE(R)                                                                                    \
     case R:                                                                                        \
-        multiply_rows(R < ROWS ? R : 1, a, stride, b, k, m, add);                                  \
+        multiply_rows(R < ROWS ? R : 1, a, stride, b, k, m, add, NULL, 0);                         \
         break;
         CASE(1)
         CASE(2)
@@ -743,7 +753,7 @@ static void multiply_plane(const latent_conv_plan *p, int rows, const float *a, 
             multiply(rows - row < STRIP ? rows - row : STRIP, a + (size_t)row * stride, stride,
                      u + (size_t)(q * p->side) * p->matrix, k,
                      m + (size_t)q * step + (size_t)(row * WIDTH), add,
-                     a + (size_t)(row + STRIP) * stride, q, panels);
+                     p->tiles ? NULL : a + (size_t)(row + STRIP) * stride, q, panels);
 }
 
 /* The odd-odd pixels of a few tiles of a row, from x to t. */
