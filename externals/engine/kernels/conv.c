@@ -17,7 +17,8 @@
 
 #define SMALL_CHUNK ((size_t)1 << 20)  /* scratch of a chunk, with transformed weights at hand */
 #define LARGE_CHUNK ((size_t)8 << 20)  /* and when they are transformed again for each chunk */
-#define KEPT_BYTES ((size_t)9 << 19)   /* transformed weights that a third-level cache keeps */
+#define LARGE_CACHE ((long)64 << 20)   /* a third cache that keeps more of them */
+#define KEPT_BYTES ((size_t)4 << 20)   /* transformed weights that a third-level cache keeps */
 #define SET_ITEMS 6                    /* items of a product for each thread */
 #define TILES_STEP 12                  /* rows of a product that the registers hold */
 #define TILES_ROWS 4                   /* rows of tiles between two blurs */
@@ -418,7 +419,7 @@ static void make_plan(latent_conv_plan *p, int points)
         else if (p->kept)
             room = u < SMALL_CHUNK ? SMALL_CHUNK : u / 4 * 3;
         else if (p->spec.in > 256)
-            room = 2 * LARGE_CHUNK;
+            room = sysconf(_SC_LEVEL3_CACHE_SIZE) < LARGE_CACHE ? 2 * LARGE_CHUNK : 3 * LARGE_CHUNK;
         choose_tiles(p);
         rows = rows_of_chunk(p, room);
         if (p->tiles)
