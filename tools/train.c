@@ -2,7 +2,7 @@
    where it was when it is started again.
 
        train <folder> <source> [-size 64] [-channels 256,256,128,64,32] [-critic ...] [-z 128]
-             [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 1] [-mixing 0.3]
+             [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 2] [-mixing 0.1]
              [-pack 2] [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
              [-score clip-tiny.safetensors]
 
@@ -242,8 +242,8 @@ int main(int argc, char **argv)
                  .pack = 2,
                  .rate = 0.0025,
                  .slow = 1,
-                 .r1 = 1,
-                 .mixing = 0.3,
+                 .r1 = 2,
+                 .mixing = 0.1,
                  .images = 400000,
                  .last = 60000,
                  .seed = 1,
