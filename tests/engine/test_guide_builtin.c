@@ -104,7 +104,7 @@ static void guided(const fish *f, const char *from, const char *prompt, const wa
     for (int i = 0; i < by->steps; i++) {
         latent_guide_kept now = {.n = 0};
         latent_node *picture, *loss;
-        float *gradient, value;
+        float *gradient = NULL, value;
         int rows, w_dim;
         latent_optimiser_now(&o, &by->step, NULL, to->w);
         picture = builtin_picture(generator, to->w);
@@ -172,7 +172,7 @@ static void test_reach(void **state)
         latent_guide_settings s = {.loss = LATENT_GUIDE_DIRECTIONAL, .power = 0.5f};
         latent_guide_kept kept = {.n = 0};
         latent_error e = {""};
-        latent_tensor *t;
+        latent_tensor *t = NULL;
         latent_node *loss;
         double should = slow_distance(start, "a fish", goal.text, reach[i]);
         s.from = "a fish";
