@@ -9,9 +9,11 @@
 void *latent_memory(size_t bytes)
 {
     size_t boundary = bytes < HUGE_PAGE ? LINE : HUGE_PAGE;
-    void *block = aligned_alloc(boundary, (bytes + LINE - 1) & ~(LINE - 1));
+    void *block;
+    if (posix_memalign(&block, boundary, bytes ? bytes : 1))
+        return NULL;
 #ifdef MADV_HUGEPAGE
-    if (block && bytes >= HUGE_PAGE) /* no page beyond the block's end */
+    if (bytes >= HUGE_PAGE) /* no page beyond the block's end */
         madvise(block, bytes & ~(HUGE_PAGE - 1), MADV_HUGEPAGE);
 #endif
     return block;
