@@ -93,6 +93,7 @@ struct latent_film {
     AVRational rate; /* pictures a second */
     char path[PATH_MAX], kept[PATH_MAX];
     int had_older; /* and it is at kept */
+    int64_t whole; /* bytes of the file, all of them whole fragments */
     int fd, why;   /* why: errno of the first write that failed */
     int closed, failed;
     int begun; /* the container is: its end must be written, whatever happens */
@@ -504,8 +505,13 @@ static int drain(latent_film *f, AVCodecContext *c, AVStream *s, latent_error *e
         av_packet_rescale_ts(f->packet, c->time_base, s->time_base);
         got = av_interleaved_write_frame(f->mux, f->packet);
         avio_flush(f->io);
-        if (got < 0 || f->io->error < 0 || f->why)
+        if (got < 0 || f->io->error < 0 || f->why) {
+            /* half a fragment at its end can make the whole film unreadable; half a cluster not */
+            if (f->kind->sound == AAC && f->whole && ftruncate(f->fd, f->whole))
+                f->whole = 0;
             return fail(f, e, "it can't be written");
+        }
+        f->whole = avio_tell(f->io);
     }
 }
 
