@@ -2,6 +2,7 @@
 #include "helper_builtin.h"
 #include "engine/evaluate.h"
 #include "engine/latents.h"
+#include "helper_network.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -45,27 +46,11 @@ void builtin_w(const latent_model *m, uint32_t seed, float *w)
         fail_msg("%s", e.text);
 }
 
-latent_node *builtin_picture(latent_model *m, const float *w)
-{
-    latent_error e = {""};
-    latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
-    latent_node *f = latent_model_input(m, w, 1, &e), *next, *rgb;
-    for (int i = 0; f && i < m->n_layers; i++, f = next) {
-        next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
-        latent_node_release(f);
-    }
-    rgb = f ? latent_features_rgb(f, &e) : NULL;
-    latent_node_release(f);
-    if (!rgb)
-        fail_msg("%s", e.text);
-    return rgb;
-}
-
 void builtin_draw(latent_model *m, const float *w, float *picture)
 {
     latent_error e = {""};
     latent_tensor *t;
-    latent_node *n = builtin_picture(m, w);
+    latent_node *n = network_picture(m, w, 1);
     if (latent_evaluate(n, NULL, &t, &e))
         fail_msg("%s", e.text);
     memcpy(picture, t->data, t->count * sizeof(float));

@@ -24,8 +24,7 @@ latent_model *builtin_fish(void);
 latent_model *builtin_clip(void);
 /* The w of a seed, of which [latent.noise] makes the same z, at psi 1. */
 void builtin_w(const latent_model *m, uint32_t seed, float *w);
-/* The promise of a picture, and its numbers: [resolution][resolution][3]. */
-latent_node *builtin_picture(latent_model *m, const float *w);
+/* The numbers of a picture: [resolution][resolution][3]. */
 void builtin_draw(latent_model *m, const float *w, float *picture);
 
 #endif

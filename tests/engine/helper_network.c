@@ -108,11 +108,11 @@ latent_model *network_model(const network *n)
     return m;
 }
 
-latent_node *network_picture(latent_model *m, const float *ws)
+latent_node *network_picture(latent_model *m, const float *ws, int rows)
 {
     latent_error e = {""};
     latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
-    latent_node *f = latent_model_input(m, ws, m->num_ws, &e), *next, *rgb;
+    latent_node *f = latent_model_input(m, ws, rows, &e), *next, *rgb;
     for (int i = 0; f && i < m->n_layers; i++, f = next) {
         next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
         latent_node_release(f);

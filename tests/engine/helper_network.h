@@ -29,7 +29,7 @@ const float *network_get(const network *n, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* The same network as the engine reads it, by way of a file. */
 latent_model *network_model(const network *n);
-/* The whole picture of W+ ws [num_ws][w], with the network's own noise. */
-latent_node *network_picture(latent_model *m, const float *ws);
+/* The whole picture of W+ ws [rows][w], num_ws or one row for all, with the network's own noise. */
+latent_node *network_picture(latent_model *m, const float *ws, int rows);
 
 #endif

@@ -222,7 +222,7 @@ static void compare(network_plan p, uint32_t seed)
     for (int i = 0; i < m->num_ws * p.w; i++)
         exact[i] = ws[i] = (float)latent_random_gauss(&n.random);
     slow = slow_picture(&n, exact);
-    rgb = network_picture(m, ws);
+    rgb = network_picture(m, ws, m->num_ws);
     if (latent_evaluate(rgb, NULL, &t, &e))
         fail_msg("%s", e.text);
     assert_int_equal(t->count, slow.c * slow.h * slow.w);

@@ -72,7 +72,8 @@ static void check_fixture(const char *name)
         for (int row = 0; row < m->num_ws; row++)
             memcpy(ws + row * m->w_dim, w.data + k * (size_t)m->w_dim,
                    (size_t)m->w_dim * sizeof(float));
-        latent_node *image = network_picture(m, ws), *l = sse(image, target.data + k * picture);
+        latent_node *image = network_picture(m, ws, m->num_ws),
+                    *l = sse(image, target.data + k * picture);
         if (latent_gradient_styles(l, NULL, &value, &grad, &rows, &w_dim, &e))
             fail_msg("%s", e.text);
         total += value;
@@ -105,7 +106,7 @@ static void fixtures(void **state)
 static double loss_of(latent_model *m, const float *ws, const float *target)
 {
     latent_error e = {""};
-    latent_node *image = network_picture(m, ws);
+    latent_node *image = network_picture(m, ws, m->num_ws);
     latent_tensor *t;
     double sum = 0;
     size_t c = (size_t)image->shape.c, pixels;
@@ -140,7 +141,7 @@ static void check_network(network_plan p, uint32_t seed)
         ws[i] = (float)latent_random_gauss(&n.random);
     for (int i = 0; i < size; i++)
         target[i] = (float)latent_random_gauss(&n.random);
-    latent_node *image = network_picture(m, ws), *l = sse(image, target);
+    latent_node *image = network_picture(m, ws, m->num_ws), *l = sse(image, target);
     if (latent_gradient_styles(l, NULL, &value, &grad, &rows, &w_dim, &e))
         fail_msg("%s", e.text);
     for (int k = 0; k < 8; k++) {

@@ -11,6 +11,7 @@
 #include "engine/pixels.h"
 #include "helper_builtin.h"
 #include "helper_judge.h"
+#include "helper_network.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,7 +97,7 @@ static void guided(const fish *f, const char *from, const char *prompt, const wa
     latent_guide_kept kept = {.n = 0};
     latent_optimiser o = {0};
     latent_error e = {""};
-    latent_node *start = builtin_picture(generator, f->w);
+    latent_node *start = network_picture(generator, f->w, 1);
     s.from = from;
     s.start = start;
     if (latent_optimiser_start(&o, f->w, generator->w_dim, &e))
@@ -107,7 +108,7 @@ static void guided(const fish *f, const char *from, const char *prompt, const wa
         float *gradient = NULL, value;
         int rows, w_dim;
         latent_optimiser_now(&o, &by->step, NULL, to->w);
-        picture = builtin_picture(generator, to->w);
+        picture = network_picture(generator, to->w, 1);
         s.seed = (uint32_t)i;
         loss = latent_guide(clip, picture, &goal, 1, &s, &now, &e);
         latent_guide_forget(&kept);
@@ -166,7 +167,7 @@ static void test_reach(void **state)
 {
     const float reach[] = {0, 0.1f, 1.2f};
     latent_goal goal = {.weight = 1, .text = "a fat red fish"};
-    latent_node *start = builtin_picture(generator, plain[0].w);
+    latent_node *start = network_picture(generator, plain[0].w, 1);
     (void)state;
     for (int i = 0; i < 3; i++) {
         latent_guide_settings s = {.loss = LATENT_GUIDE_DIRECTIONAL, .power = 0.5f};

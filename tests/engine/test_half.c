@@ -161,7 +161,7 @@ static latent_model *load(const char *path, int half)
 
 static latent_tensor *picture(latent_model *m, const float *ws)
 {
-    latent_node *n = network_picture(m, ws);
+    latent_node *n = network_picture(m, ws, m->num_ws);
     latent_tensor *t = NULL;
     latent_error e;
     assert_int_equal(latent_evaluate(n, NULL, &t, &e), 0);

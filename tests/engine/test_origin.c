@@ -44,7 +44,7 @@ static void test_rows(void **state)
     (void)state;
     for (size_t i = 0; i < n; i++)
         ws[i] = (float)i / 7;
-    picture = network_picture(m, ws);
+    picture = network_picture(m, ws, m->num_ws);
     o = origin_of(picture);
     assert_int_equal(o.rows, m->num_ws);
     assert_int_equal(o.w_dim, m->w_dim);
@@ -56,7 +56,7 @@ static void test_rows(void **state)
     /* all rows alike are one */
     for (size_t i = 0; i < n; i++)
         ws[i] = (float)(i % (size_t)m->w_dim);
-    picture = network_picture(m, ws);
+    picture = network_picture(m, ws, m->num_ws);
     o = origin_of(picture);
     assert_int_equal(o.rows, 1);
     assert_memory_equal(o.w, ws, (size_t)m->w_dim * sizeof(*ws));
