@@ -104,6 +104,14 @@ static int keep(latent_trainer *t, const options *o, latent_error *e)
                : 0;
 }
 
+static void say(FILE *record, const char *line)
+{
+    fputs(line, stdout);
+    fputs(line, record);
+    fflush(stdout);
+    fflush(record);
+}
+
 /* x may be NULL. */
 static int score(latent_exam *x, latent_trainer *t, FILE *record, latent_error *e)
 {
@@ -115,10 +123,7 @@ static int score(latent_exam *x, latent_trainer *t, FILE *record, latent_error *
         return -1;
     snprintf(line, sizeof(line), "%llu images, score %.2f%%, floor %.2f%%\n",
              (unsigned long long)t->images, r.percent, r.floor);
-    fputs(line, stdout);
-    fputs(line, record);
-    fflush(stdout);
-    fflush(record);
+    say(record, line);
     return 0;
 }
 
@@ -190,10 +195,7 @@ static int train(latent_trainer *t, const options *o, latent_exam *x, FILE *reco
                      "slope^2 %.3f\n",
                      (unsigned long long)t->images, (double)(t->images - first) / (now() - from),
                      g / n, d / n, t->logit_real, t->logit_fake, t->penalty);
-            fputs(line, stdout);
-            fputs(line, record);
-            fflush(stdout);
-            fflush(record);
+            say(record, line);
             g = d = n = 0;
             first = t->images;
             from = now();

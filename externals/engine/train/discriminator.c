@@ -97,8 +97,8 @@ static int check_shape(const latent_discriminator_shape *s, latent_error *e)
         return latent_fail(e, "a discriminator of %d blocks is not possible", s->blocks);
     if (s->group < 1)
         return latent_fail(e, "a discriminator's group of %d pictures is not possible", s->group);
-    if (s->pack < 1 || s->pack > 4)
-        return latent_fail(e, "%d pictures cannot be judged together; 1 to 4 can", s->pack);
+    if (s->pack != 1 && s->pack != 2 && s->pack != 4) /* what divides any batch */
+        return latent_fail(e, "%d pictures cannot be judged together; 1, 2 and 4 can", s->pack);
     for (int i = 0; i < s->blocks; i++)
         if (s->channels[i] < 1 || s->channels[i] > 1024)
             return latent_fail(e,

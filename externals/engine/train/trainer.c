@@ -9,7 +9,7 @@
 
 #define PATIENCE 20 /* steps without numbers before giving up */
 
-enum { CHANCE_Z = 10, CHANCE_Z2, CHANCE_CROSSING, CHANCE_REAL, CHANCE_NOISE, CHANCE_MIRROR };
+enum { CHANCE_Z = 10, CHANCE_Z2, CHANCE_CROSSING, CHANCE_REAL };
 
 latent_train_settings latent_train_defaults(void)
 {
@@ -42,6 +42,12 @@ static size_t picture_count(const latent_trainer *t)
     return (size_t)t->g.resolution * (size_t)t->g.resolution * 3;
 }
 
+/* How many logits the discriminator gives for a batch. */
+static int judgements(const latent_trainer *t)
+{
+    return t->settings.batch / t->d.shape.pack;
+}
+
 int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings,
                         const latent_generator_shape *g, const latent_discriminator_shape *d,
                         latent_error *e)
@@ -62,7 +68,7 @@ int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings
     }
     t->z = malloc(n * (size_t)g->z * sizeof(float));
     t->z2 = malloc(n * (size_t)g->z * sizeof(float));
-    t->pictures = malloc(3 * n * picture_count(t) * sizeof(float));
+    t->pictures = malloc((d->pack > 1 ? 2 : 3) * n * picture_count(t) * sizeof(float));
     t->packed = d->pack > 1 ? malloc(3 * n * picture_count(t) * sizeof(float)) : t->pictures;
     t->g_logit = malloc(3 * n * sizeof(float));
     t->crossing = malloc(n * sizeof(int));
@@ -165,7 +171,7 @@ static void pack(const latent_trainer *t, int n, const float *from, float *to, i
    learned beside it.  The step; the mean of |g|^2 goes to t->penalty. */
 static double move(latent_trainer *t, const float *reals, float *moved)
 {
-    int n = t->settings.batch / t->d.shape.pack;
+    int n = judgements(t);
     size_t count = (size_t)t->settings.batch * picture_count(t);
     double sum = 0, step;
     const float *g;
@@ -229,16 +235,14 @@ static void adapt(latent_trainer *t, const float *logit_real)
 {
     const latent_train_settings *s = &t->settings;
     float step = (float)(s->batch * ADAPT_EVERY) / s->augment_pace;
+    int n = judgements(t);
     if (s->augment >= 0 || !t->source->count)
         return;
-    for (int i = 0; i < s->batch / t->d.shape.pack; i++)
+    for (int i = 0; i < n; i++)
         t->signs += logit_real[i] > 0 ? 1 : logit_real[i] < 0 ? -1 : 0;
     if (t->steps % ADAPT_EVERY)
         return;
-    t->augmented +=
-        t->signs * (float)t->d.shape.pack / (float)(s->batch * ADAPT_EVERY) > s->augment_target
-            ? step
-            : -step;
+    t->augmented += t->signs / (float)(n * ADAPT_EVERY) > s->augment_target ? step : -step;
     t->augmented = t->augmented < 0 ? 0 : t->augmented > 0.9f ? 0.9f : t->augmented;
     t->signs = 0;
 }
@@ -274,8 +278,8 @@ static const float *draw_fakes(latent_trainer *t)
 int latent_trainer_step(latent_trainer *t, latent_error *e)
 {
     const latent_train_settings *s = &t->settings;
-    int n = s->batch, m = n / t->d.shape.pack,
-        penalised = s->r1 > 0 && t->steps % (uint64_t)s->r1_every == 0;
+    int n = s->batch, m = judgements(t);
+    int penalised = s->r1 > 0 && t->steps % (uint64_t)s->r1_every == 0;
     size_t count = (size_t)n * picture_count(t), wrong = 0;
     float *fakes = t->pictures, *reals = fakes + count, *packed = t->packed;
     latent_adam adam = {.beta1 = 0, .beta2 = 0.99f, .epsilon = 1e-8f};

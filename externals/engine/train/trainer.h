@@ -44,8 +44,8 @@ typedef struct {
     float signs;     /* the sum of the reals' signs since it was last changed */
     /* of the last step: losses, mean logits of reals and fakes, the gradient penalty's square */
     double loss_g, loss_d, logit_real, logit_fake, penalty;
-    /* [batch] each, and [3 batch] pictures: fakes, reals, reals moved a little; and [2 batch] as
-       the discriminator saw them */
+    /* [batch] each; [2 batch] pictures, fakes and reals; and [3 batch] as the discriminator saw
+       them, fakes, reals, reals moved a little (one memory where it judges them one by one) */
     float *z, *z2, *pictures, *packed, *g_logit;
     latent_augmentation *changes;
     int *crossing;
