@@ -4,15 +4,17 @@
        train <folder> <source> [-size 64] [-channels 256,256,128,64,32] [-critic ...] [-z 128]
              [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 2] [-mixing 0.1]
              [-pack 2] [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
-             [-score clip-tiny.safetensors]
+             [-score clip-tiny.safetensors] [-from model.safetensors] [-seen 0] [-alone 10000]
 
    A source is rule:fish (or another rule), discs, or a folder of pictures (with a / in its name,
    mirrored half the time).  The folder gets checkpoint.safetensors (the whole state),
    model.safetensors (the average as float16, what boxes play), sheet-<images>.png (64 pictures) and
    log.txt.  A checkpoint of another source that lies there is gone on with: that is fine-tuning. In
    the last images the rate falls to 0.4 of it, and R1 to half; slow is the generator's part of the
-   rate.  With a clip-tiny each checkpoint is scored (engine/train/exam.h): 1000 pictures against
-   1000 of the source. */
+   rate.  -from goes on with a generator whose training is lost but for the model, and which had
+   seen that many pictures: a new discriminator learns alone from the next ones, then both do.  With
+   a clip-tiny each checkpoint is scored (engine/train/exam.h): 1000 pictures against 1000 of the
+   source. */
 #include "engine/media/picture.h"
 #include "engine/pixels.h"
 #include "engine/train/exam.h"
@@ -33,10 +35,10 @@
 #define RULE_SEED 1 /* of the pictures that the built-in model learns from */
 
 typedef struct {
-    const char *folder, *source, *channels, *critic, *score;
+    const char *folder, *source, *channels, *critic, *score, *from;
     int size, z, threads, nice, batch, pack;
     double rate, slow, r1, mixing;
-    unsigned long long images, last, seed, every;
+    unsigned long long images, last, seed, every, seen, alone;
 } options;
 
 static volatile sig_atomic_t stopped;
@@ -139,6 +141,15 @@ static int channels_of(const char *text, int *channels, int blocks)
     return 0;
 }
 
+static int read_generator(latent_trainer *t, const options *o, latent_error *e)
+{
+    latent_weights *w = latent_weights_open(o->from, e);
+    int failed = !w || latent_generator_read(&t->g, w, "", e);
+    latent_weights_close(w);
+    t->images = o->seen;
+    return failed ? -1 : 0;
+}
+
 static int begin(latent_trainer *t, const options *o, latent_error *e)
 {
     latent_train_settings s = latent_train_defaults();
@@ -158,7 +169,9 @@ static int begin(latent_trainer *t, const options *o, latent_error *e)
     s.batch = o->batch;
     s.seed = o->seed;
     s.mixing = (float)o->mixing;
-    return latent_trainer_init(t, &s, &g, &d, e);
+    if (latent_trainer_init(t, &s, &g, &d, e))
+        return -1;
+    return o->from ? read_generator(t, o, e) : 0;
 }
 
 /* A rule draws no grain, and a network whose noise may grow hides behind it what it cannot draw
@@ -176,12 +189,13 @@ static void hold_noise(latent_trainer *t)
 static int train(latent_trainer *t, const options *o, latent_exam *x, FILE *record, latent_error *e)
 {
     double from = now(), g = 0, d = 0;
+    unsigned long long alone = o->from ? o->seen + o->alone : 0;
     unsigned long long first = t->images, next = t->images / o->every * o->every + o->every;
     int n = 0;
     while (!stopped && t->images < o->images) {
         int end = t->images + o->last >= o->images;
         t->settings.rate_d = (float)(end ? 0.4 * o->rate : o->rate);
-        t->settings.rate_g = t->settings.rate_d * (float)o->slow;
+        t->settings.rate_g = t->images < alone ? 0 : t->settings.rate_d * (float)o->slow;
         t->settings.mixing = (float)o->mixing;
         t->settings.r1 = (float)(end ? 0.5 * o->r1 : o->r1);
         if (latent_trainer_step(t, e))
@@ -249,7 +263,8 @@ int main(int argc, char **argv)
                  .images = 400000,
                  .last = 60000,
                  .seed = 1,
-                 .every = 10000};
+                 .every = 10000,
+                 .alone = 10000};
     latent_error e = {""};
     latent_trainer t;
     latent_exam *x = NULL;
@@ -269,6 +284,12 @@ int main(int argc, char **argv)
             o.critic = v;
         else if (!strcmp(a, "-score"))
             o.score = v;
+        else if (!strcmp(a, "-from"))
+            o.from = v;
+        else if (!strcmp(a, "-seen"))
+            o.seen = strtoull(v, NULL, 10);
+        else if (!strcmp(a, "-alone"))
+            o.alone = strtoull(v, NULL, 10);
         else if (!strcmp(a, "-size"))
             o.size = atoi(v);
         else if (!strcmp(a, "-z"))
