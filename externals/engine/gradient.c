@@ -113,12 +113,12 @@ static int list_steps(way *w, latent_node *loss)
     return failed;
 }
 
-static latent_tensor *zeros(latent_shape s, latent_error *e)
+/* A gradient that is not fresh any more. */
+static void settle(latent_tensor *t)
 {
-    latent_tensor *t = latent_tensor_new(s, e);
-    if (t)
+    if (t->fresh)
         memset(t->data, 0, t->count * sizeof(float));
-    return t;
+    t->fresh = 0;
 }
 
 /* One node's backward: its inputs' values are found (or computed again), its inputs' gradients
@@ -141,14 +141,19 @@ static int go_back(way *w, step *s)
         failed = latent_evaluate_in_turn(m, w->cancel, &in[i], w->error);
         if (failed || !before->active)
             continue;
-        if (!before->grad && !(before->grad = zeros(m->shape, w->error)))
+        if (!before->grad && (before->grad = latent_tensor_new(m->shape, w->error)))
+            before->grad->fresh = 1;
+        if (!(grad[i] = before->grad))
             failed = -1;
-        grad[i] = before->grad;
+        else if (i || !n->op->begins)
+            settle(grad[i]);
     }
     if (!failed)
         failed = latent_evaluate_in_turn(n, w->cancel, &out, w->error);
     if (!failed)
         failed = n->op->backward(n, in, out, s->grad, grad, w->error);
+    if (n_in && grad && grad[0])
+        grad[0]->fresh = 0;
     for (int i = 0; i < n_in; i++)
         latent_tensor_release(in[i]);
     latent_tensor_release(out);
@@ -187,7 +192,7 @@ int latent_gradient(latent_node *loss, const latent_gradient_of *of, const atomi
     if (latent_evaluate_in_turn(loss, cancel, &t, e) || list_steps(&w, loss))
         failed = -1;
     if (!failed && w.steps[w.n - 1].active) {
-        if ((w.steps[w.n - 1].grad = zeros(loss->shape, e)) == NULL)
+        if ((w.steps[w.n - 1].grad = latent_tensor_new(loss->shape, e)) == NULL)
             failed = -1;
         else
             w.steps[w.n - 1].grad->data[0] = 1;

@@ -29,9 +29,12 @@ typedef struct latent_op {
     int (*forward)(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
                    latent_error *e);
     /* Adds the gradient of a scalar with respect to in[i] to grad_in[i] (NULL: not wanted), given
-       its gradient with respect to the value.  NULL where there is none. */
+       its gradient with respect to the value, whose memory it may use.  NULL where there is none.
+     */
     int (*backward)(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                    const latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e);
+                    latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e);
+    /* 1: backward may find grad_in[0] fresh and then sets its numbers; else they are there. */
+    int begins;
     /* 1: gradients end here; what lies behind is taken as given. */
     int given;
     /* A leaf's value, retained, straight from its parameters; NULL for all others. */

@@ -71,6 +71,7 @@ latent_tensor *latent_tensor_new(latent_shape s, latent_error *e)
     atomic_init(&t->refs, 1);
     t->shape = s;
     t->count = count;
+    t->fresh = 0;
     atomic_fetch_add(&living_bytes, bytes);
     return t;
 }

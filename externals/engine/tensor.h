@@ -18,6 +18,7 @@ typedef struct latent_tensor {
     latent_shape shape;
     size_t count; /* n*h*w*c */
     float *data;  /* 64-byte aligned; immutable once another thread can see it */
+    int fresh;    /* of a gradient: nothing has been added yet, its numbers are not set */
 } latent_tensor;
 
 /* The number of elements, or 0 when a side is below 1 or the product exceeds LATENT_MAX_COUNT. */

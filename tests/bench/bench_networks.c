@@ -283,7 +283,7 @@ static int wanted(int argc, char **argv, const char *name)
 int main(int argc, char **argv)
 {
     const char *text = getenv("LATENT_BENCH_THREADS");
-    int threads = text ? atoi(text) : 2, n = (int)(sizeof(networks) / sizeof(*networks));
+    int threads = text ? atoi(text) : 2, n = (int)(sizeof(networks) / sizeof(*networks)), largest;
     latent_progress quietly = {NULL, NULL};
     latent_error e = {""};
     latent_model *m;
@@ -296,6 +296,8 @@ int main(int argc, char **argv)
         print_line("built-in", measure(m, 20, 0));
         latent_model_release(m);
     }
+    for (largest = n - 1; largest > 0 && !wanted(argc, argv, networks[largest].name);)
+        largest--;
     for (int i = 0; i < n; i++) {
         result r;
         if (!wanted(argc, argv, networks[i].name))
@@ -303,7 +305,7 @@ int main(int argc, char **argv)
         m = make(&networks[i]);
         r = measure(m, networks[i].resolution > 256 ? 4 : 10, 0);
         print_line(networks[i].name, r);
-        if (i == n - 1) {
+        if (i == largest) {
             print_stages(networks[i].name, r.sgemm);
             print_mapping(m);
         }

@@ -9,6 +9,7 @@
 #define MIN_ROWS 48   /* what every BLAS kernel's tile divides */
 #define GOOD_ROWS 384 /* below this a BLAS call spends its time packing the other matrix */
 #define MAX_PIECES 16
+#define VECTOR_ROWS 32 /* of a matrix times a vector, one item of the pool's */
 
 /* OpenBLAS would start threads of its own beside the pool's.  Another BLAS lacks the function. */
 void openblas_set_num_threads(int n) __attribute__((weak));
@@ -87,4 +88,25 @@ void latent_matvec(const float *w, const float *x, float *y, int out, int in)
         y[o] = ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7])) +
                rest;
     }
+}
+
+typedef struct {
+    const float *w, *x;
+    float *y;
+    int out, in;
+} vector_job;
+
+static void some_rows(void *context, int i, int slot)
+{
+    const vector_job *j = context;
+    int first = i * VECTOR_ROWS, left = j->out - first;
+    (void)slot;
+    latent_matvec(j->w + (size_t)first * (size_t)j->in, j->x, j->y + first,
+                  left < VECTOR_ROWS ? left : VECTOR_ROWS, j->in);
+}
+
+void latent_matvec_by_pool(const float *w, const float *x, float *y, int out, int in)
+{
+    vector_job j = {w, x, y, out, in};
+    latent_parallel((out + VECTOR_ROWS - 1) / VECTOR_ROWS, some_rows, &j);
 }

@@ -20,5 +20,8 @@ void latent_gemm_alone(int transpose_a, int transpose_b, int m, int n, int k, co
 /* y[out] = W[out][in] x[in], on the calling thread: one layer of a mapping network. */
 void latent_matvec(const float *w, const float *x, float *y, int out, int in);
 
+/* The same by the pool; not from inside a pool body. */
+void latent_matvec_by_pool(const float *w, const float *x, float *y, int out, int in);
+
 #pragma GCC visibility pop
 #endif

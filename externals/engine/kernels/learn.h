@@ -1,5 +1,5 @@
-/* learn: the loops of training beside its convolutions, by vectors as wide as the processor has
-   them.  The calling thread alone works. */
+/* learn: the loops of training and of gradients beside their convolutions, by vectors as wide as
+   the processor has them.  The calling thread alone works. */
 #ifndef LATENT_LEARN_H
 #define LATENT_LEARN_H
 #include <stddef.h>
@@ -27,6 +27,11 @@ typedef struct {
        the scale times the scale, and to that of the strength. */
     void (*end_back)(size_t pixels, int c, const latent_learn_end *end, const float *y, float *g,
                      float *bias, float *dot, double *strength);
+    /* The way back of a layer's beginning, which multiplied the channels of x by scale [c]: g, the
+       gradient behind that.  Adds x times g to dot [c].  g times scale becomes the numbers of to,
+       or is added to them with add; to may be g, or NULL. */
+    void (*begin_back)(size_t pixels, int c, const float *scale, const float *x, const float *g,
+                       int add, float *to, float *dot);
     /* A step of Adam (Kingma and Ba 2015) on count numbers, a multiple of 16. */
     void (*adam)(size_t count, const latent_learn_rates *rates, float *value, const float *gradient,
                  float *mean, float *square);

@@ -26,7 +26,7 @@ INLINE void end_back_some(size_t pixels, size_t c, const latent_learn_end *e, si
     vec scale = (e->scale ? load_first(e->scale + at, some) : all(1)) * all(e->factor);
     vec bias = e->bias ? load_first(e->bias + at, some) : all(0);
     vec up = all(e->up), down = all(e->down), limit = all(e->limit);
-    vec back_up = all(1 / e->up), back_down = all(1 / e->down);
+    vec back_up = all(1 / e->up), back_down = all(e->down != 0 ? 1 / e->down : 0);
     vec sum = all(0), products = all(0), noisy = all(0);
     y += at;
     g += at;
@@ -65,6 +65,40 @@ static void end_back(size_t pixels, int c, const latent_learn_end *end, const fl
         y += some * channels;
         g += some * channels;
         e.noise = e.noise ? e.noise + some : NULL;
+    }
+}
+
+INLINE void begin_back_some(size_t pixels, size_t c, size_t at, int some, const float *scale,
+                            const float *x, const float *g, int add, float *to, float *dot)
+{
+    vec s = load_first(scale + at, some), sum = all(0);
+    x += at;
+    g += at;
+    to = to ? to + at : NULL;
+    for (size_t p = 0; p < pixels; p++, x += c, g += c) {
+        vec v = load_first(g, some);
+        sum = madd(load_first(x, some), v, sum);
+        if (!to)
+            continue;
+        store_first(to, add ? madd(v, s, load_first(to, some)) : v * s, some);
+        to += c;
+    }
+    store_first(dot + at, load_first(dot + at, some) + sum, some);
+}
+
+static void begin_back(size_t pixels, int c, const float *scale, const float *x, const float *g,
+                       int add, float *to, float *dot)
+{
+    size_t channels = (size_t)c;
+    for (size_t done = 0; done < pixels; done += PIXELS) {
+        size_t some = pixels - done < PIXELS ? pixels - done : PIXELS, at = 0;
+        for (; at + VL <= channels; at += VL)
+            begin_back_some(some, channels, at, VL, scale, x, g, add, to, dot);
+        if (at < channels)
+            begin_back_some(some, channels, at, (int)(channels - at), scale, x, g, add, to, dot);
+        x += some * channels;
+        g += some * channels;
+        to = to ? to + some * channels : NULL;
     }
 }
 
@@ -112,4 +146,4 @@ static void mix(int n, const float *factor, const float *const *x, int c, float 
     }
 }
 
-static const latent_learn_code code = {CODE_NAME, end_back, adam, mix};
+static const latent_learn_code code = {CODE_NAME, end_back, begin_back, adam, mix};

@@ -41,8 +41,7 @@ static int bag_forward(const latent_node *n, latent_tensor *const *in, latent_te
 }
 
 static int bag_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                        const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                        latent_error *e)
+                        latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     const bag_params *p = n->params;
     const int *row = p->first + p->n + 1;
@@ -117,8 +116,7 @@ static int pool_forward(const latent_node *n, latent_tensor *const *in, latent_t
 }
 
 static int pool_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                         const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                         latent_error *e)
+                         latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     latent_shape x = in[0]->shape;
     size_t places = (size_t)x.h * (size_t)x.w, c = (size_t)x.c;

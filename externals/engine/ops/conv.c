@@ -3,6 +3,8 @@
    outputs, which is the same as scaling the weights. */
 #include "../kernels/conv.h"
 #include "../kernels/adjoint.h"
+#include "../kernels/gemm.h"
+#include "../kernels/learn.h"
 #include "../parallel.h"
 #include "ops.h"
 #include <math.h>
@@ -151,18 +153,15 @@ static void input_scale(const latent_conv_settings *p, const latent_tensor *styl
         s[i] = p->weight_gain * p->style_gain * (from ? from[i] : 1.0f);
 }
 
-/* d[o] = 1 / sqrt(sum_i E[o][i] s[i]^2 + 1e-8) */
-static void demodulate(const latent_conv *c, const float *s, float *d)
+/* d[o] = 1 / sqrt(sum_i E[o][i] s[i]^2 + 1e-8); squares: room for s^2 */
+static void demodulate(const latent_conv *c, const float *s, float *squares, float *d)
 {
     latent_conv_spec spec = latent_conv_get_spec(c);
-    const float *energy = latent_conv_energy(c);
-    for (int o = 0; o < spec.out; o++) {
-        const float *row = energy + (size_t)o * (size_t)spec.in;
-        float sum = 0;
-        for (int i = 0; i < spec.in; i++)
-            sum += row[i] * s[i] * s[i];
-        d[o] = 1.0f / sqrtf(sum + 1e-8f);
-    }
+    for (int i = 0; i < spec.in; i++)
+        squares[i] = s[i] * s[i];
+    latent_matvec_by_pool(latent_conv_energy(c), squares, d, spec.out, spec.in);
+    for (int o = 0; o < spec.out; o++)
+        d[o] = 1.0f / sqrtf(d[o] + 1e-8f);
 }
 
 static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
@@ -171,7 +170,7 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
     const latent_conv_settings *p = n->params;
     latent_shape x = in[X]->shape;
     const latent_conv *c = forward_of(n->in[WEIGHT]);
-    float *s, *d;
+    float *s, *squares, *d;
     int failed = 0;
     latent_conv_end end = {
         .noise = in[NOISE] ? in[NOISE]->data : NULL,
@@ -181,15 +180,16 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
         .gain = p->gain,
         .clamp = p->clamp,
     };
-    if (!(s = malloc(((size_t)x.c + (size_t)out->shape.c) * sizeof(float))))
+    if (!(s = malloc((2 * (size_t)x.c + (size_t)out->shape.c) * sizeof(float))))
         return latent_fail(e, "no memory for the styles of a layer");
-    d = s + x.c;
+    squares = s + x.c;
+    d = squares + x.c;
     for (int b = 0; b < x.n && !failed; b++) {
         size_t x_size = (size_t)x.h * (size_t)x.w * (size_t)x.c;
         size_t y_size = out->count / (size_t)x.n;
         input_scale(p, in[STYLE], b, x.n, s, x.c);
         if (p->demodulate) {
-            demodulate(c, s, d);
+            demodulate(c, s, squares, d);
             end.out_scale = d;
         }
         if (in[ADD])
@@ -203,87 +203,44 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
 
 /* ---- backward */
 
-#define CHUNKS 32   /* parts of a picture whose sums are added in order, whatever the threads */
-#define TOGETHER 32 /* pixels whose sums fit a float */
-#define LANES 16
+#define CHUNKS 32 /* parts of a picture whose sums are added in order, whatever the threads */
 
-/* One sample on its way back through clamp, activation, bias and noise: u = d * conv is found again
-   from the result, so nothing has to be kept. */
+/* One sample on its way back through clamp, activation, bias and noise: what the convolution gave
+   is found again from the result, so nothing has to be kept. */
 typedef struct {
-    const latent_conv_settings *p;
-    const float *y, *add, *g; /* [pixels][c]; add may be NULL */
-    const float *bias;        /* [c] */
-    const float *noise;       /* [pixels] or NULL */
-    const float *zeros;       /* [c] */
-    float strength;
+    latent_learn_end end;
     size_t pixels, c;
-    float *back;       /* [pixels][c]: gradient with respect to u */
-    float *noise_back; /* [pixels] or NULL: added to */
-    double *sums;      /* [CHUNKS][2c + 1]: of back, of back * u, of back * noise */
-    float *some;       /* [CHUNKS][2c], zeros */
+    const float *y;
+    float *g; /* [pixels][c]: with respect to y, becomes that with respect to the convolution's */
+    float *noise_back;       /* [pixels] or NULL: added to */
+    float *sums;             /* [CHUNKS][2c]: of g, and of g times the convolution's */
+    double strength[CHUNKS]; /* of g times noise */
 } end_job;
-
-/* One pixel of c channels: fills in back, adds it and back * u to the sums, and returns its own
-   sum. Sums of a few lanes, so that compilers find vectors. */
-static float end_pixel(const end_job *j, const float *y, const float *add, const float *g,
-                       float noise, float *back, float *sum, float *u_sum)
-{
-    const latent_conv_settings *p = j->p;
-    const float above = p->gain, below = p->gain * p->slope;
-    const float limit = p->clamp > 0 ? p->clamp : INFINITY;
-    float lanes[LANES] = {0};
-    size_t c = j->c, k = 0;
-    for (; k + LANES <= c; k += LANES)
-        for (size_t l = k; l < k + LANES; l++) {
-            float v = y[l] - add[l], factor = v < 0 ? below : above;
-            float f = fabsf(v) >= limit ? 0 : g[l] * factor;
-            back[l] = f;
-            sum[l] += f;
-            u_sum[l] += f * (v / factor - j->bias[l] - noise);
-            lanes[l - k] += f;
-        }
-    for (; k < c; k++) {
-        float v = y[k] - add[k], factor = v < 0 ? below : above;
-        float f = fabsf(v) >= limit ? 0 : g[k] * factor;
-        back[k] = f;
-        sum[k] += f;
-        u_sum[k] += f * (v / factor - j->bias[k] - noise);
-        lanes[0] += f;
-    }
-    for (size_t l = 1; l < LANES; l++)
-        lanes[0] += lanes[l];
-    return lanes[0];
-}
 
 static void end_chunk(void *context, int chunk, int slot)
 {
-    const end_job *j = context;
+    end_job *j = context;
     size_t c = j->c, first = j->pixels * (size_t)chunk / CHUNKS;
     size_t last = j->pixels * ((size_t)chunk + 1) / CHUNKS;
-    double *sum = j->sums + (size_t)chunk * (2 * c + 1);
-    float *some = j->some + (size_t)chunk * 2 * c;
+    float *sum = j->sums + (size_t)chunk * 2 * c, *g = j->g + first * c;
+    latent_learn_end end = j->end;
     (void)slot;
-    for (size_t i = first; i < last; i++) {
-        float noise = j->noise ? j->noise[i] : 0;
-        float f = end_pixel(j, j->y + i * c, j->add ? j->add + i * c : j->zeros, j->g + i * c,
-                            j->strength * noise, j->back + i * c, some, some + c);
-        sum[2 * c] += (double)f * noise;
-        if (j->noise_back)
-            j->noise_back[i] += f * j->strength;
-        if ((i - first) % TOGETHER == TOGETHER - 1 || i + 1 == last)
-            for (size_t k = 0; k < 2 * c; k++) {
-                sum[k] += some[k];
-                some[k] = 0;
-            }
-    }
+    if (end.noise)
+        end.noise += first;
+    latent_learn_best()->end_back(last - first, (int)c, &end, j->y + first * c, g, sum, sum + c,
+                                  &j->strength[chunk]);
+    for (size_t i = first; j->noise_back && i < last; i++, g += c)
+        for (size_t k = 0; k < c; k++)
+            j->noise_back[i] += end.strength * g[k];
 }
 
-/* gx *= s, and the sums of x * gx before that. */
+/* The gradient of x from the one behind the style, and the sums of x times that. */
 typedef struct {
-    const float *x, *s;
-    float *gx;
+    const float *x, *s, *g;
+    int add;
+    float *gx; /* or NULL */
     size_t pixels, c;
-    double *sums; /* [CHUNKS][c] */
+    float *sums; /* [CHUNKS][c] */
 } begin_job;
 
 static void begin_chunk(void *context, int chunk, int slot)
@@ -291,28 +248,24 @@ static void begin_chunk(void *context, int chunk, int slot)
     const begin_job *j = context;
     size_t c = j->c, first = j->pixels * (size_t)chunk / CHUNKS;
     size_t last = j->pixels * ((size_t)chunk + 1) / CHUNKS;
-    double *sum = j->sums + (size_t)chunk * c;
     (void)slot;
-    for (size_t i = first; i < last; i++) {
-        const float *x = j->x + i * c;
-        float *gx = j->gx + i * c;
-        for (size_t k = 0; k < c; k++) {
-            sum[k] += (double)(x[k] * gx[k]);
-            gx[k] *= j->s[k];
-        }
-    }
+    latent_learn_best()->begin_back(last - first, (int)c, j->s, j->x + first * c, j->g + first * c,
+                                    j->add, j->gx ? j->gx + first * c : NULL,
+                                    j->sums + (size_t)chunk * c);
 }
 
-static void add_chunks(double *sums, size_t n)
+static void add_chunks(const float *sums, size_t n, double *sum)
 {
-    for (size_t chunk = 1; chunk < CHUNKS; chunk++)
+    memset(sum, 0, n * sizeof(*sum));
+    for (size_t chunk = 0; chunk < CHUNKS; chunk++)
         for (size_t k = 0; k < n; k++)
-            sums[k] += sums[chunk * n + k];
+            sum[k] += (double)sums[chunk * n + k];
 }
 
 typedef struct {
     float *to;
     const float *from;
+    float factor;
     size_t n;
 } add_job;
 
@@ -322,69 +275,89 @@ static void add_chunk(void *context, int chunk, int slot)
     size_t last = j->n * ((size_t)chunk + 1) / CHUNKS;
     (void)slot;
     for (size_t i = j->n * (size_t)chunk / CHUNKS; i < last; i++)
-        j->to[i] += j->from[i];
+        j->to[i] += j->factor * j->from[i];
 }
 
-static void add_to(const latent_tensor *grad, size_t offset, const float *v, size_t n)
+static void add_to(float *to, float factor, const float *v, size_t n)
 {
-    add_job j = {grad->data + offset, v, n};
+    add_job j = {to, v, factor, n};
     latent_parallel(CHUNKS, add_chunk, &j);
 }
 
 typedef struct {
-    float *s, *d;     /* [in], [out] */
-    float *zeros;     /* [out] */
-    float *some;      /* [CHUNKS][2 out] */
-    double *end_sums; /* [CHUNKS][2 out + 1] */
-    double *begin_sums;
-    latent_tensor *back, *gx; /* like the output and the input */
+    float *s, *squares, *d; /* [in], [in], [out] */
+    float *sums;            /* [CHUNKS][2 out] or [CHUNKS][in] */
+    double *end, *begin;    /* [2 out], [in]: the chunks' sums */
+    latent_tensor *own;     /* y without what was added to it, where something was */
+    latent_tensor *gx;      /* like one picture of x; NULL where the gradient's own memory serves */
 } back_memory;
 
 static void back_free(back_memory *m)
 {
     free(m->s);
-    free(m->end_sums);
-    latent_tensor_release(m->back);
+    free(m->end);
+    latent_tensor_release(m->own);
     latent_tensor_release(m->gx);
 }
 
-static int back_alloc(back_memory *m, latent_shape x, latent_shape y, latent_error *e)
+static int back_alloc(back_memory *m, latent_shape x, latent_shape y, int added, int direct,
+                      latent_error *e)
 {
-    size_t in = (size_t)x.c, out = (size_t)y.c;
+    size_t in = (size_t)x.c, out = (size_t)y.c, most = in > 2 * out ? in : 2 * out;
     x.n = y.n = 1;
-    m->s = calloc(in + 2 * out + CHUNKS * 2 * out, sizeof(float));
-    m->end_sums = malloc(CHUNKS * (2 * out + 1 + in) * sizeof(double));
-    m->back = latent_tensor_new(y, e);
-    m->gx = latent_tensor_new(x, e);
-    if (!m->s || !m->end_sums || !m->back || !m->gx) {
+    m->s = malloc((2 * in + out + CHUNKS * most) * sizeof(float));
+    m->end = malloc((2 * out + in) * sizeof(double));
+    m->own = added ? latent_tensor_new(y, e) : NULL;
+    m->gx = direct ? NULL : latent_tensor_new(x, e);
+    if (!m->s || !m->end || (added && !m->own) || (!direct && !m->gx)) {
         back_free(m);
         return latent_fail(e, "no memory for the gradient of a layer");
     }
-    m->d = m->s + in;
-    m->zeros = m->d + out;
-    m->some = m->zeros + out;
-    m->begin_sums = m->end_sums + CHUNKS * (2 * out + 1);
+    m->squares = m->s + in;
+    m->d = m->squares + in;
+    m->sums = m->d + out;
+    m->begin = m->end + 2 * out;
     return 0;
 }
 
-/* What the demodulation adds to the gradient of s: d d[o] / d s[i] = -d[o]^3 E[o][i] s[i]. */
+/* What the demodulation adds to the gradient of s: d d[o] / d s[i] = -d[o]^3 E[o][i] s[i]; the
+   gradient of d[o] is sum(back u) / d[o], back being the one of u = d[o] times the convolution's.
+ */
+typedef struct {
+    const float *energy, *s, *d;
+    const double *u_sums;
+    double *ds;
+    int in, out;
+} demodulate_job;
+
+#define COLUMNS 64
+
+static void demodulate_columns(void *context, int item, int slot)
+{
+    const demodulate_job *j = context;
+    int first = item * COLUMNS, n = j->in - first < COLUMNS ? j->in - first : COLUMNS;
+    double sum[COLUMNS] = {0};
+    (void)slot;
+    for (int o = 0; o < j->out; o++) {
+        const float *row = j->energy + (size_t)o * (size_t)j->in + first;
+        double g = -j->u_sums[o] * (double)j->d[o] * (double)j->d[o];
+        for (int i = 0; i < n; i++)
+            sum[i] += g * (double)row[i];
+    }
+    for (int i = 0; i < n; i++)
+        j->ds[first + i] += sum[i] * (double)j->s[first + i];
+}
+
 static void demodulate_back(const latent_conv *c, const float *s, const float *d,
                             const double *u_sums, double *ds)
 {
     latent_conv_spec spec = latent_conv_get_spec(c);
-    const float *energy = latent_conv_energy(c);
-    for (int o = 0; o < spec.out; o++) {
-        /* the gradient of d[o] is sum(back u) / d[o] */
-        double g = -u_sums[o] * d[o] * d[o];
-        const float *row = energy + (size_t)o * (size_t)spec.in;
-        for (int i = 0; i < spec.in; i++)
-            ds[i] += g * row[i] * s[i];
-    }
+    demodulate_job j = {latent_conv_energy(c), s, d, u_sums, ds, spec.in, spec.out};
+    latent_parallel((spec.in + COLUMNS - 1) / COLUMNS, demodulate_columns, &j);
 }
 
 static int conv_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                         const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                         latent_error *e)
+                         latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     const latent_conv_settings *p = n->params;
     latent_shape x = in[X]->shape;
@@ -393,62 +366,76 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
     float own = in[NOISE_STRENGTH] ? in[NOISE_STRENGTH]->data[0] : 1.0f;
     const latent_conv *c = forward_of(n->in[WEIGHT]);
     const latent_adjoint *adjoint = back_of(n->in[WEIGHT], e);
+    int direct = grad_in[X] && grad_in[X]->fresh, failed = 0;
     back_memory m = {0};
-    int failed = 0;
-    if (!adjoint || back_alloc(&m, x, out->shape, e))
+    if (!adjoint || back_alloc(&m, x, out->shape, in[ADD] != NULL, direct, e))
         return -1;
     for (int b = 0; b < x.n && !failed; b++) {
-        size_t at = (size_t)b * y_size, style_at = 0;
+        size_t at = (size_t)b * y_size, x_at = (size_t)b * x_size, style_at = 0;
         end_job end = {
-            .p = p,
-            .y = out->data + at,
-            .add = in[ADD] ? in[ADD]->data + at : NULL,
-            .g = grad_out->data + at,
-            .bias = in[BIAS] ? in[BIAS]->data : m.zeros,
-            .noise = in[NOISE] ? in[NOISE]->data : NULL,
-            .zeros = m.zeros,
-            .strength = p->strength * own,
+            .end = {.bias = in[BIAS] ? in[BIAS]->data : NULL,
+                    .noise = in[NOISE] ? in[NOISE]->data : NULL,
+                    .factor = 1,
+                    .strength = p->strength * own,
+                    .up = p->gain,
+                    .down = p->gain * p->slope,
+                    .limit = p->clamp > 0 ? p->clamp : INFINITY},
             .pixels = y_size / n_out,
             .c = n_out,
-            .back = m.back->data,
+            .y = out->data + at,
+            .g = grad_out->data + at,
             .noise_back = grad_in[NOISE] ? grad_in[NOISE]->data : NULL,
-            .sums = m.end_sums,
-            .some = m.some,
+            .sums = m.sums,
         };
+        float *behind = direct ? grad_in[X]->data + x_at : m.gx->data; /* the style */
         begin_job begin = {
-            in[X]->data + (size_t)b * x_size, m.s, m.gx->data, pixels, n_in, m.begin_sums};
-        memset(m.end_sums, 0, CHUNKS * (2 * n_out + 1) * sizeof(double));
-        memset(m.begin_sums, 0, CHUNKS * n_in * sizeof(double));
+            .x = in[X]->data + x_at,
+            .s = m.s,
+            .g = behind,
+            .add = !direct,
+            .gx = grad_in[X] ? grad_in[X]->data + x_at : NULL,
+            .pixels = pixels,
+            .c = n_in,
+            .sums = m.sums,
+        };
+        double strength = 0;
+        if (in[ADD]) {
+            memcpy(m.own->data, end.y, y_size * sizeof(float));
+            add_to(m.own->data, -1, in[ADD]->data + at, y_size);
+            end.y = m.own->data;
+        }
+        if (grad_in[ADD])
+            add_to(grad_in[ADD]->data + at, 1, end.g, y_size);
         input_scale(p, in[STYLE], b, x.n, m.s, x.c);
         if (p->demodulate)
-            demodulate(c, m.s, m.d);
+            demodulate(c, m.s, m.squares, m.d);
+        memset(m.sums, 0, CHUNKS * 2 * n_out * sizeof(float));
         latent_parallel(CHUNKS, end_chunk, &end);
-        add_chunks(m.end_sums, 2 * n_out + 1);
+        add_chunks(m.sums, 2 * n_out, m.end);
         for (size_t k = 0; k < n_out && grad_in[BIAS]; k++)
-            grad_in[BIAS]->data[k] += (float)m.end_sums[k];
+            grad_in[BIAS]->data[k] += (float)m.end[k];
+        for (int chunk = 0; chunk < CHUNKS; chunk++)
+            strength += end.strength[chunk];
         if (grad_in[NOISE_STRENGTH])
-            grad_in[NOISE_STRENGTH]->data[0] += p->strength * (float)m.end_sums[2 * n_out];
-        if (grad_in[ADD])
-            add_to(grad_in[ADD], at, grad_out->data + at, y_size);
+            grad_in[NOISE_STRENGTH]->data[0] += p->strength * (float)strength;
         if (!grad_in[X] && !grad_in[STYLE])
             continue;
-        failed = latent_adjoint_run(adjoint, x.h, x.w, m.back->data, p->demodulate ? m.d : NULL,
-                                    m.gx->data, e);
+        failed =
+            latent_adjoint_run(adjoint, x.h, x.w, end.g, p->demodulate ? m.d : NULL, behind, e);
         if (failed)
             break;
+        memset(m.sums, 0, CHUNKS * n_in * sizeof(float));
         latent_parallel(CHUNKS, begin_chunk, &begin);
-        add_chunks(m.begin_sums, n_in);
-        if (grad_in[X])
-            add_to(grad_in[X], (size_t)b * x_size, m.gx->data, x_size);
+        add_chunks(m.sums, n_in, m.begin);
         if (!grad_in[STYLE])
             continue;
         if (p->demodulate)
-            demodulate_back(c, m.s, m.d, m.end_sums + n_out, m.begin_sums);
+            demodulate_back(c, m.s, m.d, m.end + n_out, m.begin);
         if (in[STYLE]->shape.n == x.n)
             style_at = (size_t)b * n_in;
         for (size_t i = 0; i < n_in; i++)
             grad_in[STYLE]->data[style_at + i] +=
-                p->weight_gain * p->style_gain * (float)m.begin_sums[i];
+                p->weight_gain * p->style_gain * (float)m.begin[i];
     }
     back_free(&m);
     return failed;
@@ -461,6 +448,7 @@ static const latent_op op_conv = {
     .cost = conv_cost,
     .forward = conv_forward,
     .backward = conv_backward,
+    .begins = 1,
 };
 
 latent_node *latent_op_conv(latent_node *x, latent_node *s, latent_node *weight, latent_node *bias,

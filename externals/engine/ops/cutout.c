@@ -32,8 +32,7 @@ static int scale_forward(const latent_node *n, latent_tensor *const *in, latent_
 }
 
 static int scale_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                          const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                          latent_error *e)
+                          latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     const scale_params *p = n->params;
     size_t c = (size_t)out->shape.c;
@@ -154,8 +153,7 @@ static int middle_forward(const latent_node *n, latent_tensor *const *in, latent
 }
 
 static int middle_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                           const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                           latent_error *e)
+                           latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     int size = *(const int *)n->params;
     latent_shape x = in[0]->shape;
@@ -308,7 +306,7 @@ static int cutouts_forward(const latent_node *n, latent_tensor *const *in, laten
 }
 
 static int cutouts_backward(const latent_node *n, latent_tensor *const *in,
-                            const latent_tensor *out, const latent_tensor *grad_out,
+                            const latent_tensor *out, latent_tensor *grad_out,
                             latent_tensor *const *grad_in, latent_error *e)
 {
     (void)in;
@@ -457,7 +455,7 @@ static int augment_forward(const latent_node *n, latent_tensor *const *in, laten
 }
 
 static int augment_backward(const latent_node *n, latent_tensor *const *in,
-                            const latent_tensor *out, const latent_tensor *grad_out,
+                            const latent_tensor *out, latent_tensor *grad_out,
                             latent_tensor *const *grad_in, latent_error *e)
 {
     (void)in;

@@ -58,7 +58,7 @@ static int distance_forward(const latent_node *n, latent_tensor *const *in, late
 
 /* With cos the cosine, u and v the unit vectors: d cos / d a = (v - cos u) / |a|. */
 static int distance_backward(const latent_node *n, latent_tensor *const *in,
-                             const latent_tensor *out, const latent_tensor *grad_out,
+                             const latent_tensor *out, latent_tensor *grad_out,
                              latent_tensor *const *grad_in, latent_error *e)
 {
     int kind = *(const int *)n->params;
@@ -127,8 +127,7 @@ static int unlike_forward(const latent_node *n, latent_tensor *const *in, latent
 }
 
 static int unlike_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                           const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                           latent_error *e)
+                           latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     size_t d = (size_t)in[0]->shape.c, tokens = in[0]->count / d;
     double slope = -(double)grad_out->data[0] / (double)tokens;
@@ -191,8 +190,7 @@ static int blend_forward(const latent_node *n, latent_tensor *const *in, latent_
 }
 
 static int blend_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                          const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                          latent_error *e)
+                          latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     const float *weight = n->params, *g = grad_out->data;
     (void)e;

@@ -67,8 +67,8 @@ static int linear_forward(const latent_node *n, latent_tensor *const *in, latent
     if (rows >= MANY_ROWS)
         latent_gemm(0, 1, (int)rows, n_out, n_in, in[0]->data, in[1]->data, 0, out->data);
     for (size_t r = 0; rows < MANY_ROWS && r < rows; r++)
-        latent_matvec(in[1]->data, in[0]->data + r * (size_t)n_in, out->data + r * (size_t)n_out,
-                      n_out, n_in);
+        latent_matvec_by_pool(in[1]->data, in[0]->data + r * (size_t)n_in,
+                              out->data + r * (size_t)n_out, n_out, n_in);
     if (rows <= END_ROWS)
         end_piece(&j, 0, 0);
     else
@@ -91,8 +91,7 @@ static void back_by_rows(size_t rows, size_t n_in, size_t n_out, float gain, con
 }
 
 static int linear_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                           const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                           latent_error *e)
+                           latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     const linear_params *p = n->params;
     size_t n_in = (size_t)in[0]->shape.c, n_out = (size_t)out->shape.c, rows = out->count / n_out;
@@ -168,7 +167,7 @@ static int reshape_forward(const latent_node *n, latent_tensor *const *in, laten
 }
 
 static int reshape_backward(const latent_node *n, latent_tensor *const *in,
-                            const latent_tensor *out, const latent_tensor *grad_out,
+                            const latent_tensor *out, latent_tensor *grad_out,
                             latent_tensor *const *grad_in, latent_error *e)
 {
     (void)n;

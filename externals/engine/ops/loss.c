@@ -33,8 +33,7 @@ static int sse_forward(const latent_node *n, latent_tensor *const *in, latent_te
 }
 
 static int sse_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                        const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                        latent_error *e)
+                        latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     float g = grad_out->data[0];
     (void)n;
@@ -123,8 +122,7 @@ static int halve_forward(const latent_node *n, latent_tensor *const *in, latent_
 }
 
 static int halve_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                          const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                          latent_error *e)
+                          latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     halve_job j = {grad_out->data, grad_in[0] ? grad_in[0]->data : NULL};
     (void)n;
@@ -173,8 +171,7 @@ static int sum_forward(const latent_node *n, latent_tensor *const *in, latent_te
 }
 
 static int sum_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                        const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                        latent_error *e)
+                        latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     const float *weight = n->params;
     (void)in;

@@ -62,7 +62,7 @@ static int upsample_forward(const latent_node *n, latent_tensor *const *in, late
 }
 
 static int upsample_backward(const latent_node *n, latent_tensor *const *in,
-                             const latent_tensor *out, const latent_tensor *grad_out,
+                             const latent_tensor *out, latent_tensor *grad_out,
                              latent_tensor *const *grad_in, latent_error *e)
 {
     latent_shape x = in[0]->shape;

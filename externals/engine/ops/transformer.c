@@ -103,8 +103,7 @@ static int norm_forward(const latent_node *n, latent_tensor *const *in, latent_t
 }
 
 static int norm_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                         const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                         latent_error *e)
+                         latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     int c = out->shape.c;
     (void)n;
@@ -262,7 +261,7 @@ static int attention_forward(const latent_node *n, latent_tensor *const *in, lat
 }
 
 static int attention_backward(const latent_node *n, latent_tensor *const *in,
-                              const latent_tensor *out, const latent_tensor *grad_out,
+                              const latent_tensor *out, latent_tensor *grad_out,
                               latent_tensor *const *grad_in, latent_error *e)
 {
     (void)out;
@@ -333,8 +332,7 @@ static int gelu_forward(const latent_node *n, latent_tensor *const *in, latent_t
 }
 
 static int gelu_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                         const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                         latent_error *e)
+                         latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     (void)out;
     (void)e;
@@ -395,7 +393,7 @@ static int patches_forward(const latent_node *n, latent_tensor *const *in, laten
 }
 
 static int patches_backward(const latent_node *n, latent_tensor *const *in,
-                            const latent_tensor *out, const latent_tensor *grad_out,
+                            const latent_tensor *out, latent_tensor *grad_out,
                             latent_tensor *const *grad_in, latent_error *e)
 {
     (void)out;
@@ -448,8 +446,7 @@ static int place_forward(const latent_node *n, latent_tensor *const *in, latent_
 }
 
 static int place_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                          const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                          latent_error *e)
+                          latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     size_t row = (size_t)out->shape.w * (size_t)out->shape.c;
     size_t lead = in[1] ? (size_t)out->shape.c : 0;
@@ -508,8 +505,7 @@ static int words_forward(const latent_node *n, latent_tensor *const *in, latent_
 }
 
 static int words_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                          const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                          latent_error *e)
+                          latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     const int *word = n->params;
     size_t c = (size_t)out->shape.c;
@@ -559,8 +555,7 @@ static int token_forward(const latent_node *n, latent_tensor *const *in, latent_
 }
 
 static int token_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                          const latent_tensor *grad_out, latent_tensor *const *grad_in,
-                          latent_error *e)
+                          latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     size_t row = (size_t) * (const int *)n->params, c = (size_t)out->shape.c;
     (void)e;
