@@ -514,13 +514,17 @@ INLINE void transform_weights(const latent_conv_plan *p, int panel, int i, int f
     }
 }
 
+#define INPUTS_AHEAD 16 /* whose weights are asked for while others are copied */
+
 static void copy_weights(const latent_conv_plan *p, int panel, int i, int from, int k, float *u)
 {
-    int side = p->spec.kernel;
+    int side = p->spec.kernel, taps = side * side * WIDTH;
     float room[9 * WIDTH];
     for (int c = 0; c < k; c++) {
         const float *w = taps_of(p, panel, from + c, side * side, p->half != NULL, room);
         vec style = all(p->in_scale[from + c]);
+        for (int t = 0; t < taps && !p->half; t += 16)
+            __builtin_prefetch(w + INPUTS_AHEAD * taps + t);
         for (int j = 0; j < side; j++)
             for (int v = 0; v < WIDTH; v += VL)
                 store(u + (size_t)j * p->matrix + c * WIDTH + v,
