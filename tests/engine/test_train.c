@@ -286,7 +286,7 @@ static void every_processor(void **state)
         C = 13,
         PIXELS = 150,
         N = PIXELS * C,
-        ALL = N + 3 * C + 1 + 3 * 64
+        ALL = 2 * N + 4 * C + 1 + 3 * 64
     }; /* no whole vectors */
     const latent_learn_code *codes[2] = {latent_learn_best(), latent_learn_base()};
     float *y = some(N, 1), *g = some(N, 2), *scale = some(C, 3), *noise = some(PIXELS, 4);
@@ -295,6 +295,7 @@ static void every_processor(void **state)
     for (int i = 0; i < 2; i++) {
         latent_learn_end end = {scale, scale, noise, 0.7f, 0.3f, 1.4f, 0.3f, 2};
         latent_learn_rates rates = {0.5f, 0.9f, 0.01f, 1.1f, 1e-8f};
+        float should[C] = {0}, *begun;
         float *bias = out[i] + N, *dots = bias + C, *strength = dots + C, *value = strength + 1;
         double sum = 0;
         memcpy(out[i], g, N * sizeof(float));
@@ -302,6 +303,16 @@ static void every_processor(void **state)
         *strength = (float)sum;
         codes[i]->adam(64, &rates, value, g, value + 64, value + 128);
         codes[i]->mix(3, scale, (const float *[]){y, g, noise}, C, value + 192);
+        begun = value + 192 + C;
+        codes[i]->begin_back(PIXELS, C, scale, y, g, 0, begun, begun + N);
+        codes[i]->begin_back(PIXELS, C, scale, y, g, 1, begun, begun + N);
+        codes[i]->begin_back(PIXELS, C, scale, y, g, 1, NULL, begun + N);
+        for (int k = 0; k < N; k++) {
+            should[k % C] += 3 * y[k] * g[k];
+            assert_true(fabsf(begun[k] - 2 * scale[k % C] * g[k]) < 1e-6f);
+        }
+        for (int c = 0; c < C; c++)
+            assert_true(fabsf(begun[N + c] - should[c]) < 1e-3f);
     }
     for (int k = 0; k < ALL; k++)
         if (!(fabsf(out[0][k] - out[1][k]) <= 1e-4f * (1 + fabsf(out[1][k]))))
