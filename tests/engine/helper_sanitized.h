@@ -15,6 +15,9 @@
 #define SANITIZED 0
 #endif
 
+/* For the slow reference of a test, which one thread computes in its own memory. */
+#define UNWATCHED __attribute__((no_sanitize("address"), no_sanitize("thread")))
+
 #define THOROUGH(all, few) (SANITIZED ? (few) : (all))
 
 #endif

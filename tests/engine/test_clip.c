@@ -660,7 +660,7 @@ static void damaged_networks(void **state)
     assert_null(latent_model_embed_text(m, "fish", &e));
     assert_non_null(strstr(e.text, "merges.txt is damaged"));
     latent_model_release(m);
-    for (size_t i = 0; i < made.n; i++) {
+    for (size_t i = 0; i < made.n; i += THOROUGH(1, 5)) {
         latent_tensor_out all = made.t[made.n - 1], one = made.t[i];
         int64_t side = one.dim[0];
         made.t[i] = all;

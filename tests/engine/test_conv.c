@@ -34,8 +34,8 @@ static float *numbers(size_t n)
 
 /* The convolution alone: t[rows][columns][out], from x times in_scale.  *rows and *columns are
    those of t: 2h + 1 when kernel 3 is transposed. */
-static double *convolve(latent_conv_spec s, const float *weights, int h, int w, const float *x,
-                        const float *in_scale, int *rows, int *columns)
+UNWATCHED static double *convolve(latent_conv_spec s, const float *weights, int h, int w,
+                                  const float *x, const float *in_scale, int *rows, int *columns)
 {
     int k = s.kernel, transposed = s.up == 2 && k == 3;
     double *t;
@@ -61,7 +61,8 @@ static double *convolve(latent_conv_spec s, const float *weights, int h, int w, 
 }
 
 /* The blur of the up-sampling: y[2h][2w][out] from t, which for kernel 1 gets zeros between. */
-static double *blur(latent_conv_spec s, int h, int w, const double *t, int rows, int columns)
+UNWATCHED static double *blur(latent_conv_spec s, int h, int w, const double *t, int rows,
+                              int columns)
 {
     static const double f[4] = {1, 3, 3, 1};
     double *y = calloc((size_t)(4 * h * w * s.out), sizeof(double));
@@ -87,8 +88,8 @@ static double *blur(latent_conv_spec s, int h, int w, const double *t, int rows,
 }
 
 /* Up -2: y[h/2][w/2][out]. */
-static double *shrink(latent_conv_spec s, const float *weights, int h, int w, const float *x,
-                      const float *in_scale)
+UNWATCHED static double *shrink(latent_conv_spec s, const float *weights, int h, int w,
+                                const float *x, const float *in_scale)
 {
     static const double f[4] = {1, 3, 3, 1};
     size_t in = (size_t)s.in, line = (size_t)(w + 1) * in;
@@ -118,7 +119,8 @@ static double *shrink(latent_conv_spec s, const float *weights, int h, int w, co
     return y;
 }
 
-static void finish(latent_conv_spec s, size_t pixels, const latent_conv_end *end, double *y)
+UNWATCHED static void finish(latent_conv_spec s, size_t pixels, const latent_conv_end *end,
+                             double *y)
 {
     for (size_t p = 0; p < pixels; p++)
         for (int o = 0; o < s.out; o++) {
@@ -291,7 +293,7 @@ static void test_threads(void **unused)
 {
     (void)unused;
     for (int i = 0; i < KINDS; i++)
-        for (int size = 4; size <= 256; size *= 4) {
+        for (int size = 4; size <= THOROUGH(256, 64); size *= 4) {
             latent_conv_spec s = kind(i, 48, 40);
             int side = side_of_x(s, size);
             size_t pixels = (size_t)(side_of_y(s, size) * side_of_y(s, size));
