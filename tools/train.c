@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -325,7 +326,7 @@ int main(int argc, char **argv)
     }
     latent_threads_set(o.threads);
     if (o.nice)
-        latent_thread_give_way(o.nice);
+        setpriority(PRIO_PROCESS, 0, o.nice);
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
     if (latent_folder_make(o.folder, &e) || begin(&t, &o, &e)) {

@@ -1,6 +1,7 @@
 /* evaluate: see evaluate.h */
 #include "evaluate.h"
 #include "evaluate_internal.h"
+#include "lock.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ static unsigned visit;                                   /* guarded by turn */
 static atomic_size_t budget = (size_t)256 << 20;
 static atomic_int forget;
 
-static pthread_mutex_t stats_lock = PTHREAD_MUTEX_INITIALIZER;
+LATENT_LOCK(stats_lock)
 static latent_stage stages[MAX_STAGES];
 static int n_stages;
 static long n_runs, n_hits, n_evictions;

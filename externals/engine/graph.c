@@ -1,6 +1,7 @@
 /* graph: see graph.h */
 #include "graph.h"
 #include "evaluate_internal.h"
+#include "lock.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #define HASH_BUCKETS 4096
 #define ID_BUCKETS 1024
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* held for a few instructions only */
+LATENT_LOCK(lock)
 static latent_node *by_hash[HASH_BUCKETS];
 static latent_node *by_id[ID_BUCKETS];
 static int last_id;

@@ -1,5 +1,6 @@
 /* maps: see maps.h */
 #include "maps.h"
+#include "lock.h"
 #include "random.h"
 #include <math.h>
 #include <pthread.h>
@@ -27,7 +28,7 @@ struct latent_maps {
 };
 
 /* All that live, for latent_maps_by_number(). */
-static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+LATENT_LOCK(all_lock)
 static latent_maps *all;
 static uint32_t last_number;
 
@@ -38,7 +39,7 @@ latent_maps *latent_maps_new(uint32_t seed)
         return NULL;
     m->refs = 1;
     m->seed = seed;
-    pthread_mutex_init(&m->lock, NULL);
+    latent_lock_make(&m->lock);
     pthread_mutex_lock(&all_lock);
     m->number = ++last_number;
     m->next = all;

@@ -5,8 +5,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)4 << 20)
@@ -23,6 +21,7 @@ typedef struct {
 typedef struct {
     latent_pool *pool;
     int slot;
+    int gives_way;
 } latent_seat;
 
 struct latent_pool {
@@ -37,7 +36,6 @@ struct latent_pool {
     latent_seat seat[LATENT_MAX_THREADS];
     int n_helpers;
     atomic_int wanted; /* 0: not told yet */
-    int nice;          /* how much its threads give way to others */
 };
 
 static latent_pool engine = {.turn = PTHREAD_MUTEX_INITIALIZER,
@@ -45,6 +43,7 @@ static latent_pool engine = {.turn = PTHREAD_MUTEX_INITIALIZER,
                              .work_came = PTHREAD_COND_INITIALIZER,
                              .work_done = PTHREAD_COND_INITIALIZER};
 static _Thread_local latent_pool *own; /* of this thread, or NULL */
+static _Thread_local int gives_way;    /* this thread does */
 
 int latent_thread_start(pthread_t *thread, void *(*body)(void *), void *context)
 {
@@ -74,13 +73,15 @@ static void take_part(latent_round *r, int slot)
         r->body(r->context, i, slot);
 }
 
-void latent_thread_give_way(int nice)
+void latent_thread_give_way(void)
 {
-#ifdef __linux__
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
-#else
-    (void)nice;
+    /* a nice of 19 would keep the processor for milliseconds after another thread, say a sound
+       card's, has woken up */
+#ifdef SCHED_IDLE
+    const struct sched_param none = {0};
+    sched_setscheduler(0, SCHED_IDLE, &none);
 #endif
+    gives_way = 1;
 }
 
 static int threads_of(latent_pool *p)
@@ -98,8 +99,8 @@ static void *helper_body(void *context)
     const latent_seat *seat = context;
     latent_pool *p = seat->pool;
     unsigned seen = 0;
-    if (p->nice)
-        latent_thread_give_way(p->nice);
+    if (seat->gives_way)
+        latent_thread_give_way();
     pthread_mutex_lock(&p->lock);
     while (!p->quit) {
         latent_round *r = p->current;
@@ -135,6 +136,7 @@ static void start_helpers(latent_pool *p, int threads)
         latent_seat *seat = &p->seat[p->n_helpers];
         seat->pool = p;
         seat->slot = p->n_helpers + 1;
+        seat->gives_way = gives_way;
         if (latent_thread_start(&p->helper[p->n_helpers], helper_body, seat))
             return;
         p->n_helpers++;
@@ -187,7 +189,7 @@ void latent_threads_stop(void)
     stop(&engine);
 }
 
-latent_pool *latent_pool_new(int threads, int nice)
+latent_pool *latent_pool_new(int threads)
 {
     latent_pool *p = calloc(1, sizeof(*p));
     if (!p)
@@ -199,7 +201,6 @@ latent_pool *latent_pool_new(int threads, int nice)
     atomic_init(&p->wanted, threads < 1                    ? 1
                             : threads > LATENT_MAX_THREADS ? LATENT_MAX_THREADS
                                                            : threads);
-    p->nice = nice;
     return p;
 }
 

@@ -24,15 +24,15 @@ void latent_parallel(int n, void (*body)(void *context, int i, int slot), void *
 int latent_thread_start(pthread_t *thread, void *(*body)(void *), void *context);
 /* Ends the pool's threads; they start again when they are needed. */
 void latent_threads_stop(void);
-/* Makes the calling thread give way to others: 0 not at all, 19 whenever anybody else wants the
-   processor. */
-void latent_thread_give_way(int nice);
+/* From now on the calling thread works only while nobody else wants the processor. */
+void latent_thread_give_way(void);
 
 /* A pool of one's own, for long work that must not hold up the engine's (a training): its threads
-   give way by nice, and rounds in it never wait for rounds in the engine's. */
+   give way to others if the one that starts them does, and rounds in it never wait for rounds in
+   the engine's. */
 typedef struct latent_pool latent_pool;
-latent_pool *latent_pool_new(int threads, int nice); /* NULL: no memory */
-void latent_pool_free(latent_pool *p);               /* nobody uses it any more; may be NULL */
+latent_pool *latent_pool_new(int threads); /* NULL: no memory */
+void latent_pool_free(latent_pool *p);     /* nobody uses it any more; may be NULL */
 /* From now on the calling thread's rounds take place in p (NULL: in the engine's again). */
 void latent_pool_use(latent_pool *p);
 

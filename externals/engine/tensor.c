@@ -11,6 +11,9 @@ typedef struct block {
     size_t bytes;
 } block;
 
+/* What is freed comes in without a lock, since it may be Pd's thread that frees it; who looks for a
+   block puts it into the store first. */
+static block *_Atomic incoming;
 static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
 static block *store; /* newest first */
 static size_t store_bytes;
@@ -38,10 +41,20 @@ static size_t block_bytes(size_t count)
     return (count * sizeof(float) + 63) & ~(size_t)63;
 }
 
+static void bring_in(void) /* locked */
+{
+    block *first = atomic_exchange(&incoming, NULL), **b = &first;
+    for (; *b; b = &(*b)->next)
+        store_bytes += (*b)->bytes;
+    *b = store;
+    store = first;
+}
+
 static void *take_stored(size_t bytes)
 {
     block **b, *found = NULL;
     pthread_mutex_lock(&store_lock);
+    bring_in();
     for (b = &store; *b; b = &(*b)->next)
         if ((*b)->bytes == bytes) {
             found = *b;
@@ -93,11 +106,9 @@ void latent_tensor_release(latent_tensor *t)
     if (bytes >= LARGE) {
         block *b = (block *)t->data;
         b->bytes = bytes;
-        pthread_mutex_lock(&store_lock);
-        b->next = store;
-        store = b;
-        store_bytes += bytes;
-        pthread_mutex_unlock(&store_lock);
+        b->next = atomic_load(&incoming);
+        while (!atomic_compare_exchange_weak(&incoming, &b->next, b))
+            ;
     } else
         free(t->data);
     free(t);
@@ -108,6 +119,7 @@ void latent_tensor_trim(size_t keep)
     for (;;) {
         block **b, *oldest = NULL;
         pthread_mutex_lock(&store_lock);
+        bring_in();
         if (store_bytes > keep && store) {
             for (b = &store; (*b)->next;)
                 b = &(*b)->next;
@@ -131,6 +143,7 @@ size_t latent_tensor_stored(void)
 {
     size_t bytes;
     pthread_mutex_lock(&store_lock);
+    bring_in();
     bytes = store_bytes;
     pthread_mutex_unlock(&store_lock);
     return bytes;

@@ -3,6 +3,7 @@
    a lot does not keep the others waiting. */
 #include "work.h"
 #include "grave.h"
+#include "lock.h"
 #include "parallel.h"
 #include "tensor.h"
 #include <stdlib.h>
@@ -26,9 +27,7 @@ struct latent_port {
     latent_port *next;
 };
 
-/* The lock is held for a few instructions at a time, never while a job works.  It inherits
-   priority, so that Pd ("-rt") is not kept waiting by a worker that was interrupted while holding
-   it. */
+/* The lock is held for a few instructions at a time, never while a job works. */
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t came;
@@ -41,14 +40,10 @@ static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 
 static void prepare(void)
 {
-    pthread_mutexattr_t attributes;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
     for (int i = 0; i < LATENT_WORKERS; i++) {
-        pthread_mutex_init(&workers[i].lock, &attributes);
+        latent_lock_make(&workers[i].lock);
         pthread_cond_init(&workers[i].came, NULL);
     }
-    pthread_mutexattr_destroy(&attributes);
 }
 
 /* ---- lists of jobs */
@@ -152,7 +147,7 @@ static void *worker_body(void *context)
 {
     latent_worker w = (latent_worker)(size_t)context;
     if (w == LATENT_TRAINER)
-        latent_thread_give_way(19);
+        latent_thread_give_way();
     pthread_mutex_lock(&workers[w].lock);
     while (!workers[w].quit) {
         latent_port *p = workers[w].first;

@@ -3,6 +3,7 @@
    stands in the file can be read whatever becomes of us. */
 #include "film.h"
 #include "../grave.h"
+#include "../lock.h"
 #include "../pixels.h"
 #include "palette.h"
 #include "picture.h"
@@ -114,7 +115,7 @@ struct latent_film {
 };
 
 /* Those that are open, so that they are ended properly when the host ends without closing them. */
-static pthread_mutex_t films_lock = PTHREAD_MUTEX_INITIALIZER;
+LATENT_LOCK(films_lock)
 static latent_film *films;
 
 static int fail(latent_film *f, latent_error *e, const char *what)

@@ -1,5 +1,6 @@
 /* model: see model.h */
 #include "model.h"
+#include "../lock.h"
 #include "../ops/encoder.h"
 #include "architectures.h"
 #include <math.h>
@@ -66,7 +67,7 @@ size_t latent_models_bytes(void)
 
 /* ---- the cache: every living model that came from a file, so that none is loaded twice */
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+LATENT_LOCK(lock)
 static latent_model *cached;
 
 static int identify(const char *path, uint64_t file[4])

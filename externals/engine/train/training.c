@@ -6,7 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NICE 19         /* of the threads that help: whoever else wants a processor goes first */
 #define FOLDER_SIDE 256 /* pixels of a folder's pictures: the largest that can be learned */
 
 /* ---- holders */
@@ -169,7 +168,7 @@ static int work(latent_job *job)
         return latent_fail(&job->error, "there is no network yet; make one: \"new\"%s",
                            t->kind->from ? ", as in \"new 32\", or \"from\" a model" : "");
     if (!t->pool)
-        t->pool = latent_pool_new((int)sysconf(_SC_NPROCESSORS_ONLN), NICE);
+        t->pool = latent_pool_new((int)sysconf(_SC_NPROCESSORS_ONLN));
     latent_pool_use(t->pool);
     failed = do_task(j, &job->error);
     latent_pool_use(NULL);
