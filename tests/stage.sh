@@ -1,53 +1,104 @@
 #!/bin/bash
-# tests/stage.sh [seconds]: plays the whole stage (tests/patches/realtime-stage.pd: a player and
-# drums, an ear, a drive, the built-in generator at 30 pictures a second, a view in its window, a
-# voice and a recording) for so long (600), into a JACK server that plays to nobody, and says what
-# it took: pictures, drop-outs, how long Pd's thread was held, how much the memory has grown.
+# tests/stage.sh [seconds [name]]: plays a patch for so long (600) into a JACK server that plays to
+# nobody, with its windows, and says what it took: pictures, drop-outs, how long Pd's thread was
+# held, how much the memory has grown.  The name: stage (tests/patches/realtime-stage.pd: a player
+# and drums, an ear, a drive, the built-in generator at 30 pictures a second, a view, a voice and a
+# recording) or train (realtime-train.pd: a network learns, and is shown, while another is guided).
+# Before it, for 20 seconds, nothing is played, to say what this machine does to Pd by itself.
 # Nothing else may run beside it.  "make stage" builds what it needs.  KEEPLOG: a folder for the logs.
 . "$(dirname "$0")/gui/screen.bash"
-seconds=${1:-600}
+seconds=${1:-600} name=${2:-stage}
 export LATENT_SCRATCH=$work JACK_DEFAULT_SERVER=latent-stage LC_ALL=C.UTF-8
 command -v jackd >/dev/null || { echo 'SKIP there is no jackd'; exit 77; }
 
+# play patch log argument...: until the patch ends itself.
+play() {
+  local title
+  title=$(basename "$1")
+  HOME=$work/home timeout -k 5 $((seconds + 180)) "$PD" -noprefs -jack -nomidi -stderr -audiobuf 25 \
+    -path "$BUILD" -path "$HELPERS" "${@:3}" "$1" >"$2" 2>&1 &
+  pd=$!
+  within 30 has_window "$title" || echo "there is no window of $title: what it shows is not seen"
+  wait "$pd" || echo "Pd ended with $?"
+  pd=''
+}
+
+# Every second there is a report for each budget: what is late, and what is held.
+count() {
+  awk '
+    function number(before, line) { return substr(line, index(line, before) + length(before)) + 0 }
+    function most(a, b) { return a > b ? a : b }
+    /^schedlag: .*times over 25\)/ {
+      late += number("ms (", $0); latest = most(latest, number("lateness ", $0))
+    }
+    /^schedlag: .*times over 1\)/ && number("schedlag: ", $0) > 0 {
+      hold = substr($0, index($0, "worst hold"))
+      held += number("ms (", hold); worst = most(worst, number("worst hold ", hold))
+      cores += number("over), ", hold); n++
+      still += number("ms (", hold) == 0
+    }
+    END {
+      printf "drop-outs (later than the audio buffer of 25 ms): %d; the latest %.1f ms\n", late, latest
+      printf "Pd'"'"'s thread held for longer than 1 ms: %d times", held
+      printf " (never in %d of %d seconds); the longest %.2f ms\n", still, n, worst
+      printf "cores kept busy: %.2f\n", cores / most(n, 1)
+    }' "$1"
+}
+
 start_screen
-jackd -n latent-stage -r -d dummy -r 48000 -p 256 >"$work/jack.log" 2>&1 &
+jackd -n latent-stage -d dummy -r 48000 -p 256 >"$work/jack.log" 2>&1 &
 jack=$!
 timeout 20 jack_wait -s latent-stage -w >/dev/null 2>&1 || sleep 2
-log=$work/pd.log
-HOME=$work/home timeout -k 5 $((seconds + 90)) "$PD" -noprefs -jack -nomidi -stderr -audiobuf 25 \
-  -sleepgrain 0.1 -path "$BUILD" -path "$HELPERS" -send "; long $((seconds * 1000))" \
-  "$top/tests/patches/realtime-stage.pd" >"$log" 2>&1 &
-pd=$!
-within 30 has_window realtime-stage.pd || echo 'there is no window: the view is not seen'
-wait "$pd" || echo "Pd ended with $?"
-pd=''
-kill "$jack"
 
-errors | grep -v 'schedlag:' | head -5
-# Every second there is a report for each budget: what is late, and what is held.
-awk -v seconds="$seconds" '
-  function number(before, line) { return substr(line, index(line, before) + length(before)) + 0 }
-  function most(a, b) { return a > b ? a : b }
-  /^schedlag: .*times over 25\)/ {
-    late += number("ms (", $0); latest = most(latest, number("lateness ", $0))
-  }
-  /^schedlag: .*times over 1\)/ {
-    hold = substr($0, index($0, "worst hold"))
-    both = substr($0, index($0, "worst of both"))
-    held += number("ms (", hold); held_worst = most(held_worst, number("worst hold ", hold))
-    box += number("ms (", both); box_worst = most(box_worst, number("worst of both ", both))
-    cores += number("over), ", both); reports++
-  }
-  /^stage: / { name = substr($0, 8); value[substr(name, 1, index(name, ": ") - 1)] = $NF }
-  /^not ok/ { print }
-  END {
-    printf "drop-outs (later than the audio buffer of 25 ms): %d; the latest %.1f ms\n", late, latest
-    printf "Pd'"'"'s thread held for longer than 1 ms: %d times; the longest %.3f ms\n", held, held_worst
-    printf "of that while it computed: %d times; the longest %.3f ms\n", box, box_worst
-    printf "cores kept busy: %.2f\n", cores / most(reports, 1)
-    printf "pictures: %.1f a second\n", value["pictures"] / seconds
-    printf "frames of the film without a new picture: %d\n", \
-      value["frames of the film without a new picture"]
-    a = value["MB after a tenth"]; b = value["MB at the end"]
-    printf "memory: %.1f MB after a tenth of the time, %.1f MB at the end: %+.1f MB\n", a, b, b - a
-  }' "$log"
+cat >"$work/nothing.pd" <<'END'
+#N canvas 60 60 500 300 12;
+#X obj 16 16 loadbang;
+#X obj 16 46 t b b b;
+#X msg 90 76 \; pd dsp 1;
+#X obj 50 106 delay 2000;
+#X obj 50 136 metro 1000;
+#X obj 50 166 t b b;
+#X msg 50 196 reset;
+#X msg 110 196 report;
+#X obj 50 226 schedlag 1;
+#X obj 150 226 schedlag 25;
+#X obj 16 256 delay 22500;
+#X msg 250 256 \; pd quit;
+#X connect 0 0 1 0;
+#X connect 1 0 10 0;
+#X connect 1 1 3 0;
+#X connect 1 2 2 0;
+#X connect 3 0 4 0;
+#X connect 4 0 5 0;
+#X connect 5 0 6 0;
+#X connect 5 1 7 0;
+#X connect 6 0 8 0;
+#X connect 6 0 9 0;
+#X connect 7 0 8 0;
+#X connect 7 0 9 0;
+#X connect 10 0 11 0;
+END
+play "$work/nothing.pd" "$work/nothing.log"
+echo 'Pd with nothing to do, for 20 seconds:'
+count "$work/nothing.log" | sed 's/^/  /'
+
+log=$work/pd.log
+play "$top/tests/patches/realtime-$name.pd" "$log" -send "; long $((seconds * 1000))"
+kill "$jack"
+echo "realtime-$name.pd, for $seconds seconds:"
+{
+  errors | grep -v 'schedlag:' | head -5
+  grep '^not ok' "$log"
+  count "$log"
+  awk -v seconds="$seconds" '
+    /^stage: / { name = substr($0, 8); value[substr(name, 1, index(name, ": ") - 1)] = $NF }
+    END {
+      a = value["MB after a tenth"]; b = value["MB at the end"]
+      printf "memory: %.1f MB after a tenth of the time, %.1f MB at the end: %+.1f MB\n", a, b, b - a
+      delete value["MB after a tenth"]; delete value["MB at the end"]
+      if ("pictures" in value) printf "pictures: %.1f a second\n", value["pictures"] / seconds
+      delete value["pictures"]
+      for (name in value) printf "%s: %g\n", name, value[name]
+    }' "$log"
+} | sed 's/^/  /'
+[ -z "${KEEPLOG:-}" ] || cp "$work"/*.log "$KEEPLOG"

@@ -74,10 +74,11 @@ helpers: $(helper_binary)
 run_environment = PD='$(PD)' BUILD='$(abspath $(BUILD))' HELPERS='$(abspath $(HELPERS))' \
                   PRELOAD='$(preload)' JOBS='$(JOBS)' MAKE='$(MAKE)'
 
-# Ten minutes (SECONDS = how many) of everything at once, by itself on the machine.
+# Ten minutes (SECONDS = how many) of everything at once, by itself on the machine; PLAY=train: of a
+# training beside a live patch.
 stage:
 	$(MAKE) -j$(JOBS) all helpers
-	@$(run_environment) tests/stage.sh $(SECONDS)
+	@$(run_environment) tests/stage.sh $(or $(SECONDS),600) $(or $(PLAY),stage)
 
 check-patches:
 	$(MAKE) -j$(JOBS) all helpers
