@@ -6,7 +6,7 @@
 #   make deps      install Debian's packages (as root or by sudo)
 #   make models    train the built-in models again (examples/models), or go on: hours
 #   make bench     how fast the networks run on this machine
-#   make stage     ten minutes of everything at once: drop-outs, pictures, memory
+#   make stage     ten minutes of everything at once: drop-outs, holds, pictures, memory
 #   make install   copy the library to $(DESTDIR)$(PDLIBDIR)
 #   make package   build/package/latent[v...](...).dek for Pd's "Find externals"
 #   make floatsize=64                     for double-precision Pd
