@@ -20,11 +20,6 @@ try() { # command n
   name=$(basename "${1%% *}")
   timeout -k 5 "$LIMIT" $1 >"$log" 2>&1 </dev/null
   rc=$?
-  # The leak sanitizer fails now and then, and has then not looked: it is asked once more.
-  if [ $rc != 0 ] && grep -aq 'LeakSanitizer has encountered a fatal error' "$log"; then
-    timeout -k 5 "$LIMIT" $1 >"$log" 2>&1 </dev/null
-    rc=$?
-  fi
   took=$(LC_ALL=C awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
   total=$(grep -aE '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -1)
   if [ -n "$total" ]; then
