@@ -152,7 +152,7 @@ static int go_back(way *w, step *s)
         failed = latent_evaluate_in_turn(n, w->cancel, &out, w->error);
     if (!failed)
         failed = n->op->backward(n, in, out, s->grad, grad, w->error);
-    if (n_in && grad && grad[0])
+    if (grad[0])
         grad[0]->fresh = 0;
     for (int i = 0; i < n_in; i++)
         latent_tensor_release(in[i]);

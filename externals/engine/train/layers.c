@@ -181,15 +181,11 @@ static void style_back(void *context, int i, int slot)
     const job *j = context;
     const latent_layer *l = j->l;
     size_t in = (size_t)l->in, pixels = (size_t)(l->h * l->w);
-    const float *x = j->x + (size_t)i * pixels * in, *style = j->style + (size_t)i * in;
     float *gx = j->g + (size_t)i * pixels * in, *sum = j->g_style + (size_t)i * in;
     (void)slot;
     memset(sum, 0, in * sizeof(float));
-    for (size_t p = 0; p < pixels; p++, x += in, gx += in)
-        for (size_t k = 0; k < in; k++) {
-            sum[k] += x[k] * gx[k];
-            gx[k] *= style[k];
-        }
+    latent_learn_best()->begin_back(pixels, l->in, j->style + (size_t)i * in,
+                                    j->x + (size_t)i * pixels * in, gx, 0, gx, sum);
 }
 
 void latent_layer_back(const latent_layer *l, const float *weights, const float *x,
