@@ -22,7 +22,7 @@ test_that() { # words, command ...
 }
 
 nothing_to_do() { "$MAKE" --no-print-directory -q all || "$MAKE" --no-print-directory -n all; "$MAKE" -q all; }
-installs() { "$MAKE" --no-print-directory install DESTDIR="$work/root" PDLIBDIR=/lib/pd; }
+installs() { "$MAKE" --no-print-directory install DESTDIR="$work/dest" PDLIBDIR=/lib/pd; }
 # Only the folder given is in Pd's path, and the working tree is not.
 runs_in() { (cd / && BUILD=$1 "$tests/run.sh" "$work/first.pd"); }
 tests=$PWD/tests
@@ -69,12 +69,12 @@ P
 
 test_that 'a second make has nothing to do' nothing_to_do
 test_that 'make install copies to DESTDIR' installs
-test_that 'the installed library runs' runs_in "$work/root/lib/pd/latent"
+test_that 'the installed library runs' runs_in "$work/dest/lib/pd/latent"
 if command -v zip >/dev/null && command -v unzip >/dev/null; then
   test_that 'make package makes a .dek' packages
   test_that 'the package can be unpacked' unpacks
   test_that 'its checksum is right' sum_is_right
-  test_that 'it holds what make install copies' same_as "$work/root/lib/pd/latent" "$work/dek/latent"
+  test_that 'it holds what make install copies' same_as "$work/dest/lib/pd/latent" "$work/dek/latent"
   test_that 'every box is in its list of objects' objects_are_listed
 else
   skipped=1
