@@ -11,16 +11,21 @@ seconds=${1:-600} name=${2:-stage}
 export LATENT_SCRATCH=$work JACK_DEFAULT_SERVER=latent-stage LC_ALL=C.UTF-8
 command -v jackd >/dev/null || { echo 'SKIP there is no jackd'; exit 77; }
 
+# How long, in ms, other machines of the same host have had our cores so far.
+taken() { awk '$1 == "cpu" { print $9 * 10 }' /proc/stat 2>/dev/null || echo 0; }
+
 # play patch log argument...: until the patch ends itself.
 play() {
-  local title
+  local title before
   title=$(basename "$1")
   HOME=$work/home timeout -k 5 $((seconds + 180)) "$PD" -noprefs -jack -nomidi -stderr -audiobuf 25 \
     -path "$BUILD" -path "$HELPERS" "${@:3}" "$1" >"$2" 2>&1 &
   pd=$!
+  before=$(taken)
   within 30 has_window "$title" || echo "there is no window of $title: what it shows is not seen"
   wait "$pd" || echo "Pd ended with $?"
   pd=''
+  echo "stage: host: $(($(taken) - before))" >>"$2"
 }
 
 # Every second there is a report for each budget: what is late, and what is held.
@@ -28,6 +33,7 @@ count() {
   awk '
     function number(before, line) { return substr(line, index(line, before) + length(before)) + 0 }
     function most(a, b) { return a > b ? a : b }
+    /^stage: host: / { host = $NF }
     /^schedlag: .*times over 25\)/ {
       late += number("ms (", $0); latest = most(latest, number("lateness ", $0))
     }
@@ -35,12 +41,20 @@ count() {
       hold = substr($0, index($0, "worst hold"))
       held += number("ms (", hold); worst = most(worst, number("worst hold ", hold))
       cores += number("over), ", hold); n++
+      computed += number("computed ", hold); waited += number("waited ", hold)
       still += number("ms (", hold) == 0
+      for (i = n; i > 1 && number("worst hold ", hold) < most_of[i - 1]; i--) most_of[i] = most_of[i - 1]
+      most_of[i] = number("worst hold ", hold)
     }
     END {
       printf "drop-outs (later than the audio buffer of 25 ms): %d; the latest %.1f ms\n", late, latest
       printf "Pd'"'"'s thread held for longer than 1 ms: %d times", held
       printf " (never in %d of %d seconds); the longest %.2f ms\n", still, n, worst
+      printf "of these it computed that long in %d, waited for something in %d,", computed, waited
+      printf " had lost its core in the rest\n"
+      printf "the longest hold of a second: %.2f ms in half of the seconds, %.2f ms in nine of ten\n",
+        most_of[int(n / 2) + 1], most_of[int(n * .9) + 1]
+      printf "the host gave our cores to others for %d ms\n", host
       printf "cores kept busy: %.2f\n", cores / most(n, 1)
     }' "$1"
 }
@@ -95,7 +109,7 @@ echo "realtime-$name.pd, for $seconds seconds:"
     END {
       a = value["MB after a tenth"]; b = value["MB at the end"]
       printf "memory: %.1f MB after a tenth of the time, %.1f MB at the end: %+.1f MB\n", a, b, b - a
-      delete value["MB after a tenth"]; delete value["MB at the end"]
+      delete value["MB after a tenth"]; delete value["MB at the end"]; delete value["host"]
       if ("pictures" in value) printf "pictures: %.1f a second\n", value["pictures"] / seconds
       delete value["pictures"]
       for (name in value) printf "%s: %g\n", name, value[name]

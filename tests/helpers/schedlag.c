@@ -9,6 +9,9 @@
         this core.  Computing, waiting for locks and reading files in somebody's method all show.
      5  how many holds went beyond the budget
      6  the cores that all threads of Pd together kept busy
+     7  in how many of these holds Pd's thread itself computed for longer than the budget
+     8  in how many others it gave up the core by itself, to wait for a lock or a file.  In the rest
+        it neither computed nor waited: something below the system had taken the core.
 
    A sound card's period lets Pd make several blocks in a burst: each is a hold of its own, and the
    wait for the next period is none.  To tell them apart the box does the sleeping for Pd when that
@@ -18,6 +21,7 @@
 #include <m_pd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,9 +39,11 @@ typedef struct _schedlag {
     double x_process0;          /* ms of processor time of all threads by then */
     double x_real1;             /* when the hold began */
     double x_queued1;           /* ms that our thread had waited for the core by then */
+    double x_computed1;         /* ms that it had computed */
+    long x_waits1;              /* and how often it had given up the core by itself */
     double x_base;              /* the smallest lateness seen */
     double x_worst_late, x_worst_hold;
-    int x_ticks, x_n_late, x_n_holds, x_is_late;
+    int x_ticks, x_n_late, x_n_holds, x_n_computed, x_n_waited, x_is_late;
 } t_schedlag;
 
 static t_schedlag *schedlags;
@@ -61,8 +67,16 @@ static double queued_ms(t_schedlag *x)
     return sscanf(text, "%llu %llu", &ran, &queued) == 2 ? (double)queued * 1e-6 : 0;
 }
 
+static long waits(void)
+{
+    struct rusage r;
+    return getrusage(RUSAGE_THREAD, &r) ? 0 : r.ru_nvcsw;
+}
+
 static void begin_hold(t_schedlag *x)
 {
+    x->x_waits1 = waits();
+    x->x_computed1 = now_ms(CLOCK_THREAD_CPUTIME_ID);
     x->x_queued1 = queued_ms(x);
     x->x_real1 = now_ms(CLOCK_MONOTONIC);
 }
@@ -72,7 +86,13 @@ static void end_hold(t_schedlag *x)
     double hold = now_ms(CLOCK_MONOTONIC) - x->x_real1 - (queued_ms(x) - x->x_queued1);
     if (hold > x->x_worst_hold)
         x->x_worst_hold = hold;
-    x->x_n_holds += hold > x->x_budget;
+    if (hold <= x->x_budget)
+        return;
+    x->x_n_holds++;
+    if (now_ms(CLOCK_THREAD_CPUTIME_ID) - x->x_computed1 > x->x_budget)
+        x->x_n_computed++;
+    else if (waits() > x->x_waits1)
+        x->x_n_waited++;
 }
 
 /* Pd has nothing to do. */
@@ -94,7 +114,7 @@ static void schedlag_reset(t_schedlag *x)
     x->x_process0 = now_ms(CLOCK_PROCESS_CPUTIME_ID);
     x->x_base = 1e9;
     x->x_worst_late = x->x_worst_hold = 0;
-    x->x_ticks = x->x_n_late = x->x_n_holds = x->x_is_late = 0;
+    x->x_ticks = x->x_n_late = x->x_n_holds = x->x_n_computed = x->x_n_waited = x->x_is_late = 0;
     clock_delay(x->x_clock, 1);
 }
 
@@ -119,16 +139,18 @@ static void schedlag_report(t_schedlag *x)
 {
     double real = now_ms(CLOCK_MONOTONIC) - x->x_real0;
     double busy = now_ms(CLOCK_PROCESS_CPUTIME_ID) - x->x_process0;
-    const double v[6] = {x->x_ticks,      x->x_worst_late, x->x_n_late,
-                         x->x_worst_hold, x->x_n_holds,    real > 0 ? busy / real : 0};
-    t_atom a[6];
-    for (int i = 0; i < 6; i++)
+    const double v[8] = {x->x_ticks,      x->x_worst_late, x->x_n_late,
+                         x->x_worst_hold, x->x_n_holds,    real > 0 ? busy / real : 0,
+                         x->x_n_computed, x->x_n_waited};
+    t_atom a[8];
+    for (int i = 0; i < 8; i++)
         SETFLOAT(a + i, (t_float)v[i]);
     fprintf(stderr,
             "schedlag: %d ticks, worst lateness %.2f ms (%d times over %g), worst hold %.3f ms "
-            "(%d over), %.2f cores busy\n",
-            x->x_ticks, v[1], x->x_n_late, x->x_budget, v[3], x->x_n_holds, v[5]);
-    outlet_list(x->x_obj.ob_outlet, &s_list, 6, a);
+            "(%d over), %.2f cores busy, computed %d, waited %d\n",
+            x->x_ticks, v[1], x->x_n_late, x->x_budget, v[3], x->x_n_holds, v[5], x->x_n_computed,
+            x->x_n_waited);
+    outlet_list(x->x_obj.ob_outlet, &s_list, 8, a);
 }
 
 static void *schedlag_new(t_floatarg budget)
