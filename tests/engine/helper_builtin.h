@@ -6,18 +6,6 @@
 
 #define BUILTIN_MOST 512 /* numbers in a z or w of a generator that fits here */
 
-/* Under a sanitizer everything takes many times as long: fewer pictures then, and what they show is
-   not asked. */
-#ifndef __has_feature
-#define __has_feature(x) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
-    __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SLOWED 1
-#else
-#define SLOWED 0
-#endif
-
 /* examples/models/fish.safetensors, or what LATENT_FISH names; clip-tiny.safetensors, or what
    LATENT_CLIP_TINY names.  NULL and a line of why. */
 latent_model *builtin_fish(void);

@@ -6,7 +6,6 @@
 #include "engine/models/model.h"
 #include "engine/ops/ops.h"
 #include "engine/train/source_rule.h"
-#include "helper_sanitized.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,7 +83,7 @@ static int look_at_fish(void **state)
     latent_tensor *t;
     (void)state;
     rule = latent_rule_find("fish");
-    fish = count ? atoi(count) : THOROUGH(5, 1) * AMONG;
+    fish = count ? atoi(count) : 5 * AMONG;
     path = path ? path : "examples/models/clip-tiny.safetensors";
     if (!(model = latent_model_load(path, (latent_progress){NULL, NULL}, &e))) {
         print_message("%s: %s\n", path, e.text);
@@ -314,10 +313,9 @@ static void test_called(void **state)
     for (size_t i = 0; i < sizeof(questions) / sizeof(*questions); i++) {
         const question *q = &questions[i];
         double english = called(q, 0), chinese = called(q, 1);
-        double wanted = q->enough - THOROUGH(0, 15); /* of few fish one is much */
-        int enough = english >= wanted && chinese >= wanted;
+        int enough = english >= q->enough && chinese >= q->enough;
         print_message("%-8s English %5.1f, Chinese %5.1f, wanted %g percent%s\n", q->name, english,
-                      chinese, wanted, enough ? "" : "  TOO LITTLE");
+                      chinese, q->enough, enough ? "" : "  TOO LITTLE");
         bad += !enough;
     }
     assert_int_equal(bad, 0);

@@ -18,8 +18,8 @@
 #include <cmocka.h>
 
 #define SEED 20261126 /* the training's is another, the judge's too */
-#define REAL (SLOWED ? 60 : 4000)
-#define MADE (SLOWED ? 30 : 2000)
+#define REAL 4000
+#define MADE 2000
 #define AT_MOST 13.0 /* percent of the real features' variance: the present weights have 11.4 */
 #define AT_ONCE 16
 #define PIXELS (JUDGE_SIZE * JUDGE_SIZE * 3)
@@ -34,7 +34,7 @@ static int set_up(void **state)
     clip = builtin_clip();
     if (!generator || !clip || generator->resolution != JUDGE_SIZE)
         return -1;
-    eye = judge_new(JUDGE_SEED, SLOWED ? 100 : JUDGE_LEARNS);
+    eye = judge_new(JUDGE_SEED, JUDGE_LEARNS);
     return 0;
 }
 
@@ -81,7 +81,7 @@ static double correlation(const pairs *s)
 
 static void test_judge(void **state)
 {
-    enum { ASKED = SLOWED ? 50 : 500 };
+    enum { ASKED = 500 };
     float *picture = malloc(PIXELS * sizeof(float)), params[LATENT_RULE_MOST];
     pairs girth = {0}, length = {0};
     double armed = 0, coloured = 0, colour = 0;
@@ -103,8 +103,6 @@ static void test_judge(void **state)
                   "length %.3f\n",
                   armed, colour, correlation(&girth), correlation(&length));
     free(picture);
-    if (SLOWED)
-        return;
     assert_true(armed >= 97 && colour >= 90);
     assert_true(correlation(&girth) >= 0.9 && correlation(&length) >= 0.9);
 }
@@ -167,8 +165,6 @@ static void test_score(void **state)
     latent_cloud_free(other);
     free(pictures);
     assert_true(floor > 0 && floor < percent);
-    if (SLOWED)
-        return;
     assert_true(percent <= AT_MOST);
     assert_true(armed > 24 && armed < 44);
 }
