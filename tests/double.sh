@@ -22,7 +22,15 @@ if [ -n "$wrong" ]; then
 fi
 echo 'ok   every box compiles for double precision, under the name that such a Pd looks for'
 if command -v "$PD64" >/dev/null; then
-  PD=$PD64 "$here/run.sh" -x alone
+  # Before 0.54 such a Pd knew the old names only.
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  cp -R "$BUILD" "$work/latent"
+  cp -R "$HELPERS" "$work/helpers"
+  for f in "$work"/*/*-64.so; do
+    case $f in */lib*) ;; *) ln -s "$(basename "$f")" "${f%.*-*-64.so}.pd_linux" ;; esac
+  done
+  BUILD=$work/latent HELPERS=$work/helpers PD=$PD64 "$here/run.sh" -x alone
   rc=$?
   echo '1 passed, 0 failed'
   exit $rc
