@@ -36,7 +36,7 @@
 #define RULE_SEED 1 /* of the pictures that the built-in model learns from */
 
 typedef struct {
-    const char *folder, *source, *channels, *critic, *score, *from;
+    const char *folder, *source, *channels, *critic, *score, *from, *eye;
     int size, z, threads, nice, batch, pack;
     double rate, slow, r1, mixing;
     unsigned long long images, last, seed, every, seen, alone;
@@ -151,7 +151,7 @@ static int read_generator(latent_trainer *t, const options *o, latent_error *e)
     return failed ? -1 : 0;
 }
 
-static int begin(latent_trainer *t, const options *o, latent_error *e)
+static int begin(latent_trainer *t, const options *o, const latent_eye *eye, latent_error *e)
 {
     latent_train_settings s = latent_train_defaults();
     latent_generator_shape g = {.z = o->z, .w = o->z, .mapping = 3, .noise = 1};
@@ -165,6 +165,10 @@ static int begin(latent_trainer *t, const options *o, latent_error *e)
         return latent_fail(e, "-size or -channels make no network");
     d = latent_trainer_opponent(&g);
     d.pack = o->pack;
+    if (eye) {
+        d.pack = 1;
+        d.seen = latent_eye_channels(eye);
+    }
     if (o->critic && channels_of(o->critic, d.channels, d.blocks))
         return latent_fail(e, "-critic makes no network");
     s.batch = o->batch;
@@ -269,6 +273,7 @@ int main(int argc, char **argv)
     latent_error e = {""};
     latent_trainer t;
     latent_exam *x = NULL;
+    latent_eye *eye = NULL;
     FILE *record;
     int failed;
     if (argc < 3) {
@@ -285,6 +290,8 @@ int main(int argc, char **argv)
             o.critic = v;
         else if (!strcmp(a, "-score"))
             o.score = v;
+        else if (!strcmp(a, "-eye"))
+            o.eye = v;
         else if (!strcmp(a, "-from"))
             o.from = v;
         else if (!strcmp(a, "-seen"))
@@ -329,10 +336,12 @@ int main(int argc, char **argv)
         setpriority(PRIO_PROCESS, 0, o.nice);
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
-    if (latent_folder_make(o.folder, &e) || begin(&t, &o, &e)) {
+    if (latent_folder_make(o.folder, &e) ||
+        (o.eye && !(eye = latent_eye_open(o.eye, 2 * o.batch, &e))) || begin(&t, &o, eye, &e)) {
         fprintf(stderr, "train: %s\n", e.text);
         return 1;
     }
+    t.eye = eye;
     hold_noise(&t);
     record = fopen(in_folder(&o, "log.txt", 0), "a");
     t.source = find_source(o.source, t.g.resolution, &e);
@@ -349,6 +358,7 @@ int main(int argc, char **argv)
         t.source->release(t.source);
     latent_exam_free(x);
     latent_trainer_free(&t);
+    latent_eye_free(eye);
     latent_threads_stop();
     return failed;
 }

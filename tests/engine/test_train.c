@@ -242,7 +242,7 @@ static void fixture_discriminator(void **state)
         latent_discriminator_init(&d, &shape, n, 1, &e) ||
         latent_discriminator_read(&d, w, "D.", &e))
         fail_msg("%s", e.text);
-    assert_near(latent_discriminator_forward(&d, n, n, x, &room), logits.data, logits.count, 1e-4);
+    assert_near(latent_discriminator_forward(&d, n, n, x, NULL, &room), logits.data, logits.count, 1e-4);
     latent_discriminator_free(&d);
     latent_room_free(&room);
     latent_weights_close(w);
@@ -445,7 +445,7 @@ static double picture_loss(void *context)
 static double logit_loss(void *context)
 {
     nets *n = context;
-    return dot(latent_discriminator_forward(&n->d, 4, 4, n->z2, &n->room), n->r, 4);
+    return dot(latent_discriminator_forward(&n->d, 4, 4, n->z2, n->seen, &n->room), n->r, 4);
 }
 
 static void generator_gradients(void **state)

@@ -35,8 +35,10 @@ void latent_clip_linear(size_t rows, int in, int out, const float *x, const floa
 void latent_clip_linear_back(size_t rows, int in, int out, const float *x, const float *w,
                              const float *gy, float *gx, float *gw, float *gb)
 {
-    latent_gemm_alone(1, 0, out, in, (int)rows, gy, out, x, in, 1, gw, in);
-    add_columns(rows, out, gy, gb);
+    if (gw) {
+        latent_gemm_alone(1, 0, out, in, (int)rows, gy, out, x, in, 1, gw, in);
+        add_columns(rows, out, gy, gb);
+    }
     if (gx)
         latent_gemm_alone(0, 0, (int)rows, in, out, gy, out, w, in, 0, gx, in);
 }
@@ -125,8 +127,10 @@ void latent_clip_conv_back(const latent_clip_conv_size *s, const float *x, const
         int n = s->n - at < chunk ? s->n - at : chunk;
         size_t first = (size_t)at * (size_t)pixels;
         const float *g = gy + first * (size_t)s->out;
-        unfold(n, s, x + first * (size_t)s->in, scratch);
-        latent_clip_linear_back((size_t)(n * pixels), in, s->out, scratch, w, g, NULL, gw, gb);
+        if (gw) {
+            unfold(n, s, x + first * (size_t)s->in, scratch);
+            latent_clip_linear_back((size_t)(n * pixels), in, s->out, scratch, w, g, NULL, gw, gb);
+        }
         if (!gx)
             continue;
         latent_gemm_alone(0, 0, n * pixels, in, s->out, g, s->out, w, in, 0, scratch, in);
@@ -241,8 +245,10 @@ INLINE void norm_back_body(size_t rows, int c, const float *x, const float *gain
         b = (sum_lanes(along) + rest2) / (float)c;
         for (i = 0; i < c; i++) {
             float normal = (x[i] - mean) * scale;
-            ggain[i] += gy[i] * normal;
-            gbias[i] += gy[i];
+            if (ggain) {
+                ggain[i] += gy[i] * normal;
+                gbias[i] += gy[i];
+            }
             gx[i] = scale * (gain[i] * gy[i] - a - normal * b);
         }
     }

@@ -5,7 +5,8 @@
 
    x [rows][in] and y [rows][out] row after row; weights [out][in], of convolutions [out][taps][in].
    In the _back functions gy is the gradient with respect to y; gradients with respect to weights,
-   gains and biases are added to, gx is set (NULL: not wanted). */
+   gains and biases are added to (NULL both: the layer learns nothing), gx is set (NULL: not
+   wanted). */
 #ifndef LATENT_CLIP_LAYERS_H
 #define LATENT_CLIP_LAYERS_H
 #include <stddef.h>

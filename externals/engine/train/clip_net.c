@@ -238,8 +238,19 @@ const float *latent_clip_pictures_pooled(const latent_clip_pictures *k)
     return k->pooled;
 }
 
-void latent_clip_pictures_backward(latent_clip_pictures *k, const float *p, const float *gradient,
-                                   float *grad)
+const float *latent_clip_pictures_features(const latent_clip_pictures *k)
+{
+    return k->normal;
+}
+
+/* Where the gradient of tensor i (or its bias, after) is added to. */
+static float *place(const latent_clip_pictures *k, float *grad, int i)
+{
+    return grad ? grad + k->net->at[i] : NULL;
+}
+
+/* From spare, k->g[2], the gradient with respect to the features: to grad, or to pictures. */
+static void back(latent_clip_pictures *k, const float *p, float *grad, float *g_pictures)
 {
     const latent_tiny_sizes *s = &k->net->sizes;
     const latent_tiny_map *map = &k->net->map;
@@ -248,11 +259,8 @@ void latent_clip_pictures_backward(latent_clip_pictures *k, const float *p, cons
     size_t n = (size_t)k->n, rows = n * (size_t)(side * side);
     float *g = k->g[0], *h = k->g[1], *spare = k->g[2], *swap;
     latent_clip_conv_size c;
-    latent_clip_linear_back(n, last, s->embedding, k->pooled, p + at[map->projection], gradient, h,
-                            grad + at[map->projection], grad + at[map->projection + 1]);
-    latent_clip_pool_back(n, side * side, last, h, spare);
     latent_clip_norm_back(rows, last, k->stage[s->stages - 1].out, p + at[map->norm], k->moments,
-                          spare, g, grad + at[map->norm], grad + at[map->norm + 1]);
+                          spare, g, place(k, grad, map->norm), place(k, grad, map->norm + 1));
     for (int i = s->stages - 1; i >= 0; i--) { /* g: with respect to the stage's result */
         stage_keep *w = &k->stage[i];
         int width = s->width[i], before = i ? s->width[i - 1] : s->stem, four = 4 * before;
@@ -263,20 +271,20 @@ void latent_clip_pictures_backward(latent_clip_pictures *k, const float *p, cons
             block_keep *o = &w->block[b];
             int bn = map->stage[i].block[b].norm, bc = map->stage[i].block[b].conv,
                 bp = map->stage[i].block[b].project;
-            latent_clip_linear_back(rows, width, width, o->after, p + at[bp], g, h, grad + at[bp],
-                                    grad + at[bp + 1]);
+            latent_clip_linear_back(rows, width, width, o->after, p + at[bp], g, h,
+                                    place(k, grad, bp), place(k, grad, bp + 1));
             latent_clip_gelu_back(rows * (size_t)width, o->before, h);
-            latent_clip_conv_back(&c, o->normal, p + at[bc], h, spare, grad + at[bc],
-                                  grad + at[bc + 1], k->scratch);
+            latent_clip_conv_back(&c, o->normal, p + at[bc], h, spare, place(k, grad, bc),
+                                  place(k, grad, bc + 1), k->scratch);
             latent_clip_norm_back(rows, width, o->x, p + at[bn], o->moments, spare, h,
-                                  grad + at[bn], grad + at[bn + 1]);
+                                  place(k, grad, bn), place(k, grad, bn + 1));
             for (size_t j = 0; j < rows * (size_t)width; j++)
                 g[j] += h[j];
         }
-        latent_clip_linear_back(rows, four, width, w->normal, p + at[merge], g, h, grad + at[merge],
-                                grad + at[merge + 1]);
+        latent_clip_linear_back(rows, four, width, w->normal, p + at[merge], g, h,
+                                place(k, grad, merge), place(k, grad, merge + 1));
         latent_clip_norm_back(rows, four, w->squares, p + at[norm], w->moments, h, spare,
-                              grad + at[norm], grad + at[norm + 1]);
+                              place(k, grad, norm), place(k, grad, norm + 1));
         latent_clip_squares_back(k->n, 2 * w->side, 2 * w->side, before, spare, h);
         swap = g;
         g = h;
@@ -285,8 +293,33 @@ void latent_clip_pictures_backward(latent_clip_pictures *k, const float *p, cons
     side = s->resolution / 2;
     c = (latent_clip_conv_size){k->n, side, side, 12, s->stem};
     latent_clip_gelu_back(n * (size_t)(side * side * s->stem), k->stem_before, g);
-    latent_clip_conv_back(&c, k->squares, p + at[map->stem], g, NULL, grad + at[map->stem],
-                          grad + at[map->stem + 1], k->scratch);
+    latent_clip_conv_back(&c, k->squares, p + at[map->stem], g, g_pictures ? spare : NULL,
+                          place(k, grad, map->stem), place(k, grad, map->stem + 1), k->scratch);
+    if (g_pictures)
+        latent_clip_squares_back(k->n, 2 * side, 2 * side, 3, spare, g_pictures);
+}
+
+void latent_clip_pictures_backward(latent_clip_pictures *k, const float *p, const float *gradient,
+                                   float *grad)
+{
+    const latent_tiny_sizes *s = &k->net->sizes;
+    const size_t *at = k->net->at;
+    int projection = k->net->map.projection, last = s->width[s->stages - 1];
+    int side = k->stage[s->stages - 1].side;
+    latent_clip_linear_back((size_t)k->n, last, s->embedding, k->pooled, p + at[projection],
+                            gradient, k->g[1], grad + at[projection], grad + at[projection + 1]);
+    latent_clip_pool_back((size_t)k->n, side * side, last, k->g[1], k->g[2]);
+    back(k, p, grad, NULL);
+}
+
+void latent_clip_pictures_seen_back(latent_clip_pictures *k, const float *p,
+                                    const float *g_features, float *g_pictures)
+{
+    const latent_tiny_sizes *s = &k->net->sizes;
+    size_t side = (size_t)k->stage[s->stages - 1].side;
+    memcpy(k->g[2], g_features,
+           (size_t)k->n * side * side * (size_t)s->width[s->stages - 1] * sizeof(float));
+    back(k, p, NULL, g_pictures);
 }
 
 /* ---- texts */

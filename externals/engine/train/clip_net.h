@@ -35,6 +35,12 @@ void latent_clip_pictures_forward(latent_clip_pictures *k, const float *p, const
                                   float *embedding);
 /* The pooled features that the last forward() made, [n][width of the last stage]. */
 const float *latent_clip_pictures_pooled(const latent_clip_pictures *k);
+/* What is pooled, [n][side][side][width of the last stage]. */
+const float *latent_clip_pictures_features(const latent_clip_pictures *k);
+/* Of a network that is only asked: from the gradient with respect to these features to that with
+   respect to the pictures, g_pictures [n][resolution][resolution][3]. */
+void latent_clip_pictures_seen_back(latent_clip_pictures *k, const float *p,
+                                    const float *g_features, float *g_pictures);
 /* Adds to grad [count].  gradient [n][embedding]. */
 void latent_clip_pictures_backward(latent_clip_pictures *k, const float *p, const float *gradient,
                                    float *grad);

@@ -1,6 +1,7 @@
 /* discriminator: see discriminator.h
 
        picture -> fromRGB -> block R -> ... -> block 8 -> 4 x 4: deviation, conv, fc, out
+       (at 4 x 4 it may be given what another network sees in the picture, channels beside its own)
        block r:  conv0 -> conv1, halving; plus the shortcut, halved -> skip; both times sqrt(1/2)
 */
 #include "discriminator.h"
@@ -47,7 +48,7 @@ static int add_all(latent_discriminator *d, latent_error *e)
             add_layer(d, &d->skip[i], i, "skip", in, out, 1, 0, 0, SQRT_HALF, e))
             return -1;
     }
-    if (add_layer(d, &d->last, 0, "conv", c + 1, c, 3, 0, 1, SQRT2, e))
+    if (add_layer(d, &d->last, 0, "conv", c + s->seen + 1, c, 3, 0, 1, SQRT2, e))
         return -1;
     d->fc_w = latent_parameters_add(&d->p, 1, e, 2, (int64_t[]){c, 16 * c}, "b4.fc.weight");
     d->fc_b = latent_parameters_add(&d->p, 1, e, 1, (int64_t[]){c}, "b4.fc.bias");
@@ -66,6 +67,7 @@ static int take_memory(latent_discriminator *d, latent_error *e)
 {
     const latent_discriminator_shape *s = &d->shape;
     size_t n = (size_t)d->batch, most = 0, r = (size_t)d->resolution, c = (size_t)s->channels[0];
+    size_t all;
     int failed = 0;
     d->from_rgb.y = latent_layer_numbers(n * count_of(&d->from_rgb), &failed);
     for (int i = s->blocks - 1; i > 0; i--) {
@@ -79,8 +81,13 @@ static int take_memory(latent_discriminator *d, latent_error *e)
         d->x[i] = latent_layer_numbers(n * one, &failed);
         d->halved[i] = latent_layer_numbers(n * side * side / 4 * (size_t)s->channels[i], &failed);
     }
-    most = 16 * (c + 1) > most ? 16 * (c + 1) : most;
-    d->varied = latent_layer_numbers(n * 16 * (c + 1), &failed);
+    all = c + (size_t)s->seen;
+    most = 16 * (all + 1) > most ? 16 * (all + 1) : most;
+    if (s->seen) {
+        d->joined = latent_layer_numbers(n * 16 * all, &failed);
+        d->g_seen = latent_layer_numbers(n * 16 * (size_t)s->seen, &failed);
+    }
+    d->varied = latent_layer_numbers(n * 16 * (all + 1), &failed);
     d->last.y = latent_layer_numbers(n * count_of(&d->last), &failed);
     d->fc = latent_layer_numbers(n * c, &failed);
     d->logit = latent_layer_numbers(n, &failed);
@@ -95,6 +102,9 @@ static int check_shape(const latent_discriminator_shape *s, latent_error *e)
 {
     if (s->blocks < 1 || s->blocks > LATENT_BLOCKS)
         return latent_fail(e, "a discriminator of %d blocks is not possible", s->blocks);
+    if (s->seen < 0 || s->seen > 1024 || (s->seen && s->pack != 1))
+        return latent_fail(e, "a discriminator that is told what another one sees judges pictures "
+                              "one by one");
     if (s->group < 1)
         return latent_fail(e, "a discriminator's group of %d pictures is not possible", s->group);
     if (s->pack != 1 && s->pack != 2 && s->pack != 4) /* what divides any batch */
@@ -143,6 +153,8 @@ void latent_discriminator_free(latent_discriminator *d)
         free(d->x[i]);
         free(d->halved[i]);
     }
+    free(d->joined);
+    free(d->g_seen);
     free(d->varied);
     free(d->fc);
     free(d->logit);
@@ -195,10 +207,28 @@ static void layer_forward(latent_discriminator *d, latent_discriminator_layer *l
     latent_layer_forward(&l->shape, value(d, l->weight), x, NULL, &end, l->y, room);
 }
 
-const float *latent_discriminator_forward(latent_discriminator *d, int n, int group,
-                                          const float *pictures, latent_room *room)
+/* a [rows][na] and b [rows][nb] side by side, and apart again. */
+static void join(size_t rows, size_t na, const float *a, size_t nb, const float *b, float *both)
 {
-    int c = d->shape.channels[0];
+    for (size_t r = 0; r < rows; r++, both += na + nb) {
+        memcpy(both, a + r * na, na * sizeof(float));
+        memcpy(both + na, b + r * nb, nb * sizeof(float));
+    }
+}
+
+static void part(size_t rows, size_t na, float *a, size_t nb, float *b, const float *both)
+{
+    for (size_t r = 0; r < rows; r++, both += na + nb) {
+        memcpy(a + r * na, both, na * sizeof(float));
+        memcpy(b + r * nb, both + na, nb * sizeof(float));
+    }
+}
+
+const float *latent_discriminator_forward(latent_discriminator *d, int n, int group,
+                                          const float *pictures, const float *seen,
+                                          latent_room *room)
+{
+    int c = d->shape.channels[0], all = c + d->shape.seen;
     const float *x = d->from_rgb.y;
     d->pictures = pictures;
     d->group = group;
@@ -214,9 +244,13 @@ const float *latent_discriminator_forward(latent_discriminator *d, int n, int gr
             d->x[i][k] = d->conv1[i].y[k] + d->skip[i].y[k];
         x = d->x[i];
     }
+    if (d->shape.seen) {
+        join(16 * (size_t)n, (size_t)c, x, (size_t)d->shape.seen, seen, d->joined);
+        x = d->joined;
+    }
     for (int i = 0; i < n; i += group)
-        latent_deviation(group, d->shape.group, 16, c, x + (size_t)i * 16 * (size_t)c,
-                         d->varied + (size_t)i * 16 * (size_t)(c + 1));
+        latent_deviation(group, d->shape.group, 16, all, x + (size_t)i * 16 * (size_t)all,
+                         d->varied + (size_t)i * 16 * (size_t)(all + 1));
     layer_forward(d, &d->last, n, d->varied, room);
     latent_full_forward(n, 16 * c, c, value(d, d->fc_w), value(d, d->fc_b),
                         1 / sqrtf(16 * (float)c), 1, d->last.y, d->fc);
@@ -250,10 +284,10 @@ const float *latent_discriminator_back(latent_discriminator *d, int first, int n
                                        const float *g_logit, int want_pictures, int train,
                                        latent_room *room)
 {
-    int c = d->shape.channels[0];
-    size_t C = (size_t)c, from = (size_t)first;
+    int c = d->shape.channels[0], all = c + d->shape.seen;
+    size_t C = (size_t)c, from = (size_t)first, A = (size_t)all;
     float *g = d->g[0], *other = d->g[1], *spent = d->g[2], *swap;
-    const float *x = d->shape.blocks > 1 ? d->x[1] : d->from_rgb.y;
+    const float *x = d->shape.seen ? d->joined : d->shape.blocks > 1 ? d->x[1] : d->from_rgb.y;
     latent_full_back(n, c, 1, value(d, d->out_w), 1 / sqrtf((float)c), 1, d->fc + from * C, g_logit,
                      d->g_fc, 0, gradient(d, d->out_w, train), gradient(d, d->out_b, train));
     latent_lrelu_back((size_t)n * C, SLOPE, SQRT2, d->fc + from * C, d->g_fc);
@@ -262,8 +296,14 @@ const float *latent_discriminator_back(latent_discriminator *d, int first, int n
                      gradient(d, d->fc_b, train));
     layer_back(d, &d->last, first, n, d->varied, g, other, train, room);
     for (int i = 0; i < n; i += d->group)
-        latent_deviation_back(d->group, d->shape.group, 16, c, x + (from + (size_t)i) * 16 * C,
-                              other + (size_t)i * 16 * (C + 1), g + (size_t)i * 16 * C);
+        latent_deviation_back(d->group, d->shape.group, 16, all, x + (from + (size_t)i) * 16 * A,
+                              other + (size_t)i * 16 * (A + 1), g + (size_t)i * 16 * A);
+    if (d->shape.seen) {
+        part(16 * (size_t)n, C, other, A - C, d->g_seen, g);
+        swap = g;
+        g = other;
+        other = swap;
+    }
     for (int i = 1; i < d->shape.blocks; i++) {
         int side = 4 << i, in = d->shape.channels[i];
         size_t count = (size_t)n * count_of(&d->conv1[i]);

@@ -11,6 +11,7 @@ typedef struct {
     int channels[LATENT_BLOCKS]; /* at 4, 8 ... pixels */
     int group;                   /* pictures whose deviation it sees, at most */
     int pack;                    /* pictures that it judges together, channels side by side */
+    int seen;                    /* channels at 4 pixels that somebody else saw (eye.h), or 0 */
     float clamp;                 /* of the convolutions, or 0 */
 } latent_discriminator_shape;
 
@@ -32,23 +33,25 @@ typedef struct {
     int group;                    /* pictures whose deviation was taken together */
     float *x[LATENT_BLOCKS];      /* what a block gives: [batch][4 << (i - 1)]...; x[0] unused */
     float *halved[LATENT_BLOCKS]; /* the shortcut's input */
+    float *joined;                /* x[1] beside what was seen, where something was */
     float *varied;                /* with the deviation */
     float *fc, *logit;            /* [batch][c], [batch] */
-    float *g[3], *g_fc, *g_pictures;
+    float *g[3], *g_fc, *g_pictures, *g_seen;
 } latent_discriminator;
 
 int latent_discriminator_init(latent_discriminator *d, const latent_discriminator_shape *shape,
                               int batch, uint64_t seed, latent_error *e);
 void latent_discriminator_free(latent_discriminator *d);
 
-/* Logits [n] of pictures [n][r][r][3 pack], which must stay till the way back.  Pictures are
-   compared with one another (minibatch deviation) within each set of so many, in the shape's
-   groups. */
+/* Logits [n] of pictures [n][r][r][3 pack], which must stay till the way back, and of what is seen
+   in them [n][4][4][seen] (or NULL).  Pictures are compared with one another (minibatch deviation)
+   within each set of so many, in the shape's groups. */
 const float *latent_discriminator_forward(latent_discriminator *d, int n, int group,
-                                          const float *pictures, latent_room *room);
+                                          const float *pictures, const float *seen,
+                                          latent_room *room);
 /* From g_logit, of pictures first to first + n - 1 of the last pass (whole groups), to the gradient
-   with respect to those pictures (returned, when wanted) and, when train is set, to
-   the parameters (added). */
+   with respect to those pictures (returned, when wanted; that with respect to what was seen in them
+   is then in g_seen) and, when train is set, to the parameters (added). */
 const float *latent_discriminator_back(latent_discriminator *d, int first, int n,
                                        const float *g_logit, int want_pictures, int train,
                                        latent_room *room);

@@ -71,10 +71,11 @@ int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings
     t->pictures = malloc((d->pack > 1 ? 2 : 3) * n * picture_count(t) * sizeof(float));
     t->packed = d->pack > 1 ? malloc(3 * n * picture_count(t) * sizeof(float)) : t->pictures;
     t->g_logit = malloc(3 * n * sizeof(float));
+    t->seen = d->seen ? malloc(3 * n * 16 * (size_t)d->seen * sizeof(float)) : NULL;
     t->crossing = malloc(n * sizeof(int));
     t->changes = calloc(2 * n, sizeof(*t->changes));
     if (!t->changes || !t->z || !t->z2 || !t->pictures || !t->packed || !t->g_logit ||
-        !t->crossing) {
+        !t->crossing || (d->seen && !t->seen)) {
         latent_trainer_free(t);
         return latent_fail(e, "no memory for a training");
     }
@@ -92,6 +93,7 @@ void latent_trainer_free(latent_trainer *t)
         free(t->packed);
     free(t->pictures);
     free(t->g_logit);
+    free(t->seen);
     free(t->crossing);
     free(t->changes);
     memset(t, 0, sizeof(*t));
@@ -173,18 +175,24 @@ static double move(latent_trainer *t, const float *reals, float *moved)
 {
     int n = judgements(t);
     size_t count = (size_t)t->settings.batch * picture_count(t);
+    size_t told = (size_t)n * 16 * (size_t)t->d.shape.seen;
+    const float *seen = t->seen ? t->seen + told : NULL;
     double sum = 0, step;
     const float *g;
     for (int i = 0; i < n; i++)
         t->g_logit[i] = 1;
-    latent_discriminator_forward(&t->d, n, n, reals, &t->room);
+    latent_discriminator_forward(&t->d, n, n, reals, seen, &t->room);
     g = latent_discriminator_back(&t->d, 0, n, t->g_logit, 1, 0, &t->room);
     for (size_t k = 0; k < count; k++)
         sum += (double)g[k] * g[k];
+    for (size_t k = 0; k < told; k++)
+        sum += (double)t->d.g_seen[k] * t->d.g_seen[k];
     t->penalty = sum / n;
     step = sum > 0 ? t->settings.r1_step / sqrt(sum / n) : 0;
     for (size_t k = 0; k < count; k++)
         moved[k] = reals[k] + (float)step * g[k];
+    for (size_t k = 0; k < told; k++)
+        t->seen[2 * told + k] = seen[k] + (float)step * t->d.g_seen[k];
     return step;
 }
 
@@ -287,6 +295,8 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     change_job change = {.t = t, .pictures = fakes};
     double half = s->half_life, loss_g = 0, loss_d = 0, step = 0;
     const float *logit, *g;
+    if (t->seen && !t->eye)
+        return latent_fail(e, "this discriminator needs the clip-tiny that it was trained with");
     /* pictures */
     atomic_init(&real.failed, 0);
     latent_parallel(n, draw_real, &real);
@@ -298,11 +308,14 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
         latent_parallel(2 * n, change_one, &change);
     if (packed != fakes)
         pack(t, 2 * n, fakes, packed, 0);
+    if (t->eye)
+        latent_eye_look(t->eye, 2 * n, fakes, t->seen);
     if (penalised)
         step = move(t, packed + count, packed + 2 * count);
     penalised = step > 0;
     /* what the discriminator says */
-    logit = latent_discriminator_forward(&t->d, penalised ? 3 * m : 2 * m, m, packed, &t->room);
+    logit = latent_discriminator_forward(&t->d, penalised ? 3 * m : 2 * m, m, packed, t->seen,
+                                         &t->room);
     t->logit_real = t->logit_fake = 0;
     for (int i = 0; i < m; i++) {
         t->logit_fake += (double)logit[i] / m;
@@ -313,6 +326,8 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     }
     /* the generator's gradient, through the discriminator as it is */
     g = latent_discriminator_back(&t->d, 0, m, t->g_logit, 1, 0, &t->room);
+    if (t->eye)
+        latent_eye_back(t->eye, n, t->d.g_seen, t->d.g_pictures);
     if (packed != fakes) {
         float *apart = t->g.g_picture[change.p > 0 ? 0 : 1];
         pack(t, n, g, apart, 1);
@@ -392,7 +407,7 @@ static void shape_text(char *text, size_t room, const int *channels, int blocks)
         used += (size_t)snprintf(text + used, room - used, i ? " %d" : "%d", channels[i]);
 }
 
-#define NUMBERS 26
+#define NUMBERS 27
 /* What a checkpoint says beside the tensors; names and values in the same order. */
 typedef struct {
     const char *name;
@@ -428,6 +443,7 @@ static int fields(latent_trainer *t, latent_generator_shape *g, latent_discrimin
         {.name = "clamp", .single = &g->clamp},
         {.name = "group", .whole = &d->group},
         {.name = "pack", .whole = &d->pack},
+        {.name = "seen", .whole = &d->seen},
         {.name = "augment", .single = &s->augment},
         {.name = "augment_target", .single = &s->augment_target},
         {.name = "augment_pace", .single = &s->augment_pace},
@@ -479,7 +495,8 @@ static int read_fields(latent_weights *w, const field *f, int n, latent_error *e
     for (int i = 0; i < n; i++) {
         const char *text = latent_weights_text(w, f[i].name);
         if (!text && (!strncmp(f[i].name, "augment", 7) || !strcmp(f[i].name, "signs") ||
-                      !strcmp(f[i].name, "group") || !strcmp(f[i].name, "pack")))
+                      !strcmp(f[i].name, "group") || !strcmp(f[i].name, "pack") ||
+                      !strcmp(f[i].name, "seen")))
             continue; /* a checkpoint of before there was one */
         if (!text)
             return latent_fail(e, "this is no checkpoint of a training: it does not say %s",

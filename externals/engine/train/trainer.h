@@ -8,6 +8,7 @@
 #define LATENT_TRAINER_H
 #include "augment.h"
 #include "discriminator.h"
+#include "eye.h"
 #include "source.h"
 
 #pragma GCC visibility push(default)
@@ -37,6 +38,7 @@ typedef struct {
     latent_discriminator d;
     latent_room room;
     latent_source *source; /* not owned */
+    latent_eye *eye;       /* or NULL; not owned; the discriminator's shape has what it sees */
     uint64_t images;       /* real ones seen */
     uint64_t steps;
     int bad;         /* steps in a row that gave no numbers */
@@ -47,6 +49,7 @@ typedef struct {
     /* [batch] each; [2 batch] pictures, fakes and reals; and [3 batch] as the discriminator saw
        them, fakes, reals, reals moved a little (one memory where it judges them one by one) */
     float *z, *z2, *pictures, *packed, *g_logit;
+    float *seen; /* [3 batch]: what the eye saw in these */
     latent_augmentation *changes;
     int *crossing;
 } latent_trainer;

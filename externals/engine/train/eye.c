@@ -1,0 +1,158 @@
+/* eye: see eye.h */
+#include "eye.h"
+#include "../parallel.h"
+#include "clip_net.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define TOGETHER 4 /* pictures that go through the network together */
+
+struct latent_eye {
+    latent_clip_net net;
+    float *weights;
+    int groups;
+    latent_clip_pictures **keep; /* [groups] */
+    float **g, **embedding;      /* [groups] */
+    const float *pictures, *g_features;
+    float *features, *g_pictures; /* of the job at hand */
+};
+
+static size_t picture_count(const latent_eye *eye)
+{
+    size_t r = (size_t)eye->net.sizes.resolution;
+    return r * r * 3;
+}
+
+int latent_eye_resolution(const latent_eye *eye)
+{
+    return eye->net.sizes.resolution;
+}
+
+int latent_eye_side(const latent_eye *eye)
+{
+    return eye->net.sizes.resolution >> (eye->net.sizes.stages + 1);
+}
+
+int latent_eye_channels(const latent_eye *eye)
+{
+    return eye->net.sizes.width[eye->net.sizes.stages - 1];
+}
+
+static size_t feature_count(const latent_eye *eye)
+{
+    return (size_t)latent_eye_side(eye) * (size_t)latent_eye_side(eye) *
+           (size_t)latent_eye_channels(eye);
+}
+
+static int read_weights(latent_eye *eye, latent_weights *w, latent_error *e)
+{
+    latent_tiny_tensor t;
+    if (!(eye->weights = aligned_alloc(64, (eye->net.count * sizeof(float) + 63) & ~(size_t)63)))
+        return latent_fail(e, "no memory for a clip-tiny");
+    for (int i = 0; latent_tiny_tensor_at(&eye->net.sizes, i, &t); i++) {
+        const latent_entry *entry = latent_weights_find(w, t.name);
+        float *file = malloc(t.count * sizeof(float));
+        int failed = !file || !entry || (size_t)entry->count != t.count ||
+                     latent_weights_read(w, entry, file, e);
+        if (!failed)
+            latent_clip_net_in(&eye->net, eye->weights, i, file);
+        free(file);
+        if (failed)
+            return latent_fail(e, "%s is missing in the clip-tiny", t.name);
+    }
+    return 0;
+}
+
+static int take_memory(latent_eye *eye, latent_error *e)
+{
+    size_t n = (size_t)eye->groups;
+    int failed = 0;
+    eye->keep = calloc(n, sizeof(*eye->keep));
+    eye->g = calloc(n, sizeof(*eye->g));
+    eye->embedding = calloc(n, sizeof(*eye->embedding));
+    if (!eye->keep || !eye->g || !eye->embedding)
+        return latent_fail(e, "no memory for a clip-tiny");
+    for (size_t i = 0; i < n; i++) {
+        eye->g[i] = malloc(TOGETHER * picture_count(eye) * sizeof(float));
+        eye->embedding[i] = malloc(TOGETHER * (size_t)eye->net.sizes.embedding * sizeof(float));
+        eye->keep[i] = latent_clip_pictures_new(&eye->net, TOGETHER, e);
+        failed |= !eye->g[i] || !eye->embedding[i] || !eye->keep[i];
+    }
+    return failed ? latent_fail(e, "no memory for a clip-tiny") : 0;
+}
+
+latent_eye *latent_eye_open(const char *path, int n, latent_error *e)
+{
+    latent_weights *w = latent_weights_open(path, e);
+    latent_eye *eye = w ? calloc(1, sizeof(*eye)) : NULL;
+    latent_tiny_sizes sizes;
+    int failed = !eye || latent_tiny_read_sizes(w, &sizes, e) ||
+                 latent_clip_net_plan(&eye->net, &sizes, e) || read_weights(eye, w, e);
+    if (!failed) {
+        eye->groups = n / TOGETHER;
+        failed = take_memory(eye, e);
+    }
+    latent_weights_close(w);
+    if (!failed)
+        return eye;
+    latent_eye_free(eye);
+    return NULL;
+}
+
+void latent_eye_free(latent_eye *eye)
+{
+    if (!eye)
+        return;
+    for (int i = 0; i < eye->groups; i++) {
+        if (eye->keep)
+            latent_clip_pictures_free(eye->keep[i]);
+        if (eye->g)
+            free(eye->g[i]);
+        if (eye->embedding)
+            free(eye->embedding[i]);
+    }
+    free(eye->keep);
+    free(eye->g);
+    free(eye->embedding);
+    free(eye->weights);
+    free(eye);
+}
+
+static void look_group(void *context, int i, int slot)
+{
+    latent_eye *eye = context;
+    size_t count = TOGETHER * feature_count(eye);
+    (void)slot;
+    latent_clip_pictures_forward(eye->keep[i], eye->weights,
+                                 eye->pictures + (size_t)i * TOGETHER * picture_count(eye),
+                                 eye->embedding[i]);
+    memcpy(eye->features + (size_t)i * count, latent_clip_pictures_features(eye->keep[i]),
+           count * sizeof(float));
+}
+
+void latent_eye_look(latent_eye *eye, int n, const float *pictures, float *features)
+{
+    eye->pictures = pictures;
+    eye->features = features;
+    latent_parallel(n / TOGETHER, look_group, eye);
+}
+
+static void back_group(void *context, int i, int slot)
+{
+    latent_eye *eye = context;
+    size_t count = TOGETHER * picture_count(eye);
+    float *to = eye->g_pictures + (size_t)i * count;
+    (void)slot;
+    latent_clip_pictures_seen_back(eye->keep[i], eye->weights,
+                                   eye->g_features + (size_t)i * TOGETHER * feature_count(eye),
+                                   eye->g[i]);
+    for (size_t k = 0; k < count; k++)
+        to[k] += eye->g[i][k];
+}
+
+void latent_eye_back(latent_eye *eye, int n, const float *g_features, float *g_pictures)
+{
+    eye->g_features = g_features;
+    eye->g_pictures = g_pictures;
+    latent_parallel(n / TOGETHER, back_group, eye);
+}

@@ -1,0 +1,29 @@
+/* eye: what a clip-tiny that no longer learns sees in pictures, as something for a discriminator to
+   judge by beside the pixels (Kumari et al. 2022, "Ensembling off-the-shelf models for GAN
+   training"; Sauer et al. 2021, "Projected GANs converge faster"): stripes, spikes and a round body
+   are plain there long before a young discriminator has found them by itself. */
+#ifndef LATENT_EYE_H
+#define LATENT_EYE_H
+#include "../error.h"
+
+#pragma GCC visibility push(default)
+
+typedef struct latent_eye latent_eye;
+
+/* The picture tower of the clip-tiny in a file, for n pictures at a time, a multiple of 4.  NULL
+   and a sentence. */
+latent_eye *latent_eye_open(const char *path, int n, latent_error *e);
+void latent_eye_free(latent_eye *eye); /* eye may be NULL */
+int latent_eye_resolution(const latent_eye *eye);
+/* It gives [side][side][channels] a picture, of deviation about 1. */
+int latent_eye_side(const latent_eye *eye);
+int latent_eye_channels(const latent_eye *eye);
+
+/* The features of n pictures [n][resolution][resolution][3], a multiple of 4, at most those that it
+   was made for; and from the gradient with respect to the features of the first n of them to that
+   with respect to the pictures, which is added to.  On the calling thread's pool. */
+void latent_eye_look(latent_eye *eye, int n, const float *pictures, float *features);
+void latent_eye_back(latent_eye *eye, int n, const float *g_features, float *g_pictures);
+
+#pragma GCC visibility pop
+#endif
