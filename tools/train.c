@@ -4,7 +4,8 @@
        train <folder> <source> [-size 64] [-channels 256,256,128,64,32] [-critic ...] [-z 128]
              [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 2] [-mixing 0.1]
              [-pack 2] [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
-             [-score clip-tiny.safetensors] [-from model.safetensors] [-seen 0] [-alone 10000]
+             [-score clip-tiny.safetensors] [-eye clip-tiny.safetensors]
+             [-from model.safetensors] [-seen 0] [-alone 10000]
 
    A source is rule:fish (or another rule), discs, or a folder of pictures (with a / in its name,
    mirrored half the time).  The folder gets checkpoint.safetensors (the whole state),
@@ -13,8 +14,9 @@
    the last images the rate falls to 0.4 of it, and R1 to half; slow is the generator's part of the
    rate.  -from goes on with a generator whose training is lost but for the model, and which had
    seen that many pictures: a new discriminator learns alone from the next ones, then both do.  With
-   a clip-tiny each checkpoint is scored (engine/train/exam.h): 1000 pictures against 1000 of the
-   source. */
+   a clip-tiny to score by, each checkpoint is scored (engine/train/exam.h): 1000 pictures against
+   1000 of the source.  With one as an eye (engine/train/eye.h) the discriminator is told what that
+   sees, and judges pictures one by one; who goes on with its checkpoint needs the same eye. */
 #include "engine/media/picture.h"
 #include "engine/pixels.h"
 #include "engine/train/exam.h"

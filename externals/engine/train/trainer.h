@@ -2,8 +2,9 @@
    StyleGAN2-ADA has it (Karras et al. 2020): non-saturating loss, R1 on the reals every few steps
    (Mescheder et al. 2018), an average of the generator's weights, Adam.  The discriminator judges
    pictures in pairs (PacGAN, Lin et al. 2018): two fish with one outline give themselves away, so
-   that the generator must learn many.  A training is a value: its whole state goes to one file and
-   comes back from it to the bit. */
+   that the generator must learn many; or one by one, and is told what a clip-tiny sees in them
+   (eye.h).  A training is a value: its whole state goes to one file and comes back from it to the
+   bit. */
 #ifndef LATENT_TRAINER_H
 #define LATENT_TRAINER_H
 #include "augment.h"
