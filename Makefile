@@ -150,7 +150,8 @@ clip-model: $(top)/tools/train_clip
 	$< $(top)/models/clip-tiny.checkpoint examples/models/clip-tiny.safetensors
 fish-model: $(top)/tools/train
 	@mkdir -p $(top)/models
-	$< $(top)/models/fish rule:fish -seed 1 -threads $(JOBS) -score examples/models/clip-tiny.safetensors
+	$< $(top)/models/fish rule:fish -seed 1 -threads $(JOBS) -critic 192,128,64,48,32 -slow 0.6 -r1 2.5 \
+	  -eye examples/models/clip-tiny.safetensors -score examples/models/clip-tiny.safetensors
 	cp $(top)/models/fish/model.safetensors examples/models/fish.safetensors
 models:
 	$(MAKE) clip-model

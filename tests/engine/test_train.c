@@ -445,7 +445,7 @@ static double picture_loss(void *context)
 static double logit_loss(void *context)
 {
     nets *n = context;
-    return dot(latent_discriminator_forward(&n->d, 4, 4, n->z2, n->seen, &n->room), n->r, 4);
+    return dot(latent_discriminator_forward(&n->d, 4, 4, n->z2, NULL, &n->room), n->r, 4);
 }
 
 static void generator_gradients(void **state)
