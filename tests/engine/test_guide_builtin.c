@@ -26,7 +26,7 @@
 
 #define FISH 20
 #define STEPS 100
-#define ENOUGH 8 /* of FISH: what the present weights reach surely (10 to 12) */
+#define ENOUGH 10 /* of FISH: what the present weights reach surely (13 to 15) */
 #define PIXELS (JUDGE_SIZE * JUDGE_SIZE * 3)
 #define PLAIN 0.3 /* less armed than that */
 #define FAT 0.5   /* fatter than that */

@@ -242,7 +242,8 @@ static void fixture_discriminator(void **state)
         latent_discriminator_init(&d, &shape, n, 1, &e) ||
         latent_discriminator_read(&d, w, "D.", &e))
         fail_msg("%s", e.text);
-    assert_near(latent_discriminator_forward(&d, n, n, x, NULL, &room), logits.data, logits.count, 1e-4);
+    assert_near(latent_discriminator_forward(&d, n, n, x, NULL, &room), logits.data, logits.count,
+                1e-4);
     latent_discriminator_free(&d);
     latent_room_free(&room);
     latent_weights_close(w);
