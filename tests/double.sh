@@ -28,7 +28,7 @@ if command -v "$PD64" >/dev/null; then
   cp -R "$BUILD" "$work/latent"
   cp -R "$HELPERS" "$work/helpers"
   for f in "$work"/*/*-64.so; do
-    case $f in */lib*) ;; *) ln -s "$(basename "$f")" "${f%.*-*-64.so}.pd_linux" ;; esac
+    case ${f##*/} in lib*) ;; *) ln -s "$(basename "$f")" "${f%.*-*-64.so}.pd_linux" ;; esac
   done
   BUILD=$work/latent HELPERS=$work/helpers PD=$PD64 "$here/run.sh" -x alone
   rc=$?

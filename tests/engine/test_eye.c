@@ -6,6 +6,7 @@
 #include "engine/rules/rules.h"
 #include "engine/train/trainer.h"
 #include "helper_builtin.h"
+#include "helper_numbers.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,24 +35,6 @@ static float *fish(void)
     return pictures;
 }
 
-static float *some(size_t count, uint64_t seed)
-{
-    float *f = malloc(count * sizeof(float));
-    for (size_t i = 0; i < count; i++) {
-        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        f[i] = (float)(int32_t)(seed >> 32) / 2147483648.0f;
-    }
-    return f;
-}
-
-static double dot(const float *a, const float *b, size_t count)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += (double)a[i] * b[i];
-    return sum;
-}
-
 static latent_eye *open_eye(void)
 {
     latent_error e = {""};
@@ -69,7 +52,9 @@ static void sees_what_boxes_see(void **state)
     size_t side = (size_t)latent_eye_side(eye), c = (size_t)latent_eye_channels(eye);
     float *pictures = fish(), *features = malloc(N * side * side * c * sizeof(float));
     (void)state;
-    assert_int_equal(latent_eye_resolution(eye), SIZE);
+    assert_true(latent_eye_suits(eye, 2 * N, SIZE, 4, (int)c));
+    assert_false(latent_eye_suits(eye, 2 * N + 4, SIZE, 4, (int)c));
+    assert_false(latent_eye_suits(eye, N, SIZE / 2, 4, (int)c));
     assert_int_equal(side, 4);
     latent_eye_look(eye, N, pictures, features);
     for (size_t i = 0; i < N; i++) {

@@ -3,8 +3,8 @@
    the state of a training, to the bit. */
 #include "../helpers/npz.h"
 #include "engine/kernels/learn.h"
-#include "engine/train/chance.h"
 #include "engine/train/trainer.h"
+#include "helper_numbers.h"
 #include "helper_sanitized.h"
 #include <math.h>
 #include <setjmp.h>
@@ -15,23 +15,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static float *some(size_t count, uint64_t which)
-{
-    float *f = malloc(count * sizeof(float));
-    latent_chance c = latent_chance_at(7, 1, which);
-    for (size_t i = 0; i < count; i++)
-        f[i] = (float)latent_chance_gauss(&c);
-    return f;
-}
-
-static double dot(const float *a, const float *b, size_t count)
-{
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += (double)a[i] * b[i];
-    return sum;
-}
 
 static double length(const float *a, size_t count)
 {

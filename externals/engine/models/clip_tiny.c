@@ -273,23 +273,27 @@ typedef struct {
     const size_t *at;
 } tiny_source;
 
-static int fetch(const tiny_source *from, const latent_tiny_tensor *t, int i, float *to,
-                 latent_error *e)
+int latent_tiny_fetch(latent_weights *w, const latent_tiny_tensor *t, float *to, latent_error *e)
 {
-    const latent_entry *entry;
+    const latent_entry *entry = latent_weights_find(w, t->name);
     int same;
-    if (!from->file) {
-        memcpy(to, from->data + from->at[i], t->count * sizeof(float));
-        return 0;
-    }
-    if (!(entry = latent_weights_find(from->file, t->name)))
+    if (!entry)
         return latent_fail(e, "%s is missing", t->name);
     same = entry->rank == t->rank;
     for (int k = 0; same && k < t->rank; k++)
         same = entry->dim[k] == t->dim[k];
     if (!same)
         return latent_fail(e, "%s has not the shape that the metadata tells", t->name);
-    return latent_weights_read(from->file, entry, to, e);
+    return latent_weights_read(w, entry, to, e);
+}
+
+static int fetch(const tiny_source *from, const latent_tiny_tensor *t, int i, float *to,
+                 latent_error *e)
+{
+    if (from->file)
+        return latent_tiny_fetch(from->file, t, to, e);
+    memcpy(to, from->data + from->at[i], t->count * sizeof(float));
+    return 0;
 }
 
 static latent_node *make_tensor(const tiny_source *from, const latent_tiny_tensor *t, int i,

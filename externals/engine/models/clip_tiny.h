@@ -77,6 +77,9 @@ latent_tiny_map latent_tiny_map_of(const latent_tiny_sizes *s);
 int latent_tiny_check(const latent_tiny_sizes *s, latent_error *e);
 /* The sizes that a file tells. */
 int latent_tiny_read_sizes(const latent_weights *w, latent_tiny_sizes *s, latent_error *e);
+/* Tensor t out of a file, t->count floats in the file's order; -1 and a sentence where it is
+   missing or has another shape. */
+int latent_tiny_fetch(latent_weights *w, const latent_tiny_tensor *t, float *to, latent_error *e);
 /* The metadata of a file: 0 to LATENT_TINY_META pairs; text holds the values. */
 #define LATENT_TINY_META 16
 int latent_tiny_meta(const latent_tiny_sizes *s, latent_meta_out *meta, char text[][48]);

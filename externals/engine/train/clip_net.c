@@ -229,8 +229,9 @@ void latent_clip_pictures_forward(latent_clip_pictures *k, const float *p, const
     latent_clip_norm(n * (size_t)(side * side), last, x, p + at[map->norm], p + at[map->norm + 1],
                      k->normal, k->moments);
     latent_clip_pool(n, side * side, last, k->normal, k->pooled);
-    latent_clip_linear(n, last, s->embedding, k->pooled, p + at[map->projection],
-                       p + at[map->projection + 1], embedding);
+    if (embedding)
+        latent_clip_linear(n, last, s->embedding, k->pooled, p + at[map->projection],
+                           p + at[map->projection + 1], embedding);
 }
 
 const float *latent_clip_pictures_pooled(const latent_clip_pictures *k)

@@ -30,7 +30,8 @@ void latent_clip_net_in(const latent_clip_net *net, float *p, int i, const float
 typedef struct latent_clip_pictures latent_clip_pictures;
 latent_clip_pictures *latent_clip_pictures_new(const latent_clip_net *net, int n, latent_error *e);
 void latent_clip_pictures_free(latent_clip_pictures *k);
-/* pictures [n][resolution][resolution][3] to embedding [n][embedding], not normalised. */
+/* pictures [n][resolution][resolution][3] to embedding [n][embedding], not normalised, or
+   NULL where only the features are wanted. */
 void latent_clip_pictures_forward(latent_clip_pictures *k, const float *p, const float *pictures,
                                   float *embedding);
 /* The pooled features that the last forward() made, [n][width of the last stage]. */

@@ -2,6 +2,7 @@
 #include "eye.h"
 #include "../parallel.h"
 #include "clip_net.h"
+#include "layers.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ struct latent_eye {
     float *weights;
     int groups;
     latent_clip_pictures **keep; /* [groups] */
-    float **g, **embedding;      /* [groups] */
+    float **g;                   /* [groups] */
     const float *pictures, *g_features;
     float *features, *g_pictures; /* of the job at hand */
 };
@@ -21,11 +22,6 @@ static size_t picture_count(const latent_eye *eye)
 {
     size_t r = (size_t)eye->net.sizes.resolution;
     return r * r * 3;
-}
-
-int latent_eye_resolution(const latent_eye *eye)
-{
-    return eye->net.sizes.resolution;
 }
 
 int latent_eye_side(const latent_eye *eye)
@@ -38,6 +34,12 @@ int latent_eye_channels(const latent_eye *eye)
     return eye->net.sizes.width[eye->net.sizes.stages - 1];
 }
 
+int latent_eye_suits(const latent_eye *eye, int n, int resolution, int side, int channels)
+{
+    return eye->groups * TOGETHER >= n && eye->net.sizes.resolution == resolution &&
+           latent_eye_side(eye) == side && latent_eye_channels(eye) == channels;
+}
+
 static size_t feature_count(const latent_eye *eye)
 {
     return (size_t)latent_eye_side(eye) * (size_t)latent_eye_side(eye) *
@@ -47,20 +49,19 @@ static size_t feature_count(const latent_eye *eye)
 static int read_weights(latent_eye *eye, latent_weights *w, latent_error *e)
 {
     latent_tiny_tensor t;
-    if (!(eye->weights = aligned_alloc(64, (eye->net.count * sizeof(float) + 63) & ~(size_t)63)))
-        return latent_fail(e, "no memory for a clip-tiny");
-    for (int i = 0; latent_tiny_tensor_at(&eye->net.sizes, i, &t); i++) {
-        const latent_entry *entry = latent_weights_find(w, t.name);
-        float *file = malloc(t.count * sizeof(float));
-        int failed = !file || !entry || (size_t)entry->count != t.count ||
-                     latent_weights_read(w, entry, file, e);
-        if (!failed)
+    int failed = 0;
+    eye->weights = latent_layer_numbers(eye->net.count, &failed);
+    for (int i = 0; !failed && latent_tiny_tensor_at(&eye->net.sizes, i, &t); i++) {
+        float *file = latent_layer_numbers(t.count, &failed);
+        if (file && latent_tiny_fetch(w, &t, file, e)) {
+            free(file);
+            return -1;
+        }
+        if (file)
             latent_clip_net_in(&eye->net, eye->weights, i, file);
         free(file);
-        if (failed)
-            return latent_fail(e, "%s is missing in the clip-tiny", t.name);
     }
-    return 0;
+    return failed ? latent_fail(e, "no memory for a clip-tiny") : 0;
 }
 
 static int take_memory(latent_eye *eye, latent_error *e)
@@ -69,14 +70,12 @@ static int take_memory(latent_eye *eye, latent_error *e)
     int failed = 0;
     eye->keep = calloc(n, sizeof(*eye->keep));
     eye->g = calloc(n, sizeof(*eye->g));
-    eye->embedding = calloc(n, sizeof(*eye->embedding));
-    if (!eye->keep || !eye->g || !eye->embedding)
+    if (!eye->keep || !eye->g)
         return latent_fail(e, "no memory for a clip-tiny");
     for (size_t i = 0; i < n; i++) {
         eye->g[i] = malloc(TOGETHER * picture_count(eye) * sizeof(float));
-        eye->embedding[i] = malloc(TOGETHER * (size_t)eye->net.sizes.embedding * sizeof(float));
         eye->keep[i] = latent_clip_pictures_new(&eye->net, TOGETHER, e);
-        failed |= !eye->g[i] || !eye->embedding[i] || !eye->keep[i];
+        failed |= !eye->g[i] || !eye->keep[i];
     }
     return failed ? latent_fail(e, "no memory for a clip-tiny") : 0;
 }
@@ -108,12 +107,9 @@ void latent_eye_free(latent_eye *eye)
             latent_clip_pictures_free(eye->keep[i]);
         if (eye->g)
             free(eye->g[i]);
-        if (eye->embedding)
-            free(eye->embedding[i]);
     }
     free(eye->keep);
     free(eye->g);
-    free(eye->embedding);
     free(eye->weights);
     free(eye);
 }
@@ -124,8 +120,7 @@ static void look_group(void *context, int i, int slot)
     size_t count = TOGETHER * feature_count(eye);
     (void)slot;
     latent_clip_pictures_forward(eye->keep[i], eye->weights,
-                                 eye->pictures + (size_t)i * TOGETHER * picture_count(eye),
-                                 eye->embedding[i]);
+                                 eye->pictures + (size_t)i * TOGETHER * picture_count(eye), NULL);
     memcpy(eye->features + (size_t)i * count, latent_clip_pictures_features(eye->keep[i]),
            count * sizeof(float));
 }

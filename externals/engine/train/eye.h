@@ -14,10 +14,11 @@ typedef struct latent_eye latent_eye;
    and a sentence. */
 latent_eye *latent_eye_open(const char *path, int n, latent_error *e);
 void latent_eye_free(latent_eye *eye); /* eye may be NULL */
-int latent_eye_resolution(const latent_eye *eye);
 /* It gives [side][side][channels] a picture, of deviation about 1. */
 int latent_eye_side(const latent_eye *eye);
 int latent_eye_channels(const latent_eye *eye);
+/* Can it look at n pictures of that size and give such features? */
+int latent_eye_suits(const latent_eye *eye, int n, int resolution, int side, int channels);
 
 /* The features of n pictures [n][resolution][resolution][3], a multiple of 4, at most those that it
    was made for; and from the gradient with respect to the features of the first n of them to that

@@ -295,8 +295,10 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     change_job change = {.t = t, .pictures = fakes};
     double half = s->half_life, loss_g = 0, loss_d = 0, step = 0;
     const float *logit, *g;
-    if (t->seen && !t->eye)
-        return latent_fail(e, "this discriminator needs the clip-tiny that it was trained with");
+    if (t->seen &&
+        !(t->eye && latent_eye_suits(t->eye, 2 * n, t->g.resolution, 4, t->d.shape.seen)))
+        return latent_fail(e, "this discriminator needs a clip-tiny for pictures of its size, the "
+                              "one that it was trained with");
     /* pictures */
     atomic_init(&real.failed, 0);
     latent_parallel(n, draw_real, &real);
@@ -308,7 +310,7 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
         latent_parallel(2 * n, change_one, &change);
     if (packed != fakes)
         pack(t, 2 * n, fakes, packed, 0);
-    if (t->eye)
+    if (t->seen)
         latent_eye_look(t->eye, 2 * n, fakes, t->seen);
     if (penalised)
         step = move(t, packed + count, packed + 2 * count);
@@ -326,7 +328,7 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     }
     /* the generator's gradient, through the discriminator as it is */
     g = latent_discriminator_back(&t->d, 0, m, t->g_logit, 1, 0, &t->room);
-    if (t->eye)
+    if (t->seen)
         latent_eye_back(t->eye, n, t->d.g_seen, t->d.g_pictures);
     if (packed != fakes) {
         float *apart = t->g.g_picture[change.p > 0 ? 0 : 1];
