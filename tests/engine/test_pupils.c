@@ -7,6 +7,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,7 +195,7 @@ typedef struct {
     latent_source source;
     latent_trainer *trainer; /* draws what this draws, or NULL: discs */
     latent_source *discs;
-    int drawn;
+    atomic_int drawn; /* threads of the trainer draw side by side */
 } mimic;
 
 static int mimic_draw(latent_source *s, uint64_t index, int size, float *picture,
