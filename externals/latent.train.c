@@ -36,6 +36,7 @@
    batch (128), seed, name and info, and
    steps n          of the whole training: the rate falls until then (4000)
    disturb f        how much pictures are disturbed: 1 as usual
+   attack f         how far pictures are moved against the network before it learns from them (0)
    and its loss is loss <loss> <share of pictures and sentences that found each other>.
 
    Settings are flags too, [latent.train -name fish -seed 7].  It works in a thread of its own that
@@ -53,7 +54,7 @@ static t_class *latent_train_class, *latent_train_clip_class;
 typedef struct {
     t_object x_obj;
     t_latent_pupil *x_pupil;
-    double x_rate, x_r1, x_augment, x_mixing, x_snapshot, x_disturb;
+    double x_rate, x_r1, x_augment, x_mixing, x_snapshot, x_disturb, x_attack;
     int x_batch, x_freeze, x_mirror, x_seed, x_z, x_steps;
     t_symbol *x_name;
     t_outlet *x_out, *x_info;
@@ -85,6 +86,7 @@ static const t_latent_param latent_train_clip_params[] = {
     {"batch", LATENT_WHOLE, offsetof(t_latent_train, x_batch), 8, 1024, NULL, NULL},
     {"steps", LATENT_WHOLE, offsetof(t_latent_train, x_steps), 1, 1e9, NULL, NULL},
     {"disturb", LATENT_REAL, offsetof(t_latent_train, x_disturb), 0, 2, NULL, NULL},
+    {"attack", LATENT_REAL, offsetof(t_latent_train, x_attack), 0, 100, NULL, NULL},
     {"snapshot", LATENT_REAL, offsetof(t_latent_train, x_snapshot), 0, 1e6, NULL, NULL},
     {"seed", LATENT_WHOLE, offsetof(t_latent_train, x_seed), 0, 1 << 24, NULL, NULL},
     {"name", LATENT_WORD, offsetof(t_latent_train, x_name), 0, 0, NULL, latent_train_renamed},
@@ -111,6 +113,7 @@ static void latent_train_usual(t_latent_train *x)
     x->x_mixing = (double)usual.mixing;
     x->x_steps = (int)clip.steps;
     x->x_disturb = (double)clip.disturb;
+    x->x_attack = (double)clip.attack;
     x->x_seed = (int)usual.seed;
     x->x_z = 128;
     x->x_snapshot = 1;
@@ -136,6 +139,7 @@ static void latent_train_wishes(void *z, latent_train_job *j)
     j->clip.rate = (float)x->x_rate;
     j->clip.steps = x->x_steps;
     j->clip.disturb = (float)x->x_disturb;
+    j->clip.attack = (float)x->x_attack;
 }
 
 /* ---- messages */

@@ -5,6 +5,8 @@
        steps n      of the whole training (4,000)        batch n     pictures a step (128)
        rate f       of Adam at its highest (0.0015)      seed n      (1)
        threads n    (all cores)                         stop n      end after so many steps
+       attack f     how far pictures are moved against the network (0)
+       from file    a clip-tiny whose weights it begins with
 
    Where the checkpoint exists the training goes on from there.  Checkpoint and model are written
    every 250 steps and at the end; both may be read while it runs. */
@@ -25,10 +27,12 @@
 typedef struct {
     latent_clip_settings clip;
     double threads, stop;
+    const char *from;
 } tool_settings;
 
-static int set(tool_settings *s, const char *name, double value)
+static int set(tool_settings *s, const char *name, const char *text)
 {
+    double value = atof(text);
     if (!strcmp(name, "steps"))
         s->clip.steps = (int64_t)value;
     else if (!strcmp(name, "batch"))
@@ -37,6 +41,10 @@ static int set(tool_settings *s, const char *name, double value)
         s->clip.rate = (float)value;
     else if (!strcmp(name, "seed"))
         s->clip.seed = (uint64_t)value;
+    else if (!strcmp(name, "attack"))
+        s->clip.attack = (float)value;
+    else if (!strcmp(name, "from"))
+        s->from = text;
     else if (!strcmp(name, "threads"))
         s->threads = value;
     else if (!strcmp(name, "stop"))
@@ -93,17 +101,17 @@ static int train(latent_clip_training *t, const tool_settings *s, const char *ch
 
 int main(int argc, char **argv)
 {
-    tool_settings s = {latent_clip_settings_usual(), 0, 0};
+    tool_settings s = {latent_clip_settings_usual(), 0, 0, NULL};
     latent_source *fish;
     latent_clip_training *t = NULL;
     latent_error e = {""};
     int failed;
     for (int i = 3; i < argc; i += 2)
-        if (i + 1 == argc || set(&s, argv[i], atof(argv[i + 1])))
+        if (i + 1 == argc || set(&s, argv[i], argv[i + 1]))
             argc = 0;
     if (argc < 3) {
         fprintf(stderr, "train_clip <checkpoint> <model.safetensors> [steps n] [batch n] [rate f] "
-                        "[seed n] [threads n] [stop n]\n");
+                        "[seed n] [attack f] [from file] [threads n] [stop n]\n");
         return 2;
     }
     latent_threads_set(s.threads > 0 ? (int)s.threads : (int)sysconf(_SC_NPROCESSORS_ONLN));
@@ -111,7 +119,8 @@ int main(int argc, char **argv)
         s.stop = (double)s.clip.steps;
     fish = latent_source_rule(latent_rule_find("fish"), (uint32_t)s.clip.seed, &e);
     failed = !fish || !(t = latent_clip_training_new(fish, &s.clip, &e)) ||
-             (!access(argv[1], F_OK) && latent_clip_training_resume(t, argv[1], &e)) ||
+             (!access(argv[1], F_OK) ? latent_clip_training_resume(t, argv[1], &e)
+                                     : s.from && latent_clip_training_from(t, s.from, &e)) ||
              train(t, &s, argv[1], argv[2], &e);
     if (failed)
         fprintf(stderr, "train_clip: %s\n", e.text);

@@ -219,6 +219,30 @@ static double all_of(const latent_clip_net *net, latent_clip_pictures *k, latent
     return dot(48, r, seen) + dot(48, r + 48, said);
 }
 
+static void back_to_pictures(const latent_clip_net *net, latent_clip_pictures *k, const float *p,
+                             const float *pictures, const float *r)
+{
+    enum { COUNT = 4 * 16 * 16 * 3 };
+    const float step = 2e-3f;
+    float *way = dice_floats(COUNT, 1), moved[COUNT], g[COUNT], seen[48];
+    double side[2], is, should;
+    assert_int_equal(net->sizes.resolution, 16);
+    latent_clip_pictures_forward(k, p, pictures, seen);
+    latent_clip_pictures_back(k, p, r, g);
+    for (int s = 0; s < 2; s++) {
+        for (int i = 0; i < COUNT; i++)
+            moved[i] = pictures[i] + (s ? -step : step) * way[i];
+        latent_clip_pictures_forward(k, p, moved, seen);
+        side[s] = dot(48, r, seen);
+    }
+    should = (side[0] - side[1]) / (2 * (double)step);
+    is = dot(COUNT, way, g);
+    if (fabs(is - should) > 0.02 * sqrt(dot(COUNT, g, g)))
+        fail_msg("pictures: the gradient says %g, the difference %g", is, should);
+    assert_true(dot(COUNT, g, g) > 0);
+    free(way);
+}
+
 static void test_network(void **state)
 {
     latent_tiny_sizes sizes = small_sizes();
@@ -271,6 +295,7 @@ static void test_network(void **state)
         free(way);
         free(keep);
     }
+    back_to_pictures(&net, k, p, pictures, r);
     for (int i = 0; i < 4; i++)
         latent_grams_free(&grams[i]);
     latent_clip_pictures_free(k);
@@ -596,6 +621,7 @@ static void test_checkpoint(void **state)
     place(one, "one");
     place(two, "two");
     place(three, "three");
+    s.attack = 0.5f;
     latent_threads_set(1);
     t = latent_clip_training_new(&source, &s, &e);
     steps(t, 6);
@@ -627,6 +653,45 @@ static void test_checkpoint(void **state)
     assert_true(n[0] != n[1] || memcmp(text[0], text[1], n[0]));
     free(text[0]);
     free(text[1]);
+    latent_clip_training_free(t);
+}
+
+/* What is moved against the network is harder to know, the more the farther it went; and it is the
+   weights of a file that a training can begin with. */
+static void test_attack(void **state)
+{
+    const float attacks[] = {0, 1, 3};
+    latent_source source = {.draw = blob};
+    latent_clip_settings s = small_settings();
+    latent_error e = {""};
+    latent_clip_training *t = latent_clip_training_new(&source, &s, &e);
+    float loss[3], fresh;
+    latent_clip_report r;
+    char path[80];
+    (void)state;
+    place(path, "blob.safetensors");
+    if (latent_clip_training_step(t, &r, &e))
+        fail_msg("%s", e.text);
+    fresh = r.loss;
+    steps(t, 60);
+    assert_int_equal(latent_clip_training_save(t, path, NULL, &e), 0);
+    latent_clip_training_free(t);
+    for (int i = 0; i < 3; i++) {
+        s.attack = attacks[i];
+        t = latent_clip_training_new(&source, &s, &e);
+        if (latent_clip_training_from(t, path, &e) || latent_clip_training_step(t, &r, &e))
+            fail_msg("%s", e.text);
+        loss[i] = r.loss;
+        assert_int_equal(r.step, 1);
+        latent_clip_training_free(t);
+    }
+    assert_true(loss[0] < 0.9f * fresh);
+    assert_true(loss[1] > loss[0] && loss[2] > loss[1]);
+    s.sizes.embedding++;
+    t = latent_clip_training_new(&source, &s, &e);
+    assert_int_equal(latent_clip_training_from(t, path, &e), -1);
+    assert_non_null(strstr(e.text, "other sizes"));
+    assert_int_equal(latent_clip_training_from(t, "nowhere", &e), -1);
     latent_clip_training_free(t);
 }
 
@@ -793,8 +858,8 @@ int main(void)
         cmocka_unit_test(test_layers),     cmocka_unit_test(test_network),
         cmocka_unit_test(test_loss),       cmocka_unit_test(test_same_forward),
         cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_learns),
-        cmocka_unit_test(test_wrong),      cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_attack),     cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_damaged),    cmocka_unit_test(test_words),
     };
     dice = latent_chance_at(11, 1, 0);
     return cmocka_run_group_tests(tests, open_folder, close_folder);

@@ -22,7 +22,7 @@
 #define CANDIDATES 4 /* times the batch: pictures among which one with new sentences is sought */
 
 /* What chance is used for. */
-enum { BEGIN = 1, PICK, DISTURB };
+enum { BEGIN = 1, PICK, DISTURB, ATTACK };
 
 latent_clip_settings latent_clip_settings_usual(void)
 {
@@ -395,6 +395,7 @@ void latent_clip_training_adjust(latent_clip_training *t, const latent_clip_sett
     t->settings.steps = settings->steps;
     t->settings.rate = settings->rate;
     t->settings.disturb = settings->disturb;
+    t->settings.attack = settings->attack;
 }
 
 latent_clip_settings latent_clip_training_settings(const latent_clip_training *t)
@@ -504,6 +505,73 @@ static void group_forward(void *context, int g, int slot)
             t->said[l] + (size_t)(first * SLICE) * d, &t->errors[g]);
 }
 
+/* How far the pictures are from their sentences; the gradients of that. */
+static double compare(latent_clip_training *t, float found[LANGUAGES])
+{
+    int batch = t->settings.batch, d = t->settings.sizes.embedding;
+    size_t bytes = (size_t)batch * (size_t)d * sizeof(float);
+    double loss = 0;
+    memset(t->g_seen, 0, bytes);
+    for (int l = 0; l < LANGUAGES; l++) {
+        memset(t->g_said[l], 0, bytes);
+        loss += latent_clip_loss(batch, d, t->seen, t->said[l],
+                                 *latent_parameter_value(&t->p, t->scale), 1.0f / LANGUAGES,
+                                 t->g_seen, t->g_said[l],
+                                 latent_parameter_gradient(&t->p, t->scale), &found[l], t->scratch);
+    }
+    return loss;
+}
+
+/* Moves the pictures of slice i up the loss, each as far as its luck says. */
+static void attack_slice(void *context, int i, int slot)
+{
+    latent_clip_training *t = context;
+    size_t size = (size_t)t->settings.sizes.resolution, floats = size * size * 3;
+    float *picture = t->picture + (size_t)(i * SLICE) * floats;
+    float *g = malloc(SLICE * floats * sizeof(float)), *v = g;
+    (void)slot;
+    t->failed[i] = !g;
+    if (!g)
+        return;
+    latent_clip_pictures_back(t->pictures[i], t->p.value,
+                              t->g_seen + (size_t)(i * SLICE) * (size_t)t->settings.sizes.embedding,
+                              g);
+    for (int n = 0; n < SLICE; n++, v += floats, picture += floats) {
+        uint64_t number =
+            (uint64_t)t->p.steps * (uint64_t)t->settings.batch + (uint64_t)(i * SLICE + n);
+        latent_chance c = latent_chance_at(t->settings.seed, ATTACK, number);
+        double sum = 1e-30, way = t->settings.attack * latent_chance_uniform(&c);
+        for (size_t k = 0; k < floats; k++)
+            sum += (double)v[k] * v[k];
+        for (size_t k = 0; k < floats; k++)
+            picture[k] += (float)(way / sqrt(sum)) * v[k];
+    }
+    free(g);
+}
+
+static int forward(latent_clip_training *t, latent_error *e)
+{
+    latent_parallel(GROUPS, group_forward, t);
+    for (int g = 0; g < GROUPS; g++)
+        if (t->failed[g]) {
+            *e = t->errors[g];
+            return -1;
+        }
+    return 0;
+}
+
+/* The batch becomes one that is harder to know, and has gone forwards. */
+static int attack(latent_clip_training *t, float found[LANGUAGES], latent_error *e)
+{
+    compare(t, found);
+    *latent_parameter_gradient(&t->p, t->scale) = 0;
+    latent_parallel(t->slices, attack_slice, t);
+    for (int i = 0; i < t->slices; i++)
+        if (t->failed[i])
+            return latent_fail(e, "no memory to change pictures");
+    return forward(t, e);
+}
+
 static void group_backward(void *context, int g, int slot)
 {
     latent_clip_training *t = context;
@@ -551,28 +619,17 @@ static float keep_now(const latent_clip_training *t)
 
 int latent_clip_training_step(latent_clip_training *t, latent_clip_report *r, latent_error *e)
 {
-    int batch = t->settings.batch, d = t->settings.sizes.embedding;
+    int batch = t->settings.batch;
     float *log_scale = latent_parameter_value(&t->p, t->scale), found[LANGUAGES], rate;
-    size_t bytes = (size_t)batch * (size_t)d * sizeof(float);
     latent_adam adam = {.beta1 = 0.9f, .beta2 = 0.98f, .epsilon = 1e-8f};
-    double loss = 0;
+    double loss;
     if (!t->source)
         return latent_fail(e, "there are no pictures to learn from");
     if (gather(t, e))
         return -1;
-    latent_parallel(GROUPS, group_forward, t);
-    for (int g = 0; g < GROUPS; g++)
-        if (t->failed[g]) {
-            *e = t->errors[g];
-            return -1;
-        }
-    memset(t->g_seen, 0, bytes);
-    for (int l = 0; l < LANGUAGES; l++) {
-        memset(t->g_said[l], 0, bytes);
-        loss += latent_clip_loss(batch, d, t->seen, t->said[l], *log_scale, 1.0f / LANGUAGES,
-                                 t->g_seen, t->g_said[l],
-                                 latent_parameter_gradient(&t->p, t->scale), &found[l], t->scratch);
-    }
+    if (forward(t, e) || (t->settings.attack > 0 && attack(t, found, e)))
+        return -1;
+    loss = compare(t, found);
     latent_parallel(GROUPS, group_backward, t);
     latent_parallel((int)((t->net.count + PIECE - 1) / PIECE), add_groups, t);
     for (int g = 0; g < GROUPS; g++)
@@ -666,6 +723,21 @@ static int is_checkpoint(const latent_weights *w, latent_error *e)
     return !kind || strcmp(kind, "clip-tiny")
                ? latent_fail(e, "this is no checkpoint of a clip-tiny")
                : 0;
+}
+
+int latent_clip_training_from(latent_clip_training *t, const char *path, latent_error *e)
+{
+    latent_weights *w = latent_weights_open(path, e);
+    latent_tiny_sizes sizes;
+    int failed = !w || latent_tiny_read_sizes(w, &sizes, e);
+    if (!failed && memcmp(&sizes, &t->settings.sizes, sizeof(sizes)))
+        failed = latent_fail(e, "%s: a network of other sizes", path);
+    failed = failed || latent_clip_net_read(&t->net, w, t->p.value, e);
+    latent_weights_close(w);
+    if (failed)
+        return -1;
+    memcpy(t->p.average, t->p.value, t->p.count * sizeof(float));
+    return 0;
 }
 
 int latent_clip_training_resume(latent_clip_training *t, const char *path, latent_error *e)

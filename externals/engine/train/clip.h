@@ -3,8 +3,11 @@
    shift, blur, noise: what a half-trained generator and cutouts do to them), and asks that each
    picture and its own sentence are nearer to each other than to all others of the batch (the
    symmetric contrastive loss of Radford et al. 2021, its temperature learned), in English and in
-   Chinese at once.  Adam with a warm-up and a cosine; the network that is saved is the average of
-   the last ones (Polyak).
+   Chinese at once.  With an attack, each picture first goes a little way towards where the network
+   knows it less (adversarial training: Madry et al. 2018): who is not taken in by what nobody sees
+   has gradients along which a picture changes as people would change it (Ganz and Elad 2024,
+   "CLIPAG"), and that is what guides.  Adam with a warm-up and a cosine; the network that is saved
+   is the average of the last ones (Polyak).
 
    The same settings, source and seed give the same network to the bit, whatever the number of
    threads, resumed from a checkpoint or not.  Works with the pool; one training is used by one
@@ -23,6 +26,8 @@ typedef struct {
     int64_t steps; /* of the whole training, on which the rate falls to a fiftieth */
     float rate;    /* of Adam at its highest */
     float disturb; /* how much pictures are disturbed: 0 not at all, 1 as usual */
+    float attack;  /* the longest way, in numbers of [-1, 1], that a picture is moved against the
+                      network before it learns from it; 0: none are */
     uint64_t seed;
 } latent_clip_settings;
 
@@ -41,8 +46,10 @@ latent_clip_training *latent_clip_training_new(latent_source *source,
 latent_clip_training *latent_clip_training_open(latent_source *source, const char *path,
                                                 const latent_clip_settings *settings,
                                                 latent_error *e);
+/* The weights of a clip-tiny of the same sizes, to begin with; -1 and a sentence. */
+int latent_clip_training_from(latent_clip_training *t, const char *path, latent_error *e);
 void latent_clip_training_free(latent_clip_training *t); /* t may be NULL */
-/* Between steps: other pictures from now on; and other steps, rate and disturb. */
+/* Between steps: other pictures from now on; and other steps, rate, disturb and attack. */
 void latent_clip_training_source(latent_clip_training *t, latent_source *source);
 void latent_clip_training_adjust(latent_clip_training *t, const latent_clip_settings *settings);
 latent_clip_settings latent_clip_training_settings(const latent_clip_training *t);

@@ -72,6 +72,21 @@ void latent_clip_net_in(const latent_clip_net *net, float *p, int i, const float
     turn(net, i, p, (float *)file, 0);
 }
 
+int latent_clip_net_read(const latent_clip_net *net, latent_weights *w, float *p, latent_error *e)
+{
+    latent_tiny_tensor t;
+    int failed = 0;
+    for (int i = 0; !failed && latent_tiny_tensor_at(&net->sizes, i, &t); i++) {
+        float *file = malloc(t.count * sizeof(float));
+        failed =
+            !file ? latent_fail(e, "no memory for a clip-tiny") : latent_tiny_fetch(w, &t, file, e);
+        if (!failed)
+            latent_clip_net_in(net, p, i, file);
+        free(file);
+    }
+    return failed;
+}
+
 /* ---- memory: first counted, then given out */
 
 typedef struct {
@@ -300,17 +315,31 @@ static void back(latent_clip_pictures *k, const float *p, float *grad, float *g_
         latent_clip_squares_back(k->n, 2 * side, 2 * side, 3, spare, g_pictures);
 }
 
+/* From the gradient with respect to the embeddings to k->g[2]. */
+static void back_from_embedding(latent_clip_pictures *k, const float *p, const float *gradient,
+                                float *grad)
+{
+    const latent_tiny_sizes *s = &k->net->sizes;
+    int projection = k->net->map.projection, last = s->width[s->stages - 1];
+    int side = k->stage[s->stages - 1].side;
+    latent_clip_linear_back((size_t)k->n, last, s->embedding, k->pooled, p + k->net->at[projection],
+                            gradient, k->g[1], place(k, grad, projection),
+                            place(k, grad, projection + 1));
+    latent_clip_pool_back((size_t)k->n, side * side, last, k->g[1], k->g[2]);
+}
+
 void latent_clip_pictures_backward(latent_clip_pictures *k, const float *p, const float *gradient,
                                    float *grad)
 {
-    const latent_tiny_sizes *s = &k->net->sizes;
-    const size_t *at = k->net->at;
-    int projection = k->net->map.projection, last = s->width[s->stages - 1];
-    int side = k->stage[s->stages - 1].side;
-    latent_clip_linear_back((size_t)k->n, last, s->embedding, k->pooled, p + at[projection],
-                            gradient, k->g[1], grad + at[projection], grad + at[projection + 1]);
-    latent_clip_pool_back((size_t)k->n, side * side, last, k->g[1], k->g[2]);
+    back_from_embedding(k, p, gradient, grad);
     back(k, p, grad, NULL);
+}
+
+void latent_clip_pictures_back(latent_clip_pictures *k, const float *p, const float *gradient,
+                               float *g_pictures)
+{
+    back_from_embedding(k, p, gradient, NULL);
+    back(k, p, NULL, g_pictures);
 }
 
 void latent_clip_pictures_seen_back(latent_clip_pictures *k, const float *p,

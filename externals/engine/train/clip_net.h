@@ -25,6 +25,8 @@ void latent_clip_net_begin(const latent_clip_net *net, latent_random *r, float *
    t->count floats. */
 void latent_clip_net_out(const latent_clip_net *net, const float *p, int i, float *file);
 void latent_clip_net_in(const latent_clip_net *net, float *p, int i, const float *file);
+/* All of them out of a file of the same sizes; -1 and a sentence where they are not there. */
+int latent_clip_net_read(const latent_clip_net *net, latent_weights *w, float *p, latent_error *e);
 
 /* What is kept of n pictures or texts from the way there for the way back. */
 typedef struct latent_clip_pictures latent_clip_pictures;
@@ -42,6 +44,9 @@ const float *latent_clip_pictures_features(const latent_clip_pictures *k);
    respect to the pictures, g_pictures [n][resolution][resolution][3]. */
 void latent_clip_pictures_seen_back(latent_clip_pictures *k, const float *p,
                                     const float *g_features, float *g_pictures);
+/* The same from the gradient with respect to the embeddings, [n][embedding]. */
+void latent_clip_pictures_back(latent_clip_pictures *k, const float *p, const float *gradient,
+                               float *g_pictures);
 /* Adds to grad [count].  gradient [n][embedding]. */
 void latent_clip_pictures_backward(latent_clip_pictures *k, const float *p, const float *gradient,
                                    float *grad);

@@ -46,24 +46,6 @@ static size_t feature_count(const latent_eye *eye)
            (size_t)latent_eye_channels(eye);
 }
 
-static int read_weights(latent_eye *eye, latent_weights *w, latent_error *e)
-{
-    latent_tiny_tensor t;
-    int failed = 0;
-    eye->weights = latent_layer_numbers(eye->net.count, &failed);
-    for (int i = 0; !failed && latent_tiny_tensor_at(&eye->net.sizes, i, &t); i++) {
-        float *file = latent_layer_numbers(t.count, &failed);
-        if (file && latent_tiny_fetch(w, &t, file, e)) {
-            free(file);
-            return -1;
-        }
-        if (file)
-            latent_clip_net_in(&eye->net, eye->weights, i, file);
-        free(file);
-    }
-    return failed ? latent_fail(e, "no memory for a clip-tiny") : 0;
-}
-
 static int take_memory(latent_eye *eye, latent_error *e)
 {
     size_t n = (size_t)eye->groups;
@@ -85,8 +67,11 @@ latent_eye *latent_eye_open(const char *path, int n, latent_error *e)
     latent_weights *w = latent_weights_open(path, e);
     latent_eye *eye = w ? calloc(1, sizeof(*eye)) : NULL;
     latent_tiny_sizes sizes;
-    int failed = !eye || latent_tiny_read_sizes(w, &sizes, e) ||
-                 latent_clip_net_plan(&eye->net, &sizes, e) || read_weights(eye, w, e);
+    int failed =
+        !eye || latent_tiny_read_sizes(w, &sizes, e) || latent_clip_net_plan(&eye->net, &sizes, e);
+    if (!failed && !(eye->weights = malloc(eye->net.count * sizeof(float))))
+        failed = latent_fail(e, "no memory for a clip-tiny");
+    failed = failed || latent_clip_net_read(&eye->net, w, eye->weights, e);
     if (!failed) {
         eye->groups = n / TOGETHER;
         failed = take_memory(eye, e);
