@@ -3,7 +3,7 @@
 
        train <folder> <source> [-size 64] [-channels 256,256,128,64,32] [-critic ...] [-z 128]
              [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 2] [-mixing 0.1]
-             [-pack 2] [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
+             [-path 0] [-pack 2] [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
              [-score clip-tiny.safetensors] [-eye clip-tiny.safetensors]
              [-from model.safetensors] [-seen 0] [-alone 10000]
 
@@ -40,7 +40,7 @@
 typedef struct {
     const char *folder, *source, *channels, *critic, *score, *from, *eye;
     int size, z, threads, nice, batch, pack;
-    double rate, slow, r1, mixing;
+    double rate, slow, r1, mixing, path;
     unsigned long long images, last, seed, every, seen, alone;
 } options;
 
@@ -176,6 +176,7 @@ static int begin(latent_trainer *t, const options *o, const latent_eye *eye, lat
     s.batch = o->batch;
     s.seed = o->seed;
     s.mixing = (float)o->mixing;
+    s.path = (float)o->path;
     if (latent_trainer_init(t, &s, &g, &d, e))
         return -1;
     return o->from ? read_generator(t, o, e) : 0;
@@ -204,6 +205,7 @@ static int train(latent_trainer *t, const options *o, latent_exam *x, FILE *reco
         t->settings.rate_d = (float)(end ? 0.4 * o->rate : o->rate);
         t->settings.rate_g = t->images < alone ? 0 : t->settings.rate_d * (float)o->slow;
         t->settings.mixing = (float)o->mixing;
+        t->settings.path = (float)o->path;
         t->settings.r1 = (float)(end ? 0.5 * o->r1 : o->r1);
         if (latent_trainer_step(t, e))
             return -1;
@@ -213,9 +215,10 @@ static int train(latent_trainer *t, const options *o, latent_exam *x, FILE *reco
             char line[300];
             snprintf(line, sizeof(line),
                      "%llu images, %.1f a second, loss g %.3f d %.3f, logits real %.2f fake %.2f, "
-                     "slope^2 %.3f\n",
+                     "slope^2 %.3f, path %.3f +- %.3f\n",
                      (unsigned long long)t->images, (double)(t->images - first) / (now() - from),
-                     g / n, d / n, t->logit_real, t->logit_fake, t->penalty);
+                     g / n, d / n, t->logit_real, t->logit_fake, t->penalty, (double)t->path,
+                     t->path_error);
             say(record, line);
             g = d = n = 0;
             first = t->images;
@@ -318,6 +321,8 @@ int main(int argc, char **argv)
             o.slow = atof(v);
         else if (!strcmp(a, "-r1"))
             o.r1 = atof(v);
+        else if (!strcmp(a, "-path"))
+            o.path = atof(v);
         else if (!strcmp(a, "-mixing"))
             o.mixing = atof(v);
         else if (!strcmp(a, "-images"))

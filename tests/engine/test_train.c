@@ -432,6 +432,30 @@ static double logit_loss(void *context)
     return dot(latent_discriminator_forward(&n->d, 4, 4, n->z2, NULL, &n->room), n->r, 4);
 }
 
+/* Pictures of styles that were moved: without a way they are those that they were moved from, with
+   one they are others, and the gradient knows where both come from. */
+static void moved_styles(nets *n)
+{
+    size_t half = 2 * (size_t)(n->g.resolution * n->g.resolution) * 3;
+    float way[2 * 10] = {0}, *z2 = n->z2;
+    const float *made = n->g.picture[n->g.shape.blocks - 1];
+    n->z2 = NULL;
+    n->g.way = way;
+    picture_loss(n);
+    assert_memory_equal(made, made + half, half * sizeof(float));
+    for (int i = 0; i < 20; i++)
+        way[i] = 0.1f * (float)(i % 7 - 3);
+    picture_loss(n);
+    for (size_t i = 0; i < 2; i++)
+        assert_memory_not_equal(made + i * half / 2, made + half + i * half / 2,
+                                half / 2 * sizeof(float));
+    memset(n->g.p.gradient, 0, n->g.p.count * sizeof(float));
+    latent_generator_back(&n->g, 4, n->r, &n->room);
+    check_gradients(&n->g.p, picture_loss, n, 0.03);
+    n->g.way = NULL;
+    n->z2 = z2;
+}
+
 static void generator_gradients(void **state)
 {
     latent_generator_shape shape = {.z = 12,
@@ -454,6 +478,7 @@ static void generator_gradients(void **state)
     picture_loss(&n);
     latent_generator_back(&n.g, 4, n.r, &n.room);
     check_gradients(&n.g.p, picture_loss, &n, 0.03);
+    moved_styles(&n);
     latent_generator_free(&n.g);
     latent_room_free(&n.room);
     free(n.z);

@@ -161,6 +161,33 @@ static void the_penalty_flattens(void **state)
         fail_msg("the slope's square is %g with little R1 and %g with much", little, much);
 }
 
+/* How unlike the ways are that pictures go when w goes a little way, of their mean. */
+static double unlike_with(float path)
+{
+    latent_train_settings s = latent_train_defaults();
+    latent_trainer t;
+    double unlike = 0;
+    s.path = path;
+    s.path_every = 1;
+    begin_with(&t, s);
+    steps(&t, THOROUGH(40, 3));
+    for (int i = 0; i < 10; i++) {
+        steps(&t, 1);
+        unlike += t.path_error / (double)t.path / 10;
+    }
+    end(&t);
+    return unlike;
+}
+
+static void paths_become_alike(void **state)
+{
+    double little = unlike_with(1e-6f), much = unlike_with(20);
+    (void)state;
+    print_message("paths: %.3f of their mean apart, when it matters %.3f\n", little, much);
+    if (!(much > 0 && (SANITIZED || much < 0.7 * little)))
+        fail_msg("they are as unlike as before");
+}
+
 /* A finite source whose pictures are changed before they are judged. */
 static void few_pictures_are_changed(void **state)
 {
@@ -185,11 +212,13 @@ static void few_pictures_are_changed(void **state)
 
 static void it_goes_on_where_it_was(void **state)
 {
+    latent_train_settings s = latent_train_defaults();
     latent_trainer a, b, c;
     latent_error e = {""};
     char *path = temporary(".safetensors");
     (void)state;
-    begin(&a);
+    s.path = 2;
+    begin_with(&a, s);
     steps(&a, 5);
     if (latent_trainer_save(&a, path, &e))
         fail_msg("%s", e.text);
@@ -204,7 +233,7 @@ static void it_goes_on_where_it_was(void **state)
     assert_true(a.loss_g == b.loss_g && a.loss_d == b.loss_d);
     /* the same from the start, by another number of threads */
     latent_threads_set(3);
-    begin(&c);
+    begin_with(&c, s);
     steps(&c, 11);
     latent_threads_set(1);
     assert_true(same(&a, &c));
@@ -499,6 +528,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_learns),
         cmocka_unit_test(the_penalty_flattens),
+        cmocka_unit_test(paths_become_alike),
         cmocka_unit_test(few_pictures_are_changed),
         cmocka_unit_test(it_goes_on_where_it_was),
         cmocka_unit_test(a_killed_save_leaves_a_checkpoint),

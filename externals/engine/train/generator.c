@@ -264,6 +264,12 @@ static void normalise(const float *z, int count, float *x)
         x[i] = z[i] * (float)(1 / sqrt(sum / count + 1e-8));
 }
 
+/* How many pictures of n have a z. */
+static int with_z(const latent_generator *g, int n)
+{
+    return g->way ? n / 2 : n;
+}
+
 static void map_forward(latent_generator *g, int n)
 {
     const latent_generator_shape *s = &g->shape;
@@ -317,8 +323,8 @@ static void layer_forward(latent_generator *g, latent_generator_layer *l, int n,
     if (l->strength >= 0) {
         size_t pixels = pixels_of(l);
         for (int i = 0; i < n; i++) {
-            latent_chance c =
-                latent_chance_at(noise_seed, CHANCE_NOISE, (uint64_t)l->row * 65536 + (uint64_t)i);
+            uint64_t number = (uint64_t)l->row * 65536 + (uint64_t)(i % with_z(g, n));
+            latent_chance c = latent_chance_at(noise_seed, CHANCE_NOISE, number);
             for (size_t k = 0; k < pixels; k++)
                 l->noise[(size_t)i * pixels + k] = (float)latent_chance_gauss(&c);
         }
@@ -336,16 +342,19 @@ const float *latent_generator_forward(latent_generator *g, int n, int average, c
     size_t constant = 16 * (size_t)s->channels[0];
     g->values = average ? g->p.average : g->p.value;
     g->mixed = z2 != NULL;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < with_z(g, n); i++) {
         normalise(z + (size_t)i * (size_t)s->z, s->z, g->mapped[0] + (size_t)i * (size_t)s->z);
         if (z2) {
             normalise(z2 + (size_t)i * (size_t)s->z, s->z,
                       g->mapped[0] + (size_t)(n + i) * (size_t)s->z);
             g->crossing[i] = crossing[i];
         }
-        memcpy(g->x0 + (size_t)i * constant, value(g, g->constant), constant * sizeof(float));
     }
-    map_forward(g, z2 ? 2 * n : n);
+    for (int i = 0; i < n; i++)
+        memcpy(g->x0 + (size_t)i * constant, value(g, g->constant), constant * sizeof(float));
+    map_forward(g, z2 ? 2 * n : with_z(g, n));
+    for (size_t i = 0, half = (size_t)(n / 2) * (size_t)s->w; g->way && i < half; i++)
+        g->w[half + i] = g->w[i] + g->way[i];
     for (int i = 0; i < s->blocks; i++) {
         latent_generator_layer *conv1 = &g->conv[2 * i], *rgb = &g->rgb[i];
         const float *x = i ? g->conv[2 * i - 2].y : g->x0;
@@ -457,7 +466,9 @@ void latent_generator_back(latent_generator *g, int n, const float *g_picture, l
     for (int i = 0; i < n; i++)
         for (size_t k = 0; k < constant; k++)
             c[k] += grad[(size_t)i * constant + k];
-    map_back(g, g->mixed ? 2 * n : n);
+    for (size_t i = 0, half = (size_t)(n / 2) * (size_t)s->w; g->way && i < half; i++)
+        g->g_w[i] += g->g_w[half + i];
+    map_back(g, g->mixed ? 2 * n : with_z(g, n));
 }
 
 /* ---- files */

@@ -38,6 +38,8 @@ typedef struct {
     float *mapped[9]; /* [2 batch][...]: normalised z, then each layer */
     float *w, *g_w;   /* [2][batch][w]: two styles a picture; and their gradients */
     int *crossing;    /* [batch]: from this row of styles on, the second one rules */
+    const float *way; /* [n / 2][w]: the second half of the next passes' pictures are those of the
+                         first, w moved that way, noise and all else the same; NULL: as usual */
     float *ws, *g_ws; /* [batch][w] of one row */
     float *g_style, *g_scale, *g_mapped;          /* of one layer */
     float *x0;                                    /* the constant, [batch][4][4][c] */

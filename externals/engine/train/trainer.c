@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATIENCE 20 /* steps without numbers before giving up */
+#define PATIENCE 20     /* steps without numbers before giving up */
+#define PATH_STEP 0.1   /* a little way of w */
+#define PATH_PACE 0.01f /* at which the mean length of paths follows */
 
-enum { CHANCE_Z = 10, CHANCE_Z2, CHANCE_CROSSING, CHANCE_REAL };
+enum { CHANCE_Z = 10, CHANCE_Z2, CHANCE_CROSSING, CHANCE_REAL, CHANCE_PATH, CHANCE_WAY };
 
 latent_train_settings latent_train_defaults(void)
 {
@@ -23,6 +25,7 @@ latent_train_settings latent_train_defaults(void)
                                    .half_life = 10000,
                                    .ramp = 0.05f,
                                    .mixing = 0.3f,
+                                   .path_every = 8,
                                    .augment = -1,
                                    .augment_target = 0.6f,
                                    .augment_pace = 100000};
@@ -68,13 +71,14 @@ int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings
     }
     t->z = malloc(n * (size_t)g->z * sizeof(float));
     t->z2 = malloc(n * (size_t)g->z * sizeof(float));
+    t->way = malloc(n * (size_t)g->w * sizeof(float));
     t->pictures = malloc((d->pack > 1 ? 2 : 3) * n * picture_count(t) * sizeof(float));
     t->packed = d->pack > 1 ? malloc(3 * n * picture_count(t) * sizeof(float)) : t->pictures;
     t->g_logit = malloc(3 * n * sizeof(float));
     t->seen = d->seen ? malloc(3 * n * 16 * (size_t)d->seen * sizeof(float)) : NULL;
     t->crossing = malloc(n * sizeof(int));
     t->changes = calloc(2 * n, sizeof(*t->changes));
-    if (!t->changes || !t->z || !t->z2 || !t->pictures || !t->packed || !t->g_logit ||
+    if (!t->changes || !t->z || !t->z2 || !t->way || !t->pictures || !t->packed || !t->g_logit ||
         !t->crossing || (d->seen && !t->seen)) {
         latent_trainer_free(t);
         return latent_fail(e, "no memory for a training");
@@ -89,6 +93,7 @@ void latent_trainer_free(latent_trainer *t)
     latent_room_free(&t->room);
     free(t->z);
     free(t->z2);
+    free(t->way);
     if (t->packed != t->pictures)
         free(t->packed);
     free(t->pictures);
@@ -265,6 +270,58 @@ static double sigmoid(double x)
     return 1 / (1 + exp(-x));
 }
 
+/* Paths: how long the way is that a picture goes when w goes a little way, and that it shall be as
+   long as others. */
+static void straighten(latent_trainer *t)
+{
+    int half = t->settings.batch / 2, dim = t->g.shape.w;
+    uint64_t seed = t->settings.seed;
+    size_t count = picture_count(t);
+    double scale = sqrt((double)dim / ((double)t->g.resolution * t->g.resolution)) / PATH_STEP;
+    double mean = 0, length[128], error = 0;
+    float *difference = t->pictures; /* of each pair, and its negative */
+    const float *made;
+    draw_latents(t->z, half, t->g.shape.z, seed, CHANCE_PATH, t->images);
+    draw_latents(t->way, half, dim, seed, CHANCE_WAY, t->images);
+    for (int i = 0; i < half; i++) {
+        float *way = t->way + (size_t)i * (size_t)dim;
+        double sum = 1e-12;
+        for (int k = 0; k < dim; k++)
+            sum += (double)way[k] * way[k];
+        for (int k = 0; k < dim; k++)
+            way[k] *= (float)(PATH_STEP / sqrt(sum));
+    }
+    t->g.way = t->way;
+    made = latent_generator_forward(&t->g, 2 * half, 0, t->z, NULL, NULL,
+                                    latent_chance_mix(seed + t->steps) + 1, &t->room);
+    for (int i = 0; i < half; i++) {
+        const float *from = made + (size_t)i * count, *to = from + (size_t)half * count;
+        float *d = difference + (size_t)(half + i) * count;
+        double sum = 1e-12;
+        for (size_t k = 0; k < count; k++) {
+            d[k] = to[k] - from[k];
+            sum += (double)d[k] * d[k];
+        }
+        length[i] = scale * sqrt(sum);
+        mean += length[i] / half;
+    }
+    t->path = t->path > 0 ? t->path + PATH_PACE * ((float)mean - t->path) : (float)mean;
+    for (int i = 0; i < half; i++) {
+        double off = length[i] - (double)t->path;
+        float g = (float)(2 * (double)t->settings.path * t->settings.path_every / half * off *
+                          scale * scale / length[i]);
+        float *d = difference + (size_t)i * count, *other = d + (size_t)half * count;
+        error += off * off / half;
+        for (size_t k = 0; k < count; k++) {
+            other[k] *= g;
+            d[k] = -other[k];
+        }
+    }
+    t->path_error = sqrt(error);
+    latent_generator_back(&t->g, 2 * half, difference, &t->room);
+    t->g.way = NULL;
+}
+
 static const float *draw_fakes(latent_trainer *t)
 {
     int n = t->settings.batch, dim = t->g.shape.z, rows = t->g.rows;
@@ -299,6 +356,8 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
         !(t->eye && latent_eye_suits(t->eye, 2 * n, t->g.resolution, 4, t->d.shape.seen)))
         return latent_fail(e, "this discriminator needs a clip-tiny for pictures of its size, the "
                               "one that it was trained with");
+    if (s->path > 0 && t->steps % (uint64_t)s->path_every == 0)
+        straighten(t);
     /* pictures */
     atomic_init(&real.failed, 0);
     latent_parallel(n, draw_real, &real);
@@ -409,7 +468,7 @@ static void shape_text(char *text, size_t room, const int *channels, int blocks)
         used += (size_t)snprintf(text + used, room - used, i ? " %d" : "%d", channels[i]);
 }
 
-#define NUMBERS 27
+#define NUMBERS 30
 /* What a checkpoint says beside the tensors; names and values in the same order. */
 typedef struct {
     const char *name;
@@ -434,6 +493,9 @@ static int fields(latent_trainer *t, latent_generator_shape *g, latent_discrimin
         {.name = "half_life", .single = &s->half_life},
         {.name = "ramp", .single = &s->ramp},
         {.name = "mixing", .single = &s->mixing},
+        {.name = "path", .single = &s->path},
+        {.name = "path_every", .whole = &s->path_every},
+        {.name = "path_length", .single = &t->path},
         {.name = "freeze", .whole = &s->freeze},
         {.name = "images", .count = &t->images},
         {.name = "train_steps", .count = &t->steps},
@@ -496,9 +558,9 @@ static int read_fields(latent_weights *w, const field *f, int n, latent_error *e
 {
     for (int i = 0; i < n; i++) {
         const char *text = latent_weights_text(w, f[i].name);
-        if (!text && (!strncmp(f[i].name, "augment", 7) || !strcmp(f[i].name, "signs") ||
-                      !strcmp(f[i].name, "group") || !strcmp(f[i].name, "pack") ||
-                      !strcmp(f[i].name, "seen")))
+        if (!text && (!strncmp(f[i].name, "augment", 7) || !strncmp(f[i].name, "path", 4) ||
+                      !strcmp(f[i].name, "signs") || !strcmp(f[i].name, "group") ||
+                      !strcmp(f[i].name, "pack") || !strcmp(f[i].name, "seen")))
             continue; /* a checkpoint of before there was one */
         if (!text)
             return latent_fail(e, "this is no checkpoint of a training: it does not say %s",
@@ -566,6 +628,7 @@ static int resume(latent_trainer *t, int anew, const char *path, latent_error *e
         t->images = said.images;
         t->steps = said.steps;
         t->bad = said.bad;
+        t->path = said.path;
         t->augmented = said.augmented;
         t->signs = said.signs;
         latent_discriminator_freeze(&t->d, t->settings.freeze);

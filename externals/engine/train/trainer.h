@@ -3,8 +3,11 @@
    (Mescheder et al. 2018), an average of the generator's weights, Adam.  The discriminator judges
    pictures in pairs (PacGAN, Lin et al. 2018): two fish with one outline give themselves away, so
    that the generator must learn many; or one by one, and is told what a clip-tiny sees in them
-   (eye.h).  A training is a value: its whole state goes to one file and comes back from it to the
-   bit. */
+   (eye.h).  Every few steps the generator learns that a small step of w, any way from anywhere,
+   shall change a picture equally much (path length regularisation, Karras et al. 2020, section 3.2,
+   here by finite differences as in Odena et al. 2018): who is pulled through w then finds no holes
+   and no cliffs.  A training is a value: its whole state goes to one file and comes back from it to
+   the bit. */
 #ifndef LATENT_TRAINER_H
 #define LATENT_TRAINER_H
 #include "augment.h"
@@ -24,6 +27,8 @@ typedef struct {
     float half_life;      /* of the average, in pictures */
     float ramp;           /* but at most this share of those seen */
     float mixing;         /* how many pictures have two styles, 0 to 1 */
+    float path;           /* weight of the path length's square (see below), or 0 */
+    int path_every;       /* steps */
     int freeze;           /* of the discriminator's blocks, from the picture's side */
     float augment;        /* probability, or -1: found while training (0 for sources without end) */
     float augment_target; /* of the mean sign of the reals' logits, when it is found */
@@ -47,9 +52,11 @@ typedef struct {
     float signs;     /* the sum of the reals' signs since it was last changed */
     /* of the last step: losses, mean logits of reals and fakes, the gradient penalty's square */
     double loss_g, loss_d, logit_real, logit_fake, penalty;
+    float path;        /* the mean length of a path so far: of w's way of length 1 in a picture, */
+    double path_error; /* and how unlike they were in the last step that measured them */
     /* [batch] each; [2 batch] pictures, fakes and reals; and [3 batch] as the discriminator saw
        them, fakes, reals, reals moved a little (one memory where it judges them one by one) */
-    float *z, *z2, *pictures, *packed, *g_logit;
+    float *z, *z2, *way, *pictures, *packed, *g_logit;
     float *seen; /* [3 batch]: what the eye saw in these */
     latent_augmentation *changes;
     int *crossing;
