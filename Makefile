@@ -145,19 +145,17 @@ $(obj)/tools/%.o: tools/%.c
 $(top)/tools/%: $(obj)/tools/%.o $(call objects,$(engine_sources) $(media_sources))
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs)
+clip = examples/models/clip-tiny.safetensors
 clip-model: $(top)/tools/train_clip
 	@mkdir -p $(top)/models
-	$< $(top)/models/clip-tiny.checkpoint examples/models/clip-tiny.safetensors
+	$< $(top)/models/clip-tiny.checkpoint $(clip) attack 4
 fish-model: $(top)/tools/train
 	@mkdir -p $(top)/models
-	$< $(top)/models/fish rule:fish -seed 1 -threads $(JOBS) -score examples/models/clip-tiny.safetensors
-	cp $(top)/models/fish/model.safetensors examples/models/fish.safetensors
-fish-eye-model: $(top)/tools/train
-	@mkdir -p $(top)/models
-	$< $(top)/models/fish-eye rule:fish -threads $(JOBS) -from examples/models/fish.safetensors \
+	$< $(top)/models/fish rule:fish -seed 1 -threads $(JOBS) -images 246000 -last 12000 -score $(clip)
+	$< $(top)/models/fish-eye rule:fish -threads $(JOBS) -from $(top)/models/fish/model.safetensors \
 	  -seen 246000 -alone 6000 -images 412000 -last 26000 -slow 0.6 -r1 5 -critic 192,128,64,48,32 \
-	  -eye examples/models/clip-tiny.safetensors -score examples/models/clip-tiny.safetensors
-	cp $(top)/models/fish-eye/model.safetensors examples/models/fish-eye.safetensors
+	  -eye $(clip) -score $(clip)
+	cp $(top)/models/fish-eye/model.safetensors examples/models/fish.safetensors
 models:
 	$(MAKE) clip-model
 	$(MAKE) fish-model
@@ -183,6 +181,6 @@ package: all
 clean:
 	rm -rf build
 
-.PHONY: all models clip-model fish-model fish-eye-model deps demo install package clean
+.PHONY: all models clip-model fish-model deps demo install package clean
 .SECONDARY:
 -include $(shell find $(obj) -name '*.d' 2>/dev/null)

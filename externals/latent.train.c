@@ -18,6 +18,7 @@
                     while it trains, none for pictures without end
    mirror 0/1       1: the pictures of the next folder may be turned left to right
    mixing f         so many pictures get two styles (0.3)
+   path f           how much a small step of w shall change a picture equally, wherever it is (0)
    snapshot n       a new model under the name every n thousand pictures (1)
    batch n, seed n, z n        for the next new, from (16, 1, 128)
    name <word>      other boxes name the network by that word, and get it anew with each snapshot
@@ -54,7 +55,7 @@ static t_class *latent_train_class, *latent_train_clip_class;
 typedef struct {
     t_object x_obj;
     t_latent_pupil *x_pupil;
-    double x_rate, x_r1, x_augment, x_mixing, x_snapshot, x_disturb, x_attack;
+    double x_rate, x_r1, x_augment, x_mixing, x_path, x_snapshot, x_disturb, x_attack;
     int x_batch, x_freeze, x_mirror, x_seed, x_z, x_steps;
     t_symbol *x_name;
     t_outlet *x_out, *x_info;
@@ -75,6 +76,7 @@ static const t_latent_param latent_train_params[] = {
     {"augment", LATENT_REAL, offsetof(t_latent_train, x_augment), -1, 1, NULL, NULL},
     {"mirror", LATENT_WHOLE, offsetof(t_latent_train, x_mirror), 0, 1, NULL, NULL},
     {"mixing", LATENT_REAL, offsetof(t_latent_train, x_mixing), 0, 1, NULL, NULL},
+    {"path", LATENT_REAL, offsetof(t_latent_train, x_path), 0, 1000, NULL, NULL},
     {"snapshot", LATENT_REAL, offsetof(t_latent_train, x_snapshot), 0, 1e6, NULL, NULL},
     {"seed", LATENT_WHOLE, offsetof(t_latent_train, x_seed), 0, 1 << 24, NULL, NULL},
     {"z", LATENT_WHOLE, offsetof(t_latent_train, x_z), 1, 2048, NULL, NULL},
@@ -111,6 +113,7 @@ static void latent_train_usual(t_latent_train *x)
     x->x_r1 = (double)usual.r1;
     x->x_augment = (double)usual.augment;
     x->x_mixing = (double)usual.mixing;
+    x->x_path = (double)usual.path;
     x->x_steps = (int)clip.steps;
     x->x_disturb = (double)clip.disturb;
     x->x_attack = (double)clip.attack;
@@ -132,6 +135,7 @@ static void latent_train_wishes(void *z, latent_train_job *j)
     s->freeze = x->x_freeze;
     s->augment = x->x_augment < 0 ? -1 : (float)x->x_augment;
     s->mixing = (float)x->x_mixing;
+    s->path = (float)x->x_path;
     j->mirrored = x->x_mirror;
     j->clip = latent_clip_settings_usual();
     j->clip.batch = x->x_batch;

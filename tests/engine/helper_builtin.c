@@ -21,23 +21,13 @@ static latent_model *load(const char *variable, const char *path)
     return m;
 }
 
-static latent_model *load_fish(const char *variable, const char *path)
+latent_model *builtin_fish(void)
 {
-    latent_model *m = load(variable, path);
+    latent_model *m = load("LATENT_FISH", "examples/models/fish.safetensors");
     if (!m || (m->z_dim <= BUILTIN_MOST && m->w_dim <= BUILTIN_MOST))
         return m;
     latent_model_release(m);
     return NULL;
-}
-
-latent_model *builtin_fish(void)
-{
-    return load_fish("LATENT_FISH", "examples/models/fish.safetensors");
-}
-
-latent_model *builtin_fish_eye(void)
-{
-    return load_fish("LATENT_FISH_EYE", "examples/models/fish-eye.safetensors");
 }
 
 latent_model *builtin_clip(void)

@@ -6,10 +6,9 @@
 
 #define BUILTIN_MOST 512 /* numbers in a z or w of a generator that fits here */
 
-/* examples/models/fish.safetensors, or what LATENT_FISH names; fish-eye.safetensors likewise;
-   clip-tiny.safetensors, or what LATENT_CLIP_TINY names.  NULL and a line of why. */
+/* examples/models/fish.safetensors, or what LATENT_FISH names; clip-tiny.safetensors, or what
+   LATENT_CLIP_TINY names.  NULL and a line of why. */
 latent_model *builtin_fish(void);
-latent_model *builtin_fish_eye(void);
 latent_model *builtin_clip(void);
 /* The w of a seed, of which [latent.noise] makes the same z, at psi 1. */
 void builtin_w(const latent_model *m, uint32_t seed, float *w);

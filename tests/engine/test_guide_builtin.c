@@ -26,7 +26,7 @@
 
 #define FISH 20
 #define STEPS 100
-#define ENOUGH 10 /* of FISH: what the present weights reach surely (13 to 15) */
+#define ENOUGH 10 /* of FISH: what the present weights reach surely (12 to 16) */
 #define PIXELS (JUDGE_SIZE * JUDGE_SIZE * 3)
 #define PLAIN 0.3 /* less armed than that */
 #define FAT 0.5   /* fatter than that */
@@ -40,7 +40,7 @@ typedef struct {
     int steps;
 } way;
 static const way usual = {
-    .guide = {.loss = LATENT_GUIDE_DIRECTIONAL, .cutouts = 0, .power = 0.5f, .reach = 1.2f},
+    .guide = {.loss = LATENT_GUIDE_DIRECTIONAL, .cutouts = 0, .power = 0.5f, .reach = 2},
     .step = {.mode = LATENT_ADAM, .rate = 0.1, .beta1 = 0.9, .beta2 = 0.999, .steps = STEPS},
     .steps = STEPS,
 };
