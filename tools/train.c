@@ -175,8 +175,6 @@ static int begin(latent_trainer *t, const options *o, const latent_eye *eye, lat
         return latent_fail(e, "-critic makes no network");
     s.batch = o->batch;
     s.seed = o->seed;
-    s.mixing = (float)o->mixing;
-    s.path = (float)o->path;
     if (latent_trainer_init(t, &s, &g, &d, e))
         return -1;
     return o->from ? read_generator(t, o, e) : 0;

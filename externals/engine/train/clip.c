@@ -448,13 +448,18 @@ static int pick(latent_clip_training *t, latent_error *e)
                : latent_fail(e, "there are no words about the pictures to learn from");
 }
 
+/* Which picture of the whole training is number i of this batch, for what chance does to it. */
+static uint64_t number_of(const latent_clip_training *t, int i)
+{
+    return (uint64_t)t->p.steps * (uint64_t)t->settings.batch + (uint64_t)i;
+}
+
 static void draw_one(void *context, int i, int slot)
 {
     latent_clip_training *t = context;
     int size = t->settings.sizes.resolution;
     size_t floats = (size_t)size * (size_t)size * 3;
     float *picture = t->picture + (size_t)i * floats, *plain = malloc(floats * sizeof(float));
-    uint64_t number = (uint64_t)t->p.steps * (uint64_t)t->settings.batch + (uint64_t)i;
     latent_error *e = &t->errors[i];
     (void)slot;
     t->failed[i] = 1;
@@ -463,7 +468,8 @@ static void draw_one(void *context, int i, int slot)
         return;
     }
     if (!t->source->draw(t->source, t->index[i], size, plain, NULL, NULL, e)) {
-        latent_clip_disturb(plain, size, t->settings.disturb, t->settings.seed, number, picture);
+        latent_clip_disturb(plain, size, t->settings.disturb, t->settings.seed, number_of(t, i),
+                            picture);
         t->failed[i] = 0;
         for (int l = 0; l < LANGUAGES && !t->failed[i]; l++)
             t->failed[i] = latent_grams_make(&t->grams[l][i], t->sentences[i].text[l],
@@ -488,17 +494,23 @@ static int gather(latent_clip_training *t, latent_error *e)
 
 /* ---- a step */
 
+static void see_slice(latent_clip_training *t, int i)
+{
+    size_t size = (size_t)t->settings.sizes.resolution, d = (size_t)t->settings.sizes.embedding;
+    latent_clip_pictures_forward(t->pictures[i], t->p.value,
+                                 t->picture + (size_t)(i * SLICE) * size * size * 3,
+                                 t->seen + (size_t)(i * SLICE) * d);
+}
+
 static void group_forward(void *context, int g, int slot)
 {
     latent_clip_training *t = context;
     int first = first_of(t, g), last = first_of(t, g + 1);
-    size_t size = (size_t)t->settings.sizes.resolution, d = (size_t)t->settings.sizes.embedding;
+    size_t d = (size_t)t->settings.sizes.embedding;
     (void)slot;
     t->failed[g] = 0;
     for (int i = first; i < last; i++)
-        latent_clip_pictures_forward(t->pictures[i], t->p.value,
-                                     t->picture + (size_t)(i * SLICE) * size * size * 3,
-                                     t->seen + (size_t)(i * SLICE) * d);
+        see_slice(t, i);
     for (int l = 0; l < LANGUAGES && last > first && !t->failed[g]; l++)
         t->failed[g] = latent_clip_texts_forward(
             t->texts[g][l], t->p.value, t->grams[l] + first * SLICE, (last - first) * SLICE,
@@ -522,7 +534,7 @@ static double compare(latent_clip_training *t, float found[LANGUAGES])
     return loss;
 }
 
-/* Moves the pictures of slice i up the loss, each as far as its luck says. */
+/* Moves the pictures of slice i up the loss, each as far as its luck says, and sees them anew. */
 static void attack_slice(void *context, int i, int slot)
 {
     latent_clip_training *t = context;
@@ -537,9 +549,7 @@ static void attack_slice(void *context, int i, int slot)
                               t->g_seen + (size_t)(i * SLICE) * (size_t)t->settings.sizes.embedding,
                               g);
     for (int n = 0; n < SLICE; n++, v += floats, picture += floats) {
-        uint64_t number =
-            (uint64_t)t->p.steps * (uint64_t)t->settings.batch + (uint64_t)(i * SLICE + n);
-        latent_chance c = latent_chance_at(t->settings.seed, ATTACK, number);
+        latent_chance c = latent_chance_at(t->settings.seed, ATTACK, number_of(t, i * SLICE + n));
         double sum = 1e-30, way = t->settings.attack * latent_chance_uniform(&c);
         for (size_t k = 0; k < floats; k++)
             sum += (double)v[k] * v[k];
@@ -547,17 +557,7 @@ static void attack_slice(void *context, int i, int slot)
             picture[k] += (float)(way / sqrt(sum)) * v[k];
     }
     free(g);
-}
-
-static int forward(latent_clip_training *t, latent_error *e)
-{
-    latent_parallel(GROUPS, group_forward, t);
-    for (int g = 0; g < GROUPS; g++)
-        if (t->failed[g]) {
-            *e = t->errors[g];
-            return -1;
-        }
-    return 0;
+    see_slice(t, i);
 }
 
 /* The batch becomes one that is harder to know, and has gone forwards. */
@@ -569,7 +569,7 @@ static int attack(latent_clip_training *t, float found[LANGUAGES], latent_error 
     for (int i = 0; i < t->slices; i++)
         if (t->failed[i])
             return latent_fail(e, "no memory to change pictures");
-    return forward(t, e);
+    return 0;
 }
 
 static void group_backward(void *context, int g, int slot)
@@ -627,7 +627,13 @@ int latent_clip_training_step(latent_clip_training *t, latent_clip_report *r, la
         return latent_fail(e, "there are no pictures to learn from");
     if (gather(t, e))
         return -1;
-    if (forward(t, e) || (t->settings.attack > 0 && attack(t, found, e)))
+    latent_parallel(GROUPS, group_forward, t);
+    for (int g = 0; g < GROUPS; g++)
+        if (t->failed[g]) {
+            *e = t->errors[g];
+            return -1;
+        }
+    if (t->settings.attack > 0 && attack(t, found, e))
         return -1;
     loss = compare(t, found);
     latent_parallel(GROUPS, group_backward, t);

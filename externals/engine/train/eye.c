@@ -2,7 +2,6 @@
 #include "eye.h"
 #include "../parallel.h"
 #include "clip_net.h"
-#include "layers.h"
 #include <stdlib.h>
 #include <string.h>
 

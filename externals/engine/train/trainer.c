@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_BATCH 256
 #define PATIENCE 20     /* steps without numbers before giving up */
 #define PATH_STEP 0.1   /* a little way of w */
 #define PATH_PACE 0.01f /* at which the mean length of paths follows */
@@ -58,9 +59,9 @@ int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings
     size_t n = (size_t)settings->batch;
     memset(t, 0, sizeof(*t));
     t->settings = *settings;
-    if (settings->batch < 4 || settings->batch > 256 || settings->batch % 4)
-        return latent_fail(e, "a batch of %d is not possible; 4 to 256 in steps of 4 are",
-                           settings->batch);
+    if (settings->batch < 4 || settings->batch > MOST_BATCH || settings->batch % 4)
+        return latent_fail(e, "a batch of %d is not possible; 4 to %d in steps of 4 are",
+                           settings->batch, MOST_BATCH);
     if (g->blocks != d->blocks)
         return latent_fail(e, "the generator draws %d pixels and the discriminator looks at %d",
                            4 << (g->blocks - 1), 4 << (d->blocks - 1));
@@ -278,7 +279,7 @@ static void straighten(latent_trainer *t)
     uint64_t seed = t->settings.seed;
     size_t count = picture_count(t);
     double scale = sqrt((double)dim / ((double)t->g.resolution * t->g.resolution)) / PATH_STEP;
-    double mean = 0, length[128], error = 0;
+    double mean = 0, length[MOST_BATCH / 2], error = 0;
     float *difference = t->pictures; /* of each pair, and its negative */
     const float *made;
     draw_latents(t->z, half, t->g.shape.z, seed, CHANCE_PATH, t->images);
@@ -476,6 +477,7 @@ typedef struct {
     float *single;
     int *whole;
     uint64_t *count;
+    int late; /* checkpoints of before there was one do not have it */
 } field;
 
 static int fields(latent_trainer *t, latent_generator_shape *g, latent_discriminator_shape *d,
@@ -493,9 +495,9 @@ static int fields(latent_trainer *t, latent_generator_shape *g, latent_discrimin
         {.name = "half_life", .single = &s->half_life},
         {.name = "ramp", .single = &s->ramp},
         {.name = "mixing", .single = &s->mixing},
-        {.name = "path", .single = &s->path},
-        {.name = "path_every", .whole = &s->path_every},
-        {.name = "path_length", .single = &t->path},
+        {.name = "path", .single = &s->path, .late = 1},
+        {.name = "path_every", .whole = &s->path_every, .late = 1},
+        {.name = "path_length", .single = &t->path, .late = 1},
         {.name = "freeze", .whole = &s->freeze},
         {.name = "images", .count = &t->images},
         {.name = "train_steps", .count = &t->steps},
@@ -505,14 +507,14 @@ static int fields(latent_trainer *t, latent_generator_shape *g, latent_discrimin
         {.name = "mapping", .whole = &g->mapping},
         {.name = "noise", .whole = &g->noise},
         {.name = "clamp", .single = &g->clamp},
-        {.name = "group", .whole = &d->group},
-        {.name = "pack", .whole = &d->pack},
-        {.name = "seen", .whole = &d->seen},
-        {.name = "augment", .single = &s->augment},
-        {.name = "augment_target", .single = &s->augment_target},
-        {.name = "augment_pace", .single = &s->augment_pace},
-        {.name = "augmented", .single = &t->augmented},
-        {.name = "signs", .single = &t->signs},
+        {.name = "group", .whole = &d->group, .late = 1},
+        {.name = "pack", .whole = &d->pack, .late = 1},
+        {.name = "seen", .whole = &d->seen, .late = 1},
+        {.name = "augment", .single = &s->augment, .late = 1},
+        {.name = "augment_target", .single = &s->augment_target, .late = 1},
+        {.name = "augment_pace", .single = &s->augment_pace, .late = 1},
+        {.name = "augmented", .single = &t->augmented, .late = 1},
+        {.name = "signs", .single = &t->signs, .late = 1},
     };
     int n = 0;
     while (n < NUMBERS && all[n].name)
@@ -558,10 +560,8 @@ static int read_fields(latent_weights *w, const field *f, int n, latent_error *e
 {
     for (int i = 0; i < n; i++) {
         const char *text = latent_weights_text(w, f[i].name);
-        if (!text && (!strncmp(f[i].name, "augment", 7) || !strncmp(f[i].name, "path", 4) ||
-                      !strcmp(f[i].name, "signs") || !strcmp(f[i].name, "group") ||
-                      !strcmp(f[i].name, "pack") || !strcmp(f[i].name, "seen")))
-            continue; /* a checkpoint of before there was one */
+        if (!text && f[i].late)
+            continue;
         if (!text)
             return latent_fail(e, "this is no checkpoint of a training: it does not say %s",
                                f[i].name);

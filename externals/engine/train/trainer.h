@@ -27,7 +27,7 @@ typedef struct {
     float half_life;      /* of the average, in pictures */
     float ramp;           /* but at most this share of those seen */
     float mixing;         /* how many pictures have two styles, 0 to 1 */
-    float path;           /* weight of the path length's square (see below), or 0 */
+    float path;           /* weight of the path length's square (see above), or 0 */
     int path_every;       /* steps */
     int freeze;           /* of the discriminator's blocks, from the picture's side */
     float augment;        /* probability, or -1: found while training (0 for sources without end) */
