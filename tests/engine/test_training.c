@@ -287,6 +287,14 @@ static void wrong_files_are_refused(void **state)
     assert_int_equal(latent_trainer_open(&back, path, &e), -1);
     assert_non_null(strstr(e.text, "no checkpoint of a training"));
     assert_int_equal(latent_trainer_open(&back, "no-such-file.safetensors", &e), -1);
+    for (int i = 0; i < 2; i++) {
+        int *every = i ? &t.settings.path_every : &t.settings.r1_every, kept = *every;
+        *every = 0;
+        assert_int_equal(latent_trainer_save(&t, path, &e), 0);
+        *every = kept;
+        assert_int_equal(latent_trainer_open(&back, path, &e), -1);
+        assert_non_null(strstr(e.text, "1 is the least"));
+    }
     assert_int_equal(latent_trainer_save(&t, "no-such-folder/x.safetensors", &e), -1);
     unlink(path);
     end(&t);

@@ -615,6 +615,9 @@ static int resume(latent_trainer *t, int anew, const char *path, latent_error *e
     failed = read_fields(w, f, n, e) || read_channels(w, "channels_g", g.channels, &g.blocks, e) ||
              read_channels(w, "channels_d", d.channels, &d.blocks, e);
     d.clamp = g.clamp;
+    if (!failed && (said.settings.r1_every < 1 || said.settings.path_every < 1))
+        failed = latent_fail(e, "the checkpoint's terms come every %d and %d steps; 1 is the least",
+                             said.settings.r1_every, said.settings.path_every);
     if (!failed && anew) {
         failed = latent_trainer_init(t, &said.settings, &g, &d, e);
         t->source = source;
