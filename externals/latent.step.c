@@ -1,5 +1,5 @@
-/* [latent.step]: the optimiser is a loop in the patch: each bang gives the latent, each gradient
-   moves it one step.
+/* [latent.step model]: the optimiser is a loop in the patch: each bang gives the latent, each
+   gradient moves it one step.
 
    left          bang: the latent as it is now; list: start from here
    right         list: a gradient, as [latent.target] and [latent.guide] give it: one step.  Rows of
@@ -14,28 +14,42 @@
    steps n       length of the ramps: the rate grows over the first 1/20 and fades over the last
                  quarter; 0: no ramps (0)
    momentum f    how much of the steps before goes on (0.9)
+   average n     gradients that make one step, each of the latent shaken anew (1)
+   within f      goes by how the model's own styles lie about: a rate, pull or noise of 1 is their
+                 deviation in every direction, and the latent stays within f times their distance
+                 from the middle; 0: w is taken as it is, and the model is not looked at (0)
    freeze a b    rows a to b stay as they are; freeze alone: none.  rows n says how many rows the
                  latent has
    preset name   rate, momentum, pull, noise and steps as others have them: projector sg3clip
                  styleclip stylemc vqganclip
    reset         back to the start
    left outlet   list: the latent
-   right outlet  info step <n>, after each bang
+   right outlet  info step <n>, and with noise still <list>, the latent without it, after each bang;
+                 within 1 when the styles have been measured: until then gradients are left out
 
    Settings are flags too. */
 #include "engine/optimise.h"
 #include "pd/box.h"
+#include "pd/mail.h"
+#include "pd/modelref.h"
 #include "pd/rows.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define SAMPLES 6000 /* styles that are measured */
+
 static t_class *latent_step_class;
 
 typedef struct {
     t_object x_obj;
-    double x_rate, x_pull, x_clip, x_noise, x_momentum;
-    int x_mode, x_steps, x_rows;
+    t_canvas *x_canvas;
+    t_symbol *x_word;           /* of the model, or the empty one */
+    t_latent_modelref *x_model; /* from the first within on, or NULL */
+    t_latent_mail *x_measurer;
+    latent_whitening *x_space; /* NULL until it is measured */
+    double x_rate, x_pull, x_clip, x_noise, x_momentum, x_within;
+    int x_mode, x_steps, x_rows, x_average;
     int x_first, x_last; /* frozen rows; none when x_first < 0 */
     latent_optimiser x_state;
     t_latent_list x_gradient, x_list, x_mean;
@@ -45,6 +59,8 @@ typedef struct {
 } t_latent_step;
 
 static void latent_step_thaw(void *z);
+static void latent_step_measure(void *z);
+static void latent_step_ask(t_latent_step *x, int complain);
 
 static const t_latent_param latent_step_params[] = {
     {"rate", LATENT_REAL, offsetof(t_latent_step, x_rate), 0, 1000, NULL, NULL},
@@ -54,6 +70,8 @@ static const t_latent_param latent_step_params[] = {
     {"noise", LATENT_REAL, offsetof(t_latent_step, x_noise), 0, 1000, NULL, NULL},
     {"steps", LATENT_WHOLE, offsetof(t_latent_step, x_steps), 0, 1e7, NULL, NULL},
     {"momentum", LATENT_REAL, offsetof(t_latent_step, x_momentum), 0, 0.999, NULL, NULL},
+    {"average", LATENT_WHOLE, offsetof(t_latent_step, x_average), 1, 1000, NULL, NULL},
+    {"within", LATENT_REAL, offsetof(t_latent_step, x_within), 0, 1000, NULL, latent_step_measure},
     {"rows", LATENT_WHOLE, offsetof(t_latent_step, x_rows), 1, 64, NULL, latent_step_thaw},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
@@ -68,8 +86,60 @@ static latent_optimiser_settings latent_step_settings(const t_latent_step *x)
                                        .where_n = x->x_mean.n,
                                        .clip = x->x_clip,
                                        .noise = x->x_noise,
-                                       .steps = x->x_steps};
+                                       .steps = x->x_steps,
+                                       .average = x->x_average,
+                                       .space = x->x_within > 0 ? x->x_space : NULL,
+                                       .within = x->x_within};
 }
+
+/* ---- the styles of the model */
+
+static void latent_step_measured(void *z, latent_job *job)
+{
+    t_latent_step *x = z;
+    latent_whitening_job *j = (latent_whitening_job *)job;
+    if (job->failed) {
+        latent_complain(&x->x_obj, "%s", job->error.text);
+        return;
+    }
+    latent_whitening_release(x->x_space);
+    x->x_space = latent_whitening_retain(j->made);
+    outlet_anything(x->x_info, gensym("within"), 1, (t_atom[]){{A_FLOAT, {1}}});
+}
+
+/* A model has come, or another one. */
+static void latent_step_ready(void *z)
+{
+    t_latent_step *x = z;
+    latent_whitening_release(x->x_space);
+    x->x_space = NULL;
+    latent_mail_cancel(x->x_measurer);
+    latent_step_ask(x, 1);
+}
+
+/* Has the styles measured, where that is wanted and not done yet. */
+static void latent_step_ask(t_latent_step *x, int complain)
+{
+    latent_whitening_job *j;
+    latent_model *m;
+    latent_error e;
+    if (x->x_within <= 0 || x->x_space || latent_mail_busy(x->x_measurer))
+        return;
+    if (!x->x_model)
+        x->x_model = latent_modelref_new_at(&x->x_obj, x->x_canvas, x->x_word, latent_step_ready);
+    if (!(m = latent_modelref_get(x->x_model, complain)))
+        return;
+    if (!(j = latent_whitening_job_new(m, SAMPLES, &e)) ||
+        latent_mail_send(x->x_measurer, &j->job) < 0)
+        latent_complain(&x->x_obj, "%s", j ? "there is no thread to work with" : e.text);
+}
+
+static void latent_step_measure(void *z)
+{
+    latent_step_ask(z, 1);
+}
+
+/* ---- the latent */
 
 /* Makes x_frozen of the rows that are to stay. */
 static void latent_step_freeze_rows(t_latent_step *x)
@@ -100,6 +170,21 @@ static void latent_step_freeze(t_latent_step *x, t_symbol *s, int argc, t_atom *
         latent_step_freeze_rows(x);
 }
 
+/* The latent without noise, to the right. */
+static void latent_step_still(t_latent_step *x)
+{
+    int n = x->x_state.n;
+    t_atom *atoms;
+    if (!n || latent_list_room(&x->x_obj, &x->x_list, n) ||
+        !(atoms = malloc((size_t)n * sizeof(*atoms))))
+        return;
+    latent_optimiser_still(&x->x_state, x->x_list.v);
+    for (int i = 0; i < n; i++)
+        SETFLOAT(atoms + i, x->x_list.v[i]);
+    outlet_anything(x->x_info, gensym("still"), n, atoms);
+    free(atoms);
+}
+
 static void latent_step_bang(t_latent_step *x)
 {
     latent_optimiser_settings s = latent_step_settings(x);
@@ -107,10 +192,12 @@ static void latent_step_bang(t_latent_step *x)
         latent_complain(&x->x_obj, "no latent yet; send a list to the left inlet: the start");
         return;
     }
-    if (latent_list_room(&x->x_obj, &x->x_list, x->x_state.n))
+    latent_info_number(x->x_info, "step", (double)x->x_state.t);
+    if (s.noise > 0)
+        latent_step_still(x);
+    if (latent_list_room(&x->x_obj, &x->x_list, x->x_state.n)) /* which may be another by now */
         return;
     latent_optimiser_now(&x->x_state, &s, x->x_frozen, x->x_list.v);
-    latent_info_number(x->x_info, "step", (double)x->x_state.t);
     latent_list_send(x->x_out, x->x_list.n, x->x_list.v);
 }
 
@@ -165,6 +252,12 @@ static void latent_step_right(void *z, t_symbol *s, int argc, t_atom *argv)
     t_latent_step *x = z;
     latent_optimiser_settings settings = latent_step_settings(x);
     latent_error e;
+    if (x->x_within > 0 && !x->x_space) {
+        latent_step_ask(x, 1);
+        if (!x->x_space)
+            return;
+        settings = latent_step_settings(x);
+    }
     if (s != &s_list && s != &s_float) {
         latent_complain(&x->x_obj, "the right inlet takes a gradient, a list; %s came", s->s_name);
         return;
@@ -182,18 +275,26 @@ static void *latent_step_new(t_symbol *s, int argc, t_atom *argv)
     (void)s;
     x->x_rate = 0.05;
     x->x_momentum = 0.9;
-    x->x_rows = 1;
+    x->x_rows = x->x_average = 1;
     x->x_first = -1;
+    x->x_canvas = canvas_getcurrent();
     argc = latent_params_flags(&x->x_obj, latent_step_params, argc, argv);
-    latent_params_rest(&x->x_obj, 0, argc, argv);
+    latent_params_rest(&x->x_obj, argc && argv->a_type == A_SYMBOL, argc, argv);
+    x->x_word = atom_getsymbolarg(0, argc, argv);
     x->x_right = latent_inlet_new(&x->x_obj, latent_step_right);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
+    x->x_measurer = latent_mail_new(x, LATENT_LOADER, 0, latent_step_measured);
+    latent_step_ask(x, 0);
     return x;
 }
 
 static void latent_step_free(t_latent_step *x)
 {
+    latent_mail_free(x->x_measurer);
+    if (x->x_model)
+        latent_modelref_free(x->x_model);
+    latent_whitening_release(x->x_space);
     latent_inlet_free(x->x_right);
     latent_optimiser_free(&x->x_state);
     latent_list_free(&x->x_gradient);

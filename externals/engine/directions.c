@@ -27,8 +27,8 @@ static void tell(latent_progress p, int permille)
 
 /* Draws styles and adds up their numbers and products (the lower triangle). */
 static int add_styles(const latent_model *m, uint32_t seed, int samples, const float *classes,
-                      double *sum, double *products, float *z, float *w, latent_progress p,
-                      latent_error *e)
+                      double steep, double *sum, double *products, float *z, float *w,
+                      latent_progress p, latent_error *e)
 {
     latent_random r;
     latent_random_seed(&r, seed);
@@ -39,8 +39,10 @@ static int add_styles(const latent_model *m, uint32_t seed, int samples, const f
             latent_draw(&r, m->z_dim, 0, z);
             if (latent_model_map(m, z, classes, style, e))
                 return -1;
-            for (int i = 0; i < m->w_dim; i++)
+            for (int i = 0; i < m->w_dim; i++) {
+                style[i] *= style[i] < 0 ? (float)steep : 1;
                 sum[i] += (double)style[i];
+            }
         }
         latent_symmetric_add(products, m->w_dim, w, here);
         if (wanted(p, e))
@@ -51,7 +53,8 @@ static int add_styles(const latent_model *m, uint32_t seed, int samples, const f
 }
 
 int latent_style_statistics(const latent_model *m, uint32_t seed, int samples, const float *classes,
-                            double *mean, double *covariance, latent_progress p, latent_error *e)
+                            double steep, double *mean, double *covariance, latent_progress p,
+                            latent_error *e)
 {
     size_t n = (size_t)m->w_dim;
     float *z, *w;
@@ -64,7 +67,7 @@ int latent_style_statistics(const latent_model *m, uint32_t seed, int samples, c
     w = malloc(SAMPLES_TOGETHER * n * sizeof(*w));
     memset(mean, 0, n * sizeof(*mean));
     memset(covariance, 0, n * n * sizeof(*covariance));
-    failed = z && w ? add_styles(m, seed, samples, classes, mean, covariance, z, w, p, e)
+    failed = z && w ? add_styles(m, seed, samples, classes, steep, mean, covariance, z, w, p, e)
                     : latent_fail(e, "no memory for styles");
     free(z);
     free(w);
@@ -417,7 +420,7 @@ latent_directions *latent_directions_find(const latent_model *m,
         spare = malloc(n * n * sizeof(*spare));
     failed =
         mean && covariance && v && (spare || s->method != LATENT_GANSPACE)
-            ? latent_style_statistics(m, s->seed, s->samples, s->classes, mean, covariance, p, e)
+            ? latent_style_statistics(m, s->seed, s->samples, s->classes, 1, mean, covariance, p, e)
             : latent_fail(e, "no memory for directions");
     if (!failed && s->method == LATENT_SEFA)
         failed = find_sefa(m, s, count, v, p, e);

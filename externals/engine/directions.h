@@ -44,9 +44,11 @@ typedef struct {
 } latent_directions_settings;
 
 /* The mean [w_dim] and the covariance [w_dim][w_dim] (divided by samples - 1) of the styles of
-   RandomState(seed).randn(samples, z_dim). 0, or -1 and a sentence. */
+   RandomState(seed).randn(samples, z_dim), whose numbers below 0 are first multiplied by steep (1:
+   as they are). 0, or -1 and a sentence. */
 int latent_style_statistics(const latent_model *m, uint32_t seed, int samples, const float *classes,
-                            double *mean, double *covariance, latent_progress p, latent_error *e);
+                            double steep, double *mean, double *covariance, latent_progress p,
+                            latent_error *e);
 
 /* Finds directions; each is as long as the standard deviation of w along it (a difference that is
    another for each row: the root mean square of the rows' is one).  SeFa: the right singular

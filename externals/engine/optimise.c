@@ -39,35 +39,87 @@ int latent_optimiser_preset(const char *name, latent_optimiser_settings *s, late
 
 int latent_optimiser_start(latent_optimiser *o, const float *x, int n, latent_error *e)
 {
-    float *memory = n != o->n ? calloc(4 * (size_t)n, sizeof(*memory)) : o->x;
-    if (!memory)
-        return latent_fail(e, "no memory for a latent of %d numbers", n);
-    if (n != o->n)
-        free(o->x);
-    o->n = n;
-    o->x = memory;
-    o->start = memory + n;
-    o->m = memory + 2 * (size_t)n;
-    o->v = memory + 3 * (size_t)n;
-    memcpy(o->start, x, (size_t)n * sizeof(*x));
+    if (n != o->n) {
+        float *memory = calloc(8 * (size_t)n, sizeof(*memory));
+        double *sum = calloc((size_t)n, sizeof(*sum));
+        if (!memory || !sum) {
+            free(memory);
+            free(sum);
+            return latent_fail(e, "no memory for a latent of %d numbers", n);
+        }
+        latent_optimiser_free(o);
+        o->n = n;
+        o->x = memory;
+        o->start = memory + n;
+        o->m = memory + 2 * (size_t)n;
+        o->v = memory + 3 * (size_t)n;
+        o->given = memory + 4 * (size_t)n;
+        o->shown = memory + 5 * (size_t)n;
+        o->room = memory + 6 * (size_t)n;
+        o->sum = sum;
+    }
+    memcpy(o->given, x, (size_t)n * sizeof(*x));
     latent_optimiser_reset(o);
     return 0;
 }
 
+/* Forgets the gradients. */
+static void forget(latent_optimiser *o)
+{
+    size_t n = (size_t)o->n;
+    memset(o->m, 0, n * sizeof(*o->m));
+    memset(o->v, 0, n * sizeof(*o->v));
+    memset(o->sum, 0, n * sizeof(*o->sum));
+    o->gathered = 0;
+    o->t = 0;
+}
+
+/* w, as it is in the space that x is in. */
+static void put_in(const latent_optimiser *o, const float *w, float *x)
+{
+    if (o->space)
+        latent_whitening_in(o->space, w, x);
+    else
+        memcpy(x, w, (size_t)o->n * sizeof(*x));
+}
+
+static void take_out(const latent_optimiser *o, const float *x, float *w)
+{
+    if (o->space)
+        latent_whitening_out(o->space, x, w);
+    else
+        memcpy(w, x, (size_t)o->n * sizeof(*w));
+}
+
 void latent_optimiser_reset(latent_optimiser *o)
 {
-    size_t bytes = (size_t)o->n * sizeof(float);
     o->t = 0;
     if (!o->n)
         return;
-    memcpy(o->x, o->start, bytes);
-    memset(o->m, 0, bytes);
-    memset(o->v, 0, bytes);
+    forget(o);
+    memcpy(o->shown, o->given, (size_t)o->n * sizeof(*o->shown));
+    put_in(o, o->given, o->start);
+    memcpy(o->x, o->start, (size_t)o->n * sizeof(*o->x));
+}
+
+/* The latent goes on from where it is in another space (or in none). */
+static void move_to(latent_optimiser *o, latent_whitening *space)
+{
+    if (space == o->space)
+        return;
+    take_out(o, o->x, o->room);
+    latent_whitening_release(o->space);
+    o->space = latent_whitening_retain(space);
+    put_in(o, o->room, o->x);
+    put_in(o, o->given, o->start);
+    forget(o);
 }
 
 void latent_optimiser_free(latent_optimiser *o)
 {
     free(o->x);
+    free(o->sum);
+    latent_whitening_release(o->space);
     memset(o, 0, sizeof(*o));
 }
 
@@ -85,36 +137,65 @@ static double ramp(double t)
     return down * (up < 1 ? up : 1);
 }
 
-/* The gradient of one row of n: all rows, and the pull. */
-static double gathered(const latent_optimiser *o, const latent_optimiser_settings *s,
-                       const float *g, int count, int i)
+/* Adds a gradient of count numbers, rows of n, at the latent that was seen last, to the sum. */
+static void gather(latent_optimiser *o, const float *g, int count)
 {
-    double where = s->where_n > 0 ? s->where[i % s->where_n] : o->start[i];
-    double sum = s->pull * (o->x[i] - where);
-    for (int k = i; k < count; k += o->n)
-        sum += g[k];
-    return sum;
+    float *row = o->room, *turned = o->room + o->n;
+    if (!o->space) {
+        for (int i = 0; i < count; i++)
+            o->sum[i % o->n] += (double)g[i];
+    } else {
+        memset(row, 0, (size_t)o->n * sizeof(*row));
+        for (int i = 0; i < count; i++)
+            row[i % o->n] += g[i];
+        latent_whitening_gradient(o->space, o->shown, row, turned);
+        for (int i = 0; i < o->n; i++)
+            o->sum[i] += (double)turned[i];
+    }
+    o->gathered++;
 }
 
-int latent_optimiser_step(latent_optimiser *o, const latent_optimiser_settings *s, const float *g,
-                          int count, const unsigned char *frozen, latent_error *e)
+/* The mean gradient, and the pull, in o->sum; nothing is gathered then. */
+static void pull(latent_optimiser *o, const latent_optimiser_settings *s)
+{
+    const float *where = o->start;
+    int n = o->n;
+    if (s->where_n > 0 && !o->space) {
+        where = s->where;
+        n = s->where_n;
+    } else if (s->where_n == o->n) {
+        where = o->room;
+        put_in(o, s->where, o->room);
+    }
+    for (int i = 0; i < o->n; i++)
+        o->sum[i] = o->sum[i] / o->gathered + s->pull * ((double)o->x[i] - where[i % n]);
+    o->gathered = 0;
+}
+
+static double length(const float *x, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += (double)x[i] * x[i];
+    return sqrt(sum);
+}
+
+/* Back to where drawn latents lie, within times as far; the start counts as one. */
+static void stay(latent_optimiser *o, double within)
+{
+    double far = length(o->x, o->n), most = within * sqrt(o->n), first = length(o->start, o->n);
+    most = first > most ? first : most;
+    for (int i = 0; far > most && i < o->n; i++)
+        o->x[i] *= (float)(most / far);
+}
+
+/* One step down o->sum, which is 0 then. */
+static void go(latent_optimiser *o, const latent_optimiser_settings *s, const unsigned char *frozen)
 {
     double scale = 1, norm = 0, rate = s->rate;
-    if (!o->n)
-        return latent_fail(e,
-                           "a gradient came, but there is no latent yet; send a list to the left "
-                           "inlet: the start");
-    if (!count || count % o->n)
-        return latent_fail(e,
-                           "a gradient of %d numbers came for a latent of %d; it takes %d, or rows "
-                           "of %d, which are added up",
-                           count, o->n, o->n, o->n);
-    for (int i = 0; i < count; i++)
-        if (!isfinite(g[i]))
-            return latent_fail(e, "a gradient with numbers that are none came and is left out");
-    for (int i = 0; i < o->n && s->clip > 0; i++) {
-        double v = frozen && frozen[i] ? 0 : gathered(o, s, g, count, i);
-        norm += v * v;
+    for (int i = 0; i < o->n; i++) {
+        o->sum[i] *= !frozen || !frozen[i];
+        norm += o->sum[i] * o->sum[i];
     }
     if (s->clip > 0 && sqrt(norm) > s->clip)
         scale = s->clip / sqrt(norm);
@@ -122,7 +203,8 @@ int latent_optimiser_step(latent_optimiser *o, const latent_optimiser_settings *
     if (s->steps > 0)
         rate *= ramp(place(o, s));
     for (int i = 0; i < o->n; i++) {
-        double v = scale * gathered(o, s, g, count, i);
+        double v = scale * o->sum[i];
+        o->sum[i] = 0;
         if (frozen && frozen[i])
             continue;
         if (s->mode == LATENT_SGD) {
@@ -135,22 +217,63 @@ int latent_optimiser_step(latent_optimiser *o, const latent_optimiser_settings *
         o->x[i] -= (float)(rate * (o->m[i] / (1 - pow(s->beta1, (double)o->t))) /
                            (sqrt(o->v[i] / (1 - pow(s->beta2, (double)o->t))) + EPSILON));
     }
+    if (o->space && s->within > 0)
+        stay(o, s->within);
+}
+
+int latent_optimiser_step(latent_optimiser *o, const latent_optimiser_settings *s, const float *g,
+                          int count, const unsigned char *frozen, latent_error *e)
+{
+    if (!o->n)
+        return latent_fail(e,
+                           "a gradient came, but there is no latent yet; send a list to the left "
+                           "inlet: the start");
+    if (!count || count % o->n)
+        return latent_fail(e,
+                           "a gradient of %d numbers came for a latent of %d; it takes %d, or rows "
+                           "of %d, which are added up",
+                           count, o->n, o->n, o->n);
+    if (s->space && latent_whitening_size(s->space) != o->n)
+        return latent_fail(e,
+                           "a latent of %d numbers cannot be kept among the styles of a network "
+                           "whose w has %d",
+                           o->n, latent_whitening_size(s->space));
+    for (int i = 0; i < count; i++)
+        if (!isfinite(g[i]))
+            return latent_fail(e, "a gradient with numbers that are none came and is left out");
+    move_to(o, s->space);
+    gather(o, g, count);
+    if (o->gathered < s->average)
+        return 0;
+    pull(o, s);
+    go(o, s, frozen);
     return 0;
 }
 
-void latent_optimiser_now(const latent_optimiser *o, const latent_optimiser_settings *s,
+void latent_optimiser_now(latent_optimiser *o, const latent_optimiser_settings *s,
                           const unsigned char *frozen, float *out)
 {
     double left = 1 - place(o, s) / NOISE_END, noise = left > 0 ? s->noise * left * left : 0;
+    int average = s->average > 1 ? s->average : 1;
     latent_random r;
-    if (o->n)
-        memcpy(out, o->x, (size_t)o->n * sizeof(*out));
-    if (noise == 0)
+    if (!o->n)
         return;
-    latent_random_seed(&r, (uint32_t)o->t);
-    for (int i = 0; i < o->n; i++) {
-        double v = noise * latent_random_gauss(&r);
-        if (!frozen || !frozen[i])
-            out[i] += (float)v;
+    move_to(o, s->space && latent_whitening_size(s->space) == o->n ? s->space : NULL);
+    memcpy(o->room, o->x, (size_t)o->n * sizeof(*out));
+    if (noise > 0) {
+        latent_random_seed(&r, (uint32_t)(o->t * average + o->gathered));
+        for (int i = 0; i < o->n; i++) {
+            double v = noise * latent_random_gauss(&r);
+            if (!frozen || !frozen[i])
+                o->room[i] += (float)v;
+        }
     }
+    take_out(o, o->room, o->shown);
+    memcpy(out, o->shown, (size_t)o->n * sizeof(*out));
+}
+
+void latent_optimiser_still(const latent_optimiser *o, float *out)
+{
+    if (o->n)
+        take_out(o, o->x, out);
 }

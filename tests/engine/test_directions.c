@@ -134,7 +134,7 @@ static void test_statistics(void **state)
     latent_error e;
     (void)state;
     assert_int_equal(
-        latent_style_statistics(model, 8, SAMPLES, NULL, mean, covariance, quietly, &e), 0);
+        latent_style_statistics(model, 8, SAMPLES, NULL, 1, mean, covariance, quietly, &e), 0);
     for (int s = 0; s < SAMPLES; s++)
         for (int i = 0; i < W; i++)
             true_mean[i] += all[s * W + i] / SAMPLES;
@@ -253,7 +253,7 @@ static void test_ganspace(void **state)
     check_units(d);
     check_signs(d);
     assert_int_equal(
-        latent_style_statistics(model, 3, SAMPLES, NULL, mean, covariance, quietly, &e), 0);
+        latent_style_statistics(model, 3, SAMPLES, NULL, 1, mean, covariance, quietly, &e), 0);
     for (int i = 0; i < W; i++) {
         double u[W], sigma = (double)d->at[i]->sigma;
         assert_true(i == 0 || sigma <= (double)d->at[i - 1]->sigma);
