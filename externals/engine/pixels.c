@@ -118,7 +118,7 @@ static int axis_make(axis *a, int from, int to, latent_enlarging enlarging)
         taps *t = (taps *)(a->places + (size_t)i * a->step);
         if (to < from)
             area_taps(t, i, from, to);
-        else if (enlarging == LATENT_SMOOTH)
+        else if (enlarging == LATENT_BILINEAR)
             linear_taps(t, i, from, to);
         else {
             t->first = (int)(((int64_t)2 * i + 1) * from / (2 * (int64_t)to));

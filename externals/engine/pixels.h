@@ -23,8 +23,8 @@ void latent_pixels_from(const latent_tensor *t, int channels, uint8_t *bytes);
 void latent_pixels_fit(int h, int w, int room_h, int room_w, int *to_h, int *to_w);
 
 typedef enum {
-    LATENT_BLOCKS, /* a pixel becomes a square: one sees what the network drew */
-    LATENT_SMOOTH  /* bilinear */
+    LATENT_BLOCKS,  /* a pixel becomes a square: one sees what the network drew */
+    LATENT_BILINEAR /* bilinear */
 } latent_enlarging;
 
 /* Another size: made smaller by the mean over the area of each new pixel, made larger as said, each

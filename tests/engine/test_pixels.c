@@ -112,9 +112,9 @@ static void test_enlarge(void **state)
     assert_memory_equal(
         to, ((const uint8_t[]){0, 0, 100, 100, 0, 0, 100, 100, 200, 200, 40, 40, 200, 200, 40, 40}),
         16);
-    scale(from, 1, 4, 1, to, 1, 8, LATENT_SMOOTH);
+    scale(from, 1, 4, 1, to, 1, 8, LATENT_BILINEAR);
     assert_memory_equal(to, ((const uint8_t[]){0, 25, 75, 125, 175, 160, 80, 40}), 8);
-    scale(from, 1, 1, 4, to, 2, 2, LATENT_SMOOTH); /* four channels of one pixel */
+    scale(from, 1, 1, 4, to, 2, 2, LATENT_BILINEAR); /* four channels of one pixel */
     for (int i = 0; i < 4; i++)
         assert_memory_equal(to + 4 * i, from, 4);
     scale(from, 1, 2, 2, to, 1, 3, LATENT_BLOCKS);
@@ -126,9 +126,9 @@ static void test_reduce(void **state)
     const uint8_t from[] = {0, 100, 200, 40, 60, 80};
     uint8_t to[16];
     (void)state;
-    scale(from, 1, 6, 1, to, 1, 3, LATENT_SMOOTH);
+    scale(from, 1, 6, 1, to, 1, 3, LATENT_BILINEAR);
     assert_memory_equal(to, ((const uint8_t[]){50, 120, 70}), 3);
-    scale(from, 1, 3, 1, to, 1, 2, LATENT_SMOOTH); /* one and a half pixels each */
+    scale(from, 1, 3, 1, to, 1, 2, LATENT_BILINEAR); /* one and a half pixels each */
     assert_memory_equal(to, ((const uint8_t[]){33, 167}), 2);
     scale(from, 2, 3, 1, to, 1, 1, LATENT_BLOCKS);
     assert_int_equal(to[0], 80);
@@ -149,7 +149,7 @@ static void test_any_size(void **state)
         uint8_t even[97 * 61];
         double mean = 0, mean_to = 0;
         memset(even, 217, sizeof(even));
-        scale(even, 97, 61, 1, to, s, 300 - s, s & 1 ? LATENT_SMOOTH : LATENT_BLOCKS);
+        scale(even, 97, 61, 1, to, s, 300 - s, s & 1 ? LATENT_BILINEAR : LATENT_BLOCKS);
         for (int i = 0; i < s * (300 - s); i++)
             assert_int_equal(to[i], 217);
         if (s > 61)

@@ -550,7 +550,8 @@ static int lay_out(latent_film *f, const uint8_t *rgb, int h, int w, latent_erro
     if (to_h == h && to_w == w)
         memcpy(f->scaled, rgb, (size_t)h * (size_t)w * 3);
     else if (latent_pixels_scale(rgb, h, w, 3, f->scaled, to_h, to_w,
-                                 to_h % h == 0 && to_w % w == 0 ? LATENT_BLOCKS : LATENT_SMOOTH, e))
+                                 to_h % h == 0 && to_w % w == 0 ? LATENT_BLOCKS : LATENT_BILINEAR,
+                                 e))
         return fail(f, NULL, "");
     top = (f->h - to_h) / 2;
     left = (f->w - to_w) / 2;

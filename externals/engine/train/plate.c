@@ -62,7 +62,7 @@ static int pad(latent_plate *p, const uint8_t *bytes, int h, int w, latent_error
     edge_colour(bytes, h, w, colour);
     if (!(fitted = malloc((size_t)to_h * (size_t)to_w * 3)))
         return latent_fail(e, "there is no memory to fit a picture");
-    if (latent_pixels_scale(bytes, h, w, 3, fitted, to_h, to_w, LATENT_SMOOTH, e)) {
+    if (latent_pixels_scale(bytes, h, w, 3, fitted, to_h, to_w, LATENT_BILINEAR, e)) {
         free(fitted);
         return -1;
     }
@@ -82,7 +82,8 @@ static int crop(latent_plate *p, uint8_t *bytes, int h, int w, latent_error *e)
     for (int y = 0; y < side; y++) /* moved together in place: rows only move to the front */
         memmove(bytes + 3 * (size_t)y * (size_t)side,
                 bytes + 3 * ((size_t)(y0 + y) * (size_t)w + (size_t)x0), 3 * (size_t)side);
-    return latent_pixels_scale(bytes, side, side, 3, p->bytes, p->size, p->size, LATENT_SMOOTH, e);
+    return latent_pixels_scale(bytes, side, side, 3, p->bytes, p->size, p->size, LATENT_BILINEAR,
+                               e);
 }
 
 static int fit(latent_plate *p, const latent_tensor *picture, latent_fitting fitting,
@@ -98,7 +99,8 @@ static int fit(latent_plate *p, const latent_tensor *picture, latent_fitting fit
     else if (fitting == LATENT_CROP)
         failed = crop(p, bytes, h, w, e);
     else
-        failed = latent_pixels_scale(bytes, h, w, 3, p->bytes, p->size, p->size, LATENT_SMOOTH, e);
+        failed =
+            latent_pixels_scale(bytes, h, w, 3, p->bytes, p->size, p->size, LATENT_BILINEAR, e);
     free(bytes);
     return failed;
 }
@@ -156,7 +158,7 @@ int latent_plate_draw(const latent_plate *p, int size, float *picture, latent_er
     if (!(bytes = malloc(n)))
         return latent_fail(e, "there is no memory for a picture of %d x %d", size, size);
     failed =
-        latent_pixels_scale(p->bytes, p->size, p->size, 3, bytes, size, size, LATENT_SMOOTH, e);
+        latent_pixels_scale(p->bytes, p->size, p->size, 3, bytes, size, size, LATENT_BILINEAR, e);
     if (!failed)
         numbers(bytes, n, picture);
     free(bytes);
@@ -184,7 +186,7 @@ latent_tensor *latent_plate_thumb(const latent_tensor *picture, int side, latent
         latent_fail(e, "there is no memory to show a picture of %d x %d", w, h);
     else {
         latent_pixels_from(picture, 3, bytes);
-        if (!latent_pixels_scale(bytes, h, w, 3, small, to_h, to_w, LATENT_SMOOTH, e) &&
+        if (!latent_pixels_scale(bytes, h, w, 3, small, to_h, to_w, LATENT_BILINEAR, e) &&
             (t = latent_tensor_new((latent_shape){1, to_h, to_w, 3}, e)))
             numbers(small, t->count, t->data);
     }
