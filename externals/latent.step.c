@@ -48,6 +48,7 @@ typedef struct {
     t_latent_modelref *x_model; /* from the first within on, or NULL */
     t_latent_mail *x_measurer;
     latent_whitening *x_space; /* NULL until it is measured */
+    int x_fresh;               /* it is of the model that there is now */
     double x_rate, x_pull, x_clip, x_noise, x_momentum, x_within;
     int x_mode, x_steps, x_rows, x_average;
     int x_first, x_last; /* frozen rows; none when x_first < 0 */
@@ -104,15 +105,15 @@ static void latent_step_measured(void *z, latent_job *job)
     }
     latent_whitening_release(x->x_space);
     x->x_space = latent_whitening_retain(j->made);
+    x->x_fresh = 1;
     outlet_anything(x->x_info, gensym("within"), 1, (t_atom[]){{A_FLOAT, {1}}});
 }
 
-/* A model has come, or another one. */
+/* A model has come, or another one; the styles of the one before serve until its own are there. */
 static void latent_step_ready(void *z)
 {
     t_latent_step *x = z;
-    latent_whitening_release(x->x_space);
-    x->x_space = NULL;
+    x->x_fresh = 0;
     latent_mail_cancel(x->x_measurer);
     latent_step_ask(x, 1);
 }
@@ -123,7 +124,7 @@ static void latent_step_ask(t_latent_step *x, int complain)
     latent_whitening_job *j;
     latent_model *m;
     latent_error e;
-    if (x->x_within <= 0 || x->x_space || latent_mail_busy(x->x_measurer))
+    if (x->x_within <= 0 || x->x_fresh || latent_mail_busy(x->x_measurer))
         return;
     if (!x->x_model)
         x->x_model = latent_modelref_new_at(&x->x_obj, x->x_canvas, x->x_word, latent_step_ready);
@@ -252,9 +253,9 @@ static void latent_step_right(void *z, t_symbol *s, int argc, t_atom *argv)
     t_latent_step *x = z;
     latent_optimiser_settings settings = latent_step_settings(x);
     latent_error e;
-    if (x->x_within > 0 && !x->x_space) {
+    if (x->x_within > 0 && !x->x_fresh) {
         latent_step_ask(x, 1);
-        if (!x->x_space)
+        if (!x->x_space || (!x->x_fresh && latent_whitening_size(x->x_space) != x->x_state.n))
             return;
         settings = latent_step_settings(x);
     }

@@ -71,7 +71,7 @@ static void forget(latent_optimiser *o)
     memset(o->v, 0, n * sizeof(*o->v));
     memset(o->sum, 0, n * sizeof(*o->sum));
     o->gathered = 0;
-    o->t = 0;
+    o->moments = 0;
 }
 
 /* w, as it is in the space that x is in. */
@@ -200,6 +200,7 @@ static void go(latent_optimiser *o, const latent_optimiser_settings *s, const un
     if (s->clip > 0 && sqrt(norm) > s->clip)
         scale = s->clip / sqrt(norm);
     o->t++;
+    o->moments++;
     if (s->steps > 0)
         rate *= ramp(place(o, s));
     for (int i = 0; i < o->n; i++) {
@@ -214,8 +215,8 @@ static void go(latent_optimiser *o, const latent_optimiser_settings *s, const un
         }
         o->m[i] = (float)(s->beta1 * o->m[i] + (1 - s->beta1) * v);
         o->v[i] = (float)(s->beta2 * o->v[i] + (1 - s->beta2) * v * v);
-        o->x[i] -= (float)(rate * (o->m[i] / (1 - pow(s->beta1, (double)o->t))) /
-                           (sqrt(o->v[i] / (1 - pow(s->beta2, (double)o->t))) + EPSILON));
+        o->x[i] -= (float)(rate * (o->m[i] / (1 - pow(s->beta1, (double)o->moments))) /
+                           (sqrt(o->v[i] / (1 - pow(s->beta2, (double)o->moments))) + EPSILON));
     }
     if (o->space && s->within > 0)
         stay(o, s->within);

@@ -38,6 +38,7 @@ typedef struct {
     double *sum;              /* [n], of the gradients for the next step */
     int gathered;             /* how many these are */
     long t;                   /* steps taken */
+    long moments;             /* of which m and v know: since x came into its space */
 } latent_optimiser;
 
 /* What others take for mode, rate, beta1, pull, noise and steps (all else as it was), by name:

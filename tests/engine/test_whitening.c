@@ -233,7 +233,12 @@ static void test_change(void **state)
         latent_optimiser_now(&o, &s, NULL, there);
         for (int i = 0; i < W; i++)
             assert_true(fabsf(here[i] - there[i]) < 1e-3f * (1 + fabsf(here[i])));
+        assert_int_equal(o.t, 5 * (k + 1));
     }
+    memcpy(there, o.x, sizeof(there)); /* the first step after it is none of the large ones */
+    assert_int_equal(latent_optimiser_step(&o, &s, g, W, NULL, &e), 0);
+    for (int i = 0; i < W; i++)
+        assert_true(fabsf(o.x[i] - there[i]) < 0.101f);
     latent_optimiser_reset(&o);
     latent_optimiser_now(&o, &s, NULL, here);
     for (int i = 0; i < W; i++)
