@@ -37,8 +37,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLES 6000 /* styles that are measured */
-
 static t_class *latent_step_class;
 
 typedef struct {
@@ -130,8 +128,7 @@ static void latent_step_ask(t_latent_step *x, int complain)
         x->x_model = latent_modelref_new_at(&x->x_obj, x->x_canvas, x->x_word, latent_step_ready);
     if (!(m = latent_modelref_get(x->x_model, complain)))
         return;
-    if (!(j = latent_whitening_job_new(m, SAMPLES, &e)) ||
-        latent_mail_send(x->x_measurer, &j->job) < 0)
+    if (!(j = latent_whitening_job_new(m, &e)) || latent_mail_send(x->x_measurer, &j->job) < 0)
         latent_complain(&x->x_obj, "%s", j ? "there is no thread to work with" : e.text);
 }
 
@@ -174,16 +171,10 @@ static void latent_step_freeze(t_latent_step *x, t_symbol *s, int argc, t_atom *
 /* The latent without noise, to the right. */
 static void latent_step_still(t_latent_step *x)
 {
-    int n = x->x_state.n;
-    t_atom *atoms;
-    if (!n || latent_list_room(&x->x_obj, &x->x_list, n) ||
-        !(atoms = malloc((size_t)n * sizeof(*atoms))))
+    if (latent_list_room(&x->x_obj, &x->x_list, x->x_state.n))
         return;
     latent_optimiser_still(&x->x_state, x->x_list.v);
-    for (int i = 0; i < n; i++)
-        SETFLOAT(atoms + i, x->x_list.v[i]);
-    outlet_anything(x->x_info, gensym("still"), n, atoms);
-    free(atoms);
+    latent_list_send_as(x->x_info, gensym("still"), x->x_list.n, x->x_list.v);
 }
 
 static void latent_step_bang(t_latent_step *x)
@@ -251,13 +242,12 @@ static void latent_step_reset(t_latent_step *x)
 static void latent_step_right(void *z, t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_step *x = z;
-    latent_optimiser_settings settings = latent_step_settings(x);
+    latent_optimiser_settings settings;
     latent_error e;
     if (x->x_within > 0 && !x->x_fresh) {
         latent_step_ask(x, 1);
         if (!x->x_space || (!x->x_fresh && latent_whitening_size(x->x_space) != x->x_state.n))
             return;
-        settings = latent_step_settings(x);
     }
     if (s != &s_list && s != &s_float) {
         latent_complain(&x->x_obj, "the right inlet takes a gradient, a list; %s came", s->s_name);
@@ -265,6 +255,7 @@ static void latent_step_right(void *z, t_symbol *s, int argc, t_atom *argv)
     }
     if (latent_list_set(&x->x_obj, &x->x_gradient, argc, argv))
         return;
+    settings = latent_step_settings(x);
     if (latent_optimiser_step(&x->x_state, &settings, x->x_gradient.v, x->x_gradient.n, x->x_frozen,
                               &e))
         latent_complain(&x->x_obj, "%s", e.text);

@@ -27,7 +27,7 @@ static void tell(latent_progress p, int permille)
 
 /* Draws styles and adds up their numbers and products (the lower triangle). */
 static int add_styles(const latent_model *m, uint32_t seed, int samples, const float *classes,
-                      double steep, double *sum, double *products, float *z, float *w,
+                      float steep, double *sum, double *products, float *z, float *w,
                       latent_progress p, latent_error *e)
 {
     latent_random r;
@@ -40,7 +40,7 @@ static int add_styles(const latent_model *m, uint32_t seed, int samples, const f
             if (latent_model_map(m, z, classes, style, e))
                 return -1;
             for (int i = 0; i < m->w_dim; i++) {
-                style[i] *= style[i] < 0 ? (float)steep : 1;
+                style[i] *= style[i] < 0 ? steep : 1;
                 sum[i] += (double)style[i];
             }
         }
@@ -53,7 +53,7 @@ static int add_styles(const latent_model *m, uint32_t seed, int samples, const f
 }
 
 int latent_style_statistics(const latent_model *m, uint32_t seed, int samples, const float *classes,
-                            double steep, double *mean, double *covariance, latent_progress p,
+                            float steep, double *mean, double *covariance, latent_progress p,
                             latent_error *e)
 {
     size_t n = (size_t)m->w_dim;

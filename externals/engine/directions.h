@@ -47,7 +47,7 @@ typedef struct {
    RandomState(seed).randn(samples, z_dim), whose numbers below 0 are first multiplied by steep (1:
    as they are). 0, or -1 and a sentence. */
 int latent_style_statistics(const latent_model *m, uint32_t seed, int samples, const float *classes,
-                            double steep, double *mean, double *covariance, latent_progress p,
+                            float steep, double *mean, double *covariance, latent_progress p,
                             latent_error *e);
 
 /* Finds directions; each is as long as the standard deviation of w along it (a difference that is

@@ -24,7 +24,7 @@ void latent_pixels_fit(int h, int w, int room_h, int room_w, int *to_h, int *to_
 
 typedef enum {
     LATENT_BLOCKS,  /* a pixel becomes a square: one sees what the network drew */
-    LATENT_BILINEAR /* bilinear */
+    LATENT_BILINEAR /* pixels run into each other */
 } latent_enlarging;
 
 /* Another size: made smaller by the mean over the area of each new pixel, made larger as said, each

@@ -43,7 +43,7 @@ static int measure(latent_whitening *s, const latent_model *m, int samples, doub
     size_t n = (size_t)s->n;
     double *mean = work, *value = work + n, *covariance = work + 2 * n;
     double *component = covariance + n * n;
-    if (latent_style_statistics(m, 0, samples, NULL, (double)STEEP, mean, covariance, p, e) ||
+    if (latent_style_statistics(m, 0, samples, NULL, STEEP, mean, covariance, p, e) ||
         latent_symmetric_eigen(covariance, s->n, value, component, p.cancel, e))
         return -1;
     for (size_t i = 0; i < n; i++) {
@@ -103,31 +103,19 @@ int latent_whitening_size(const latent_whitening *s)
 
 #define LANES 8 /* sums that a processor can keep side by side */
 
-/* What p is the sum of, over k: row[k] times what the ReLU was given for w[k], from the mean on. */
-static float along(const float *row, const float *w, const float *mean, int n)
+/* row . (a - from), where a is first multiplied by slope where w is below 0; from may be NULL: 0.
+ */
+static float along(const float *row, const float *a, const float *w, float slope, const float *from,
+                   int n)
 {
     float part[LANES] = {0}, sum = 0;
     int k = 0;
     for (; k + LANES <= n; k += LANES)
         for (int l = 0; l < LANES; l++)
-            part[l] += row[k + l] * (w[k + l] * (w[k + l] < 0 ? STEEP : 1) - mean[k + l]);
+            part[l] +=
+                row[k + l] * (a[k + l] * (w[k + l] < 0 ? slope : 1) - (from ? from[k + l] : 0));
     for (; k < n; k++)
-        sum += row[k] * (w[k] * (w[k] < 0 ? STEEP : 1) - mean[k]);
-    for (int l = 0; l < LANES; l++)
-        sum += part[l];
-    return sum;
-}
-
-/* The same of a gradient g at w. */
-static float gradient_along(const float *row, const float *w, const float *g, int n)
-{
-    float part[LANES] = {0}, sum = 0;
-    int k = 0;
-    for (; k + LANES <= n; k += LANES)
-        for (int l = 0; l < LANES; l++)
-            part[l] += row[k + l] * (g[k + l] * (w[k + l] < 0 ? 1 / STEEP : 1));
-    for (; k < n; k++)
-        sum += row[k] * (g[k] * (w[k] < 0 ? 1 / STEEP : 1));
+        sum += row[k] * (a[k] * (w[k] < 0 ? slope : 1) - (from ? from[k] : 0));
     for (int l = 0; l < LANES; l++)
         sum += part[l];
     return sum;
@@ -136,7 +124,8 @@ static float gradient_along(const float *row, const float *w, const float *g, in
 void latent_whitening_in(const latent_whitening *s, const float *w, float *p)
 {
     for (int i = 0; i < s->n; i++)
-        p[i] = along(s->main + (size_t)i * (size_t)s->n, w, s->mean, s->n) / s->deviation[i];
+        p[i] =
+            along(s->main + (size_t)i * (size_t)s->n, w, w, STEEP, s->mean, s->n) / s->deviation[i];
 }
 
 void latent_whitening_out(const latent_whitening *s, const float *p, float *w)
@@ -156,7 +145,8 @@ void latent_whitening_out(const latent_whitening *s, const float *p, float *w)
 void latent_whitening_gradient(const latent_whitening *s, const float *w, const float *g, float *p)
 {
     for (int i = 0; i < s->n; i++)
-        p[i] = gradient_along(s->main + (size_t)i * (size_t)s->n, w, g, s->n) * s->deviation[i];
+        p[i] = along(s->main + (size_t)i * (size_t)s->n, g, w, 1 / STEEP, NULL, s->n) *
+               s->deviation[i];
 }
 
 /* ---- as a job */
@@ -165,7 +155,7 @@ static int job_work(latent_job *job)
 {
     latent_whitening_job *j = (latent_whitening_job *)job;
     latent_progress p = {&job->permille, &job->cancel};
-    j->made = latent_whitening_new(j->model, j->samples, p, &job->error);
+    j->made = latent_whitening_new(j->model, LATENT_WHITENING_SAMPLES, p, &job->error);
     return j->made ? 0 : -1;
 }
 
@@ -177,7 +167,7 @@ static void job_discard(latent_job *job)
     free(j);
 }
 
-latent_whitening_job *latent_whitening_job_new(latent_model *m, int samples, latent_error *e)
+latent_whitening_job *latent_whitening_job_new(latent_model *m, latent_error *e)
 {
     latent_whitening_job *j = calloc(1, sizeof(*j));
     if (!j) {
@@ -187,6 +177,5 @@ latent_whitening_job *latent_whitening_job_new(latent_model *m, int samples, lat
     j->job.work = job_work;
     j->job.discard = job_discard;
     j->model = latent_model_retain(m);
-    j->samples = samples;
     return j;
 }

@@ -14,6 +14,8 @@
 /* Of the styles of one network.  Immutable and shared. */
 typedef struct latent_whitening latent_whitening;
 
+#define LATENT_WHITENING_SAMPLES 6000 /* styles that a job measures */
+
 /* Measured on the styles of RandomState(0).randn(samples, z_dim), of class 0 where there are some.
    A direction in which styles hardly differ counts as wide as 1e-4 of the widest.  Slow (seconds):
    on a worker.  NULL and a sentence. */
@@ -35,9 +37,8 @@ typedef struct {
     latent_whitening *made; /* take it by leaving NULL */
     /* the job's own */
     latent_model *model; /* held */
-    int samples;
 } latent_whitening_job;
-latent_whitening_job *latent_whitening_job_new(latent_model *m, int samples, latent_error *e);
+latent_whitening_job *latent_whitening_job_new(latent_model *m, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

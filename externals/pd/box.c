@@ -315,16 +315,21 @@ void latent_list_free(t_latent_list *list)
 
 #define FEW 64 /* so many atoms go on the stack */
 
-void latent_list_send(t_outlet *o, int n, const float *v)
+void latent_list_send_as(t_outlet *o, t_symbol *selector, int n, const float *v)
 {
     t_atom few[FEW], *a = n <= FEW ? few : malloc((size_t)n * sizeof(*a));
     if (!a)
         return;
     for (int i = 0; i < n; i++)
         SETFLOAT(a + i, v[i]);
-    outlet_list(o, &s_list, n, a);
+    outlet_anything(o, selector, n, a);
     if (a != few)
         free(a);
+}
+
+void latent_list_send(t_outlet *o, int n, const float *v)
+{
+    latent_list_send_as(o, &s_list, n, v);
 }
 
 /* ---- promises */

@@ -55,6 +55,7 @@ int latent_list_room(t_object *x, t_latent_list *list, int n); /* sets n; the nu
 void latent_list_free(t_latent_list *list);
 /* Sends numbers as a list; safe when the outlet leads back into the sender. */
 void latent_list_send(t_outlet *o, int n, const float *v);
+void latent_list_send_as(t_outlet *o, t_symbol *selector, int n, const float *v);
 
 /* ---- promises: "features <id> <channels> <height> <width>" and "image ..." */
 

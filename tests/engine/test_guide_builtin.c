@@ -27,7 +27,6 @@
 
 #define FISH 20 /* the most */
 #define STEPS 100
-#define SAMPLES 6000 /* as [latent.step] measures them */
 #define FEW 6
 #define ENOUGH 0.5 /* of them: what the present weights reach surely */
 #define PIXELS (JUDGE_SIZE * JUDGE_SIZE * 3)
@@ -88,7 +87,7 @@ static int choose_fish(void **state)
     if (!generator || !clip || generator->resolution != JUDGE_SIZE ||
         clip->embedding > BUILTIN_MOST)
         return -1;
-    if (!(space = latent_whitening_new(generator, SAMPLES, quietly, &e)))
+    if (!(space = latent_whitening_new(generator, LATENT_WHITENING_SAMPLES, quietly, &e)))
         return -1;
     eye = judge_new(JUDGE_SEED, JUDGE_LEARNS);
     for (uint32_t seed = 0; n < FISH && seed < 1000; seed++) {
