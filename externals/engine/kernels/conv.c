@@ -418,8 +418,10 @@ static void make_plan(latent_conv_plan *p, int points)
             room = SMALL_CHUNK;
         else if (p->kept)
             room = u < SMALL_CHUNK ? SMALL_CHUNK : u / 4 * 3;
+        else if (p->spec.in > 128 && sysconf(_SC_LEVEL3_CACHE_SIZE) >= LARGE_CACHE)
+            room = 3 * LARGE_CHUNK;
         else if (p->spec.in > 256)
-            room = sysconf(_SC_LEVEL3_CACHE_SIZE) < LARGE_CACHE ? 2 * LARGE_CHUNK : 3 * LARGE_CHUNK;
+            room = 2 * LARGE_CHUNK;
         choose_tiles(p);
         rows = rows_of_chunk(p, room);
         if (p->tiles)

@@ -5,10 +5,9 @@
 #include "../half.h"
 #include "conv_plan.h"
 #include "conv_points.h"
-#include "simd.h"
+#include "products.h"
 #include <string.h>
 
-#define WIDTH (PANEL * VL)
 #define GROUP (64 / WIDTH) /* 64 outputs, whatever the width */
 #define DEPTH 128          /* a panel's block of inputs stays in the first cache */
 #define STRIP 48           /* rows of a plane that stay there beside it */
@@ -556,25 +555,6 @@ static void weights_row(const latent_conv_plan *p, int panel, int i, int from, i
         break;
     default:
         copy_weights(p, panel, i, from, k, u);
-    }
-}
-
-/* sum[R] += a[R][from to end] b[from to end][WIDTH] */
-INLINE void add_products(const int R, const float *a, size_t stride, const float *b, int from,
-                         int end, vec (*sum)[PANEL])
-{
-    for (int i = from; i < end; i++) {
-        vec weight[PANEL];
-#pragma GCC unroll 4
-        for (int v = 0; v < PANEL; v++)
-            weight[v] = load(b + i * WIDTH + v * VL);
-#pragma GCC unroll 16
-        for (int r = 0; r < R; r++) {
-            vec x = all(a[(size_t)r * stride + (size_t)i]);
-#pragma GCC unroll 4
-            for (int v = 0; v < PANEL; v++)
-                sum[r][v] = madd(x, weight[v], sum[r][v]);
-        }
     }
 }
 

@@ -2,8 +2,10 @@
    in the same order whatever the number of threads. */
 #include "gemm.h"
 #include "../parallel.h"
+#include "gemm_code.h"
 #include <cblas.h>
 #include <pthread.h>
+#include <string.h>
 
 #define LANES 8       /* running sums of a dot product, which the compiler keeps in vectors */
 #define MIN_ROWS 48   /* what every BLAS kernel's tile divides */
@@ -11,22 +13,45 @@
 #define MAX_PIECES 16
 #define VECTOR_ROWS 32 /* of a matrix times a vector, one item of the pool's */
 
-/* OpenBLAS would start threads of its own beside the pool's.  Another BLAS lacks the function. */
+/* OpenBLAS would start threads of its own beside the pool's.  Another BLAS lacks these functions.
+ */
 void openblas_set_num_threads(int n) __attribute__((weak));
+char *openblas_get_corename(void) __attribute__((weak));
 
-static void one_thread(void)
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static const latent_gemm_code *ours; /* NULL: BLAS; set once */
+
+/* A processor that is newer than the OpenBLAS gets its oldest kernels, a fifth as fast as its best:
+   Debian 12's knows none of the laptops that were made since. */
+const latent_gemm_code *latent_gemm_instead_of(const char *core)
+{
+    static const char *const old[] = {"Prescott", "Core2", "Nehalem", "Barcelona", "Sandybridge"};
+    const latent_gemm_code *wide = latent_gemm_code_avx512();
+    for (size_t i = 0; i < sizeof(old) / sizeof(*old); i++)
+        if (!strcmp(core, old[i]))
+            return wide ? wide : latent_gemm_code_avx2();
+    return NULL;
+}
+
+static void look_at_blas(void)
 {
     if (openblas_set_num_threads)
         openblas_set_num_threads(1);
+    if (openblas_get_corename)
+        ours = latent_gemm_instead_of(openblas_get_corename());
 }
 
 void latent_gemm_alone(int transpose_a, int transpose_b, int m, int n, int k, const float *a,
                        int lda, const float *b, int ldb, float beta, float *c, int ldc)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, one_thread);
-    cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
-                transpose_b ? CblasTrans : CblasNoTrans, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
+    pthread_once(&once, look_at_blas);
+    if (ours && m > 0 && n > 0 && k > 0) {
+        latent_gemm_job j = {transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, c, ldc};
+        ours->multiply(&j);
+    } else
+        cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
+                    transpose_b ? CblasTrans : CblasNoTrans, m, n, k, 1, a, lda, b, ldb, beta, c,
+                    ldc);
 }
 
 typedef struct {

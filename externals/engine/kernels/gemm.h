@@ -1,5 +1,6 @@
-/* gemm: products of matrices by BLAS, called single-threaded from the engine's own pool, and the
-   product of a matrix and a vector for Pd's own thread.  All matrices are row after row. */
+/* gemm: products of matrices by BLAS, called single-threaded from the engine's own pool (or by a
+   product of our own, gemm_kernels.h, where BLAS does not know the processor), and the product of a
+   matrix and a vector for Pd's own thread.  All matrices are row after row. */
 #ifndef LATENT_GEMM_H
 #define LATENT_GEMM_H
 
