@@ -279,6 +279,9 @@ static void test_other_codes(void **unused)
         for (int i = 0; i < KINDS; i++) {
             check(kind(i, 17, 33), 13, 11, ALL);
             check(kind(i, 16, 16), 4, 4, ALL);
+            check(kind(i, 140, 33), 8, 8, ALL);
+            check(kind(i, 140, 17), 5, 4, ALL);
+            check(kind(i, 140, 9), 3, 9, ALL);
             check(kind(i, 140, 40), THOROUGH(50, 4), 52, ALL);
             check(kind(i, 40, 3), 9, 9, ALL);
         }

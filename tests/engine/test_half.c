@@ -101,6 +101,8 @@ static void test_conv(void **state)
         if (!codes[i])
             continue;
         check(codes[i], (latent_conv_spec){37, 70, 3, 1}, 6, 12);
+        check(codes[i], (latent_conv_spec){37, 70, 3, 1}, 6, 8); /* four tiles */
+        check(codes[i], (latent_conv_spec){150, 33, 3, 1}, 6, 4);
         check(codes[i], (latent_conv_spec){37, 70, 3, 1}, 8, 12);
         check(codes[i], (latent_conv_spec){5, 33, 3, 1}, 0, 4);
         check(codes[i], (latent_conv_spec){37, 20, 3, 2}, 5, 8);

@@ -773,6 +773,104 @@ static void multiply_planes(const latent_conv_plan *p, const latent_conv_part *c
     }
 }
 
+/* ---- the product where the picture has few tiles ---- */
+
+/* The transformed weights of a panel would be multiplied by 1 to 4 rows only: they stay in
+   registers and are never written.  COUNT of the matrices of row i, from FIRST on, of one vector of
+   a panel's outputs, times R rows of their planes, which lie in a as [input][6][R], to m. */
+INLINE void multiply_fresh(const int FIRST, const int COUNT, const int R, const int half,
+                           const latent_conv_plan *p, const float *a, size_t weight,
+                           const float *style, int k, int i, float *m, int add)
+{
+    const float *w = half ? NULL : p->packed + weight, *t = taps6[i];
+    const uint16_t *h = half ? p->half + weight : NULL;
+    const size_t plane = p->m_plane[0] * WIDTH;
+    vec sum[6][LATENT_CONV_FEW];
+    a += FIRST * R;
+    m += FIRST * plane;
+#pragma GCC unroll 6
+    for (int j = 0; j < COUNT; j++)
+#pragma GCC unroll 4
+        for (int r = 0; r < R; r++)
+            sum[j][r] = add ? load(m + (size_t)j * plane + r * WIDTH) : all(0);
+    for (int x = 0; x < k; x++, a += 6 * R) {
+        vec t0 = all(style[x] * t[0]), t1 = all(style[x] * t[1]), t2 = all(style[x] * t[2]);
+        vec g[3], u[6];
+#pragma GCC unroll 3
+        for (int q = 0; q < 3; q++)
+            if (half) {
+                g[q] = madd(t1, load_half(h + (3 + q) * WIDTH), t0 * load_half(h + q * WIDTH));
+                g[q] = madd(t2, load_half(h + (6 + q) * WIDTH), g[q]);
+            } else {
+                g[q] = madd(t1, load(w + (3 + q) * WIDTH), t0 * load(w + q * WIDTH));
+                g[q] = madd(t2, load(w + (6 + q) * WIDTH), g[q]);
+            }
+        if (half)
+            h += 9 * WIDTH;
+        else {
+#pragma GCC unroll 9
+            for (int q = 0; q < 9 && i == 0; q++) /* they come from main memory once */
+                __builtin_prefetch(w + (9 * INPUTS_AHEAD + q) * WIDTH);
+            w += 9 * WIDTH;
+        }
+        tap_points(6, g, u);
+#pragma GCC unroll 6
+        for (int j = 0; j < COUNT; j++)
+#pragma GCC unroll 4
+            for (int r = 0; r < R; r++)
+                sum[j][r] = madd(all(a[j * R + r]), u[FIRST + j], sum[j][r]);
+    }
+#pragma GCC unroll 6
+    for (int j = 0; j < COUNT; j++)
+#pragma GCC unroll 4
+        for (int r = 0; r < R; r++)
+            store(m + (size_t)j * plane + r * WIDTH, sum[j][r]);
+}
+
+/* As many matrices at once as the registers hold sums for. */
+INLINE void multiply_fresh_row(const int R, const int half, const latent_conv_plan *p,
+                               const float *a, size_t weight, const float *style, int k, int i,
+                               float *m, int add)
+{
+    if (LATENT_SIMD == 512)
+        multiply_fresh(0, 6, R, half, p, a, weight, style, k, i, m, add);
+    else {
+        multiply_fresh(0, 3, R, half, p, a, weight, style, k, i, m, add);
+        multiply_fresh(3, 3, R, half, p, a, weight, style, k, i, m, add);
+    }
+}
+
+static void multiply_few(const latent_conv_plan *p, const latent_conv_part *c, int group, int i,
+                         int block)
+{
+    int first = group * GROUP, panels = p->panels - first < GROUP ? p->panels - first : GROUP;
+    int from = block * DEPTH, k = p->spec.in - from < DEPTH ? p->spec.in - from : DEPTH;
+    int tiles = c->rows * c->columns;
+    latent_conv_plane f = latent_conv_find_plane(p, c, i, 0);
+    float a[DEPTH * 6 * LATENT_CONV_FEW];
+    for (int j = 0; j < 6; j++)
+        turn(f.a + (size_t)block * f.step + (size_t)j * p->v_plane[0], f.stride, tiles, k,
+             a + j * tiles, (size_t)(6 * tiles));
+    for (int v = 0; v < panels * WIDTH; v += VL) {
+        int panel = first + v / WIDTH;
+        size_t at = ((size_t)panel * (size_t)p->spec.in + (size_t)from) * 9 * WIDTH + v % WIDTH;
+        float *m = panel_m(p, c, panel) + f.m * WIDTH + v % WIDTH;
+        switch (LATENT_CONV_FEW * (p->half != NULL) + tiles) {
+#define FRESH(R)                                                                                   \
+    case R:                                                                                        \
+        multiply_fresh_row(R, 0, p, a, at, p->in_scale + from, k, i, m, block > 0);                \
+        break;                                                                                     \
+    case LATENT_CONV_FEW + R:                                                                      \
+        multiply_fresh_row(R, 1, p, a, at, p->in_scale + from, k, i, m, block > 0);                \
+        break;
+            FRESH(1)
+            FRESH(2)
+            FRESH(3)
+            FRESH(4)
+        }
+    }
+}
+
 static void product_item(const latent_conv_plan *p, const latent_conv_part *c, int item,
                          float *room)
 {
@@ -782,7 +880,9 @@ static void product_item(const latent_conv_plan *p, const latent_conv_part *c, i
     int group = c->set * p->set_groups + item / p->cuts / rows;
     for (int block = 0; block < p->blocks; block++)
         for (int i = first; i < last; i++)
-            if (p->u)
+            if (p->few)
+                multiply_few(p, c, group, i, block);
+            else if (p->u)
                 multiply_planes(p, c, group, i, cut, block, kept_weights(p, group, i, block));
             else {
                 group_weights(p, group, i, block, room);
