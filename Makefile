@@ -149,13 +149,22 @@ clip = examples/models/clip-tiny.safetensors
 clip-model: $(top)/tools/train_clip
 	@mkdir -p $(top)/models
 	$< $(top)/models/clip-tiny.checkpoint $(clip) attack 4
+near = $< $(top)/models/fish-near rule:fish -threads $(JOBS) -last 0 -critic 192,128,64,48,32 \
+  -from $(top)/models/fish-eye/model.safetensors -seen 412000 -alone 8000 -part 0.06 \
+  -eye $(clip) -score $(clip)
 fish-model: $(top)/tools/train
 	@mkdir -p $(top)/models
 	$< $(top)/models/fish rule:fish -seed 1 -threads $(JOBS) -images 246000 -last 12000 -score $(clip)
 	$< $(top)/models/fish-eye rule:fish -threads $(JOBS) -from $(top)/models/fish/model.safetensors \
 	  -seen 246000 -alone 6000 -images 412000 -last 26000 -slow 0.6 -r1 5 -critic 192,128,64,48,32 \
 	  -eye $(clip) -score $(clip)
-	cp $(top)/models/fish-eye/model.safetensors examples/models/fish.safetensors
+	$(near) -images 420000 -r1 0.3
+	$(near) -images 426000 -rate 0.0015 -slow 0.4 -r1 0.5
+	$(near) -images 432000 -rate 0.0015 -slow 0.5 -r1 1.5
+	$(near) -images 440000 -rate 0.001 -slow 0.6 -r1 3
+	$(near) -images 455000 -rate 0.0006 -slow 0.7 -r1 5
+	$(near) -images 470000 -rate 0.0003 -slow 0.7 -r1 5
+	cp $(top)/models/fish-near/model.safetensors examples/models/fish.safetensors
 models:
 	$(MAKE) clip-model
 	$(MAKE) fish-model

@@ -5,7 +5,7 @@
              [-images 400000] [-last 60000] [-rate 0.0025] [-slow 1] [-r1 2] [-mixing 0.1]
              [-path 0] [-pack 2] [-batch 16] [-seed 1] [-threads n] [-nice n] [-every 10000]
              [-score clip-tiny.safetensors] [-eye clip-tiny.safetensors]
-             [-from model.safetensors] [-seen 0] [-alone 10000]
+             [-from model.safetensors] [-seen 0] [-alone 10000] [-part 1]
 
    A source is rule:fish (or another rule), discs, or a folder of pictures (with a / in its name,
    mirrored half the time).  The folder gets checkpoint.safetensors (the whole state),
@@ -13,10 +13,13 @@
    log.txt.  A checkpoint of another source that lies there is gone on with: that is fine-tuning. In
    the last images the rate falls to 0.4 of it, and R1 to half; slow is the generator's part of the
    rate.  -from goes on with a generator whose training is lost but for the model, and which had
-   seen that many pictures: a new discriminator learns alone from the next ones, then both do.  With
-   a clip-tiny to score by, each checkpoint is scored (engine/train/exam.h): 1000 pictures against
-   1000 of the source.  With one as an eye (engine/train/eye.h) the discriminator is told what that
-   sees, and judges pictures one by one; who goes on with its checkpoint needs the same eye. */
+   seen that many pictures: a new discriminator learns alone from the next ones, then both do.
+   -part 0.2 writes as the model what lies at 0.2 of the way from that network to the average,
+   weight for weight (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"): it keeps more
+   of what the old one could.  With a clip-tiny to score by, each checkpoint is scored
+   (engine/train/exam.h): 1000 pictures against 1000 of the source.  With one as an eye
+   (engine/train/eye.h) the discriminator is told what that sees, and judges pictures one by one;
+   who goes on with its checkpoint needs the same eye. */
 #include "engine/media/picture.h"
 #include "engine/pixels.h"
 #include "engine/train/exam.h"
@@ -40,7 +43,7 @@
 typedef struct {
     const char *folder, *source, *channels, *critic, *score, *from, *eye;
     int size, z, threads, nice, batch, pack;
-    double rate, slow, r1, mixing, path;
+    double rate, slow, r1, mixing, path, part;
     unsigned long long images, last, seed, every, seen, alone;
 } options;
 
@@ -90,14 +93,33 @@ static int write_sheet(latent_trainer *t, const char *path, latent_error *e)
     return failed;
 }
 
+/* What g's values and average are read from. */
+static int read_generator(latent_generator *g, const char *path, latent_error *e)
+{
+    latent_weights *w = latent_weights_open(path, e);
+    int failed = !w || latent_generator_read(g, w, "", e);
+    latent_weights_close(w);
+    return failed ? -1 : 0;
+}
+
 /* The model, and in it what it was made of. */
 static int write_model(latent_trainer *t, const options *o, const char *path, latent_error *e)
 {
     char origin[400];
     latent_meta_out meta = {"origin", origin};
+    latent_generator between = {0};
+    int failed;
     snprintf(origin, sizeof(origin), "tools/train.c: %llu pictures, the last of them of %.300s",
              (unsigned long long)t->images, o->source);
-    return latent_generator_write(&t->g, path, 1, 1, &meta, 1, e);
+    if (o->part >= 1 || !o->from)
+        return latent_generator_write(&t->g, path, 1, 1, &meta, 1, e);
+    failed = latent_generator_init(&between, &t->g.shape, 1, 0, e) ||
+             read_generator(&between, o->from, e);
+    for (size_t i = 0; i < t->g.p.count && !failed; i++)
+        between.p.average[i] += (float)o->part * (t->g.p.average[i] - between.p.average[i]);
+    failed = failed || latent_generator_write(&between, path, 1, 1, &meta, 1, e);
+    latent_generator_free(&between);
+    return failed ? -1 : 0;
 }
 
 static int keep(latent_trainer *t, const options *o, latent_error *e)
@@ -144,15 +166,6 @@ static int channels_of(const char *text, int *channels, int blocks)
     return 0;
 }
 
-static int read_generator(latent_trainer *t, const options *o, latent_error *e)
-{
-    latent_weights *w = latent_weights_open(o->from, e);
-    int failed = !w || latent_generator_read(&t->g, w, "", e);
-    latent_weights_close(w);
-    t->images = o->seen;
-    return failed ? -1 : 0;
-}
-
 static int begin(latent_trainer *t, const options *o, const latent_eye *eye, latent_error *e)
 {
     latent_train_settings s = latent_train_defaults();
@@ -177,7 +190,10 @@ static int begin(latent_trainer *t, const options *o, const latent_eye *eye, lat
     s.seed = o->seed;
     if (latent_trainer_init(t, &s, &g, &d, e))
         return -1;
-    return o->from ? read_generator(t, o, e) : 0;
+    if (!o->from)
+        return 0;
+    t->images = o->seen;
+    return read_generator(&t->g, o->from, e);
 }
 
 /* A rule draws no grain, and a network whose noise may grow hides behind it what it cannot draw
@@ -268,6 +284,7 @@ int main(int argc, char **argv)
                  .slow = 1,
                  .r1 = 2,
                  .mixing = 0.1,
+                 .part = 1,
                  .images = 400000,
                  .last = 60000,
                  .seed = 1,
@@ -319,6 +336,8 @@ int main(int argc, char **argv)
             o.slow = atof(v);
         else if (!strcmp(a, "-r1"))
             o.r1 = atof(v);
+        else if (!strcmp(a, "-part"))
+            o.part = atof(v);
         else if (!strcmp(a, "-path"))
             o.path = atof(v);
         else if (!strcmp(a, "-mixing"))
