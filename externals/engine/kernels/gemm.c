@@ -22,7 +22,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const latent_gemm_code *ours; /* NULL: BLAS; set once */
 
 /* A processor that is newer than the OpenBLAS gets its oldest kernels, a fifth as fast as its best:
-   Debian 12's knows none of the laptops that were made since. */
+   so Debian 12's, of 2022, on an Intel of 2023. */
 const latent_gemm_code *latent_gemm_instead_of(const char *core)
 {
     static const char *const old[] = {"Prescott", "Core2", "Nehalem", "Barcelona", "Sandybridge"};
