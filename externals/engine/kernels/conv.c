@@ -413,9 +413,9 @@ static void make_plan(latent_conv_plan *p, int points)
     if (p->points || kernel == 1) {
         size_t u = u_count(p) * sizeof(float), room = LARGE_CHUNK;
         int rows;
-        p->few =
-            p->points == 6 && p->spec.up == 1 && p->tile_rows * p->tile_columns <= LATENT_CONV_FEW;
-        p->kept = p->points && u <= KEPT_BYTES && !p->few;
+        p->fresh = p->points == 6 && p->spec.up == 1 &&
+                   p->tile_rows * p->tile_columns <= LATENT_CONV_FRESH;
+        p->kept = p->points && u <= KEPT_BYTES && !p->fresh;
         if (!p->points)
             room = SMALL_CHUNK;
         else if (p->kept)

@@ -775,6 +775,11 @@ static void multiply_planes(const latent_conv_plan *p, const latent_conv_part *c
 
 /* ---- the product where the picture has few tiles ---- */
 
+INLINE vec load_weights(const latent_conv_plan *p, const int half, size_t at)
+{
+    return half ? load_half(p->half + at) : load(p->packed + at);
+}
+
 /* The transformed weights of a panel would be multiplied by 1 to 4 rows only: they stay in
    registers and are never written.  COUNT of the matrices of row i, from FIRST on, of one vector of
    a panel's outputs, times R rows of their planes, which lie in a as [input][6][R], to m. */
@@ -782,10 +787,9 @@ INLINE void multiply_fresh(const int FIRST, const int COUNT, const int R, const 
                            const latent_conv_plan *p, const float *a, size_t weight,
                            const float *style, int k, int i, float *m, int add)
 {
-    const float *w = half ? NULL : p->packed + weight, *t = taps6[i];
-    const uint16_t *h = half ? p->half + weight : NULL;
+    const float *t = taps6[i];
     const size_t plane = p->m_plane[0] * WIDTH;
-    vec sum[6][LATENT_CONV_FEW];
+    vec sum[6][LATENT_CONV_FRESH];
     a += FIRST * R;
     m += FIRST * plane;
 #pragma GCC unroll 6
@@ -793,26 +797,20 @@ INLINE void multiply_fresh(const int FIRST, const int COUNT, const int R, const 
 #pragma GCC unroll 4
         for (int r = 0; r < R; r++)
             sum[j][r] = add ? load(m + (size_t)j * plane + r * WIDTH) : all(0);
-    for (int x = 0; x < k; x++, a += 6 * R) {
+    for (int x = 0; x < k; x++, a += 6 * R, weight += 9 * WIDTH) {
         vec t0 = all(style[x] * t[0]), t1 = all(style[x] * t[1]), t2 = all(style[x] * t[2]);
         vec g[3], u[6];
 #pragma GCC unroll 3
-        for (int q = 0; q < 3; q++)
-            if (half) {
-                g[q] = madd(t1, load_half(h + (3 + q) * WIDTH), t0 * load_half(h + q * WIDTH));
-                g[q] = madd(t2, load_half(h + (6 + q) * WIDTH), g[q]);
-            } else {
-                g[q] = madd(t1, load(w + (3 + q) * WIDTH), t0 * load(w + q * WIDTH));
-                g[q] = madd(t2, load(w + (6 + q) * WIDTH), g[q]);
-            }
-        if (half)
-            h += 9 * WIDTH;
-        else {
-#pragma GCC unroll 9
-            for (int q = 0; q < 9 && i == 0; q++) /* they come from main memory once */
-                __builtin_prefetch(w + (9 * INPUTS_AHEAD + q) * WIDTH);
-            w += 9 * WIDTH;
+        for (int q = 0; q < 3; q++) {
+            size_t tap = weight + (size_t)(q * WIDTH);
+            g[q] =
+                madd(t1, load_weights(p, half, tap + 3 * WIDTH), t0 * load_weights(p, half, tap));
+            g[q] = madd(t2, load_weights(p, half, tap + 6 * WIDTH), g[q]);
         }
+        if (i == 0 && !half) /* they come from main memory once */
+#pragma GCC unroll 9
+            for (int q = 0; q < 9; q++)
+                __builtin_prefetch(p->packed + weight + (9 * INPUTS_AHEAD + q) * WIDTH);
         tap_points(6, g, u);
 #pragma GCC unroll 6
         for (int j = 0; j < COUNT; j++)
@@ -840,14 +838,14 @@ INLINE void multiply_fresh_row(const int R, const int half, const latent_conv_pl
     }
 }
 
-static void multiply_few(const latent_conv_plan *p, const latent_conv_part *c, int group, int i,
-                         int block)
+static void multiply_fresh_planes(const latent_conv_plan *p, const latent_conv_part *c, int group,
+                                  int i, int block)
 {
     int first = group * GROUP, panels = p->panels - first < GROUP ? p->panels - first : GROUP;
     int from = block * DEPTH, k = p->spec.in - from < DEPTH ? p->spec.in - from : DEPTH;
     int tiles = c->rows * c->columns;
     latent_conv_plane f = latent_conv_find_plane(p, c, i, 0);
-    float a[DEPTH * 6 * LATENT_CONV_FEW];
+    float a[DEPTH * 6 * LATENT_CONV_FRESH];
     for (int j = 0; j < 6; j++)
         turn(f.a + (size_t)block * f.step + (size_t)j * p->v_plane[0], f.stride, tiles, k,
              a + j * tiles, (size_t)(6 * tiles));
@@ -855,12 +853,12 @@ static void multiply_few(const latent_conv_plan *p, const latent_conv_part *c, i
         int panel = first + v / WIDTH;
         size_t at = ((size_t)panel * (size_t)p->spec.in + (size_t)from) * 9 * WIDTH + v % WIDTH;
         float *m = panel_m(p, c, panel) + f.m * WIDTH + v % WIDTH;
-        switch (LATENT_CONV_FEW * (p->half != NULL) + tiles) {
+        switch (LATENT_CONV_FRESH * (p->half != NULL) + tiles) {
 #define FRESH(R)                                                                                   \
     case R:                                                                                        \
         multiply_fresh_row(R, 0, p, a, at, p->in_scale + from, k, i, m, block > 0);                \
         break;                                                                                     \
-    case LATENT_CONV_FEW + R:                                                                      \
+    case LATENT_CONV_FRESH + R:                                                                    \
         multiply_fresh_row(R, 1, p, a, at, p->in_scale + from, k, i, m, block > 0);                \
         break;
             FRESH(1)
@@ -880,8 +878,8 @@ static void product_item(const latent_conv_plan *p, const latent_conv_part *c, i
     int group = c->set * p->set_groups + item / p->cuts / rows;
     for (int block = 0; block < p->blocks; block++)
         for (int i = first; i < last; i++)
-            if (p->few)
-                multiply_few(p, c, group, i, block);
+            if (p->fresh)
+                multiply_fresh_planes(p, c, group, i, block);
             else if (p->u)
                 multiply_planes(p, c, group, i, cut, block, kept_weights(p, group, i, block));
             else {

@@ -62,7 +62,7 @@ typedef struct {
     int groups, sets;   /* a set of groups of panels goes from product to output together */
     int set_groups;     /* groups in a set */
     int kept;           /* weights are transformed once, not for each chunk */
-    int few;            /* points 6, up 1: the picture has so few tiles that transformed weights are
+    int fresh;          /* points 6, up 1: the picture has so few tiles that transformed weights are
                            multiplied where they arise */
     int segment;        /* tiles in one item of the input's step */
     int item_rows;      /* rows of matrices in one item of the product */
@@ -125,7 +125,7 @@ const latent_conv_code *latent_conv_best_code(int out);
 /* Tiles in one item of the output's step. */
 #define LATENT_CONV_SEGMENT 32
 /* Rows of a product by fresh weights. */
-#define LATENT_CONV_FEW 4
+#define LATENT_CONV_FRESH 4
 /* The most outputs of items that take tiles through all steps. */
 #define LATENT_CONV_TILES_OUT 128
 
