@@ -17,10 +17,10 @@
    outlets         list, or clear and direction; right: progress, directions, calibrated, info */
 #include "engine/directions_jobs.h"
 #include "pd/box.h"
-#include "pd/calibrator.h"
 #include "pd/mail.h"
 #include "pd/modelref.h"
 #include "pd/rows.h"
+#include "pd/stepwise.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ typedef struct {
     int x_waits;       /* a method that waits for the model, or -1 */
     t_latent_list x_from, x_to, x_list;
     t_latent_mail *x_finder, *x_writer;
-    t_latent_calibrator *x_calibrator;
+    t_latent_stepwise *x_calibrator;
     t_clock *x_dump;
     struct _latent_inlet *x_right;
     t_outlet *x_out, *x_info;
@@ -76,7 +76,7 @@ static void latent_directions_progress(void *z, int permille)
 
 static void latent_directions_set(t_latent_directions *x, latent_directions *set)
 {
-    latent_calibrator_cancel(x->x_calibrator);
+    latent_stepwise_cancel(x->x_calibrator);
     clock_unset(x->x_dump);
     latent_directions_free(x->x_set);
     memset(x->x_change, 0, sizeof(x->x_change));
@@ -206,9 +206,28 @@ static void latent_directions_written(void *z, latent_job *job)
 
 /* ---- calibration */
 
-static void latent_directions_calibrated(void *z, const latent_calibration *c)
+static int calibration_step(void *what, const atomic_int *cancel, latent_error *e)
+{
+    return latent_calibration_step(what, cancel, e);
+}
+
+static double calibration_progress(const void *what)
+{
+    return latent_calibration_progress(what);
+}
+
+static void calibration_let_go(void *what)
+{
+    latent_calibration_free(what);
+}
+
+static const t_latent_steps calibration_steps = {calibration_step, calibration_progress,
+                                                 calibration_let_go};
+
+static void latent_directions_calibrated(void *z, void *what)
 {
     t_latent_directions *x = z;
+    const latent_calibration *c = what;
     int count = x->x_set->count;
     size_t bytes = (size_t)count * sizeof(float);
     memcpy(x->x_set->gain, latent_calibration_gains(c), bytes);
@@ -226,7 +245,7 @@ static void latent_directions_calibrate(t_latent_directions *x, t_symbol *s, int
     latent_calibration *c;
     latent_error e;
     (void)s;
-    latent_calibrator_cancel(x->x_calibrator);
+    latent_stepwise_cancel(x->x_calibrator);
     for (int i = 0; x->x_set && i < x->x_set->count && !pictures; i++)
         x->x_set->gain[i] = 1;
     if (!m || !pictures)
@@ -238,7 +257,7 @@ static void latent_directions_calibrate(t_latent_directions *x, t_symbol *s, int
         return;
     }
     x->x_told = -1;
-    latent_calibrator_start(x->x_calibrator, c);
+    latent_stepwise_start(x->x_calibrator, c);
 }
 
 /* ---- sending */
@@ -354,8 +373,8 @@ static void *latent_directions_new(t_symbol *s, int argc, t_atom *argv)
     x->x_finder = latent_mail_new(x, LATENT_LOADER, 0, latent_directions_found);
     latent_mail_watch(x->x_finder, latent_directions_progress);
     x->x_writer = latent_mail_new(x, LATENT_WRITER, 0, latent_directions_written);
-    x->x_calibrator =
-        latent_calibrator_new(&x->x_obj, latent_directions_calibrated, latent_directions_progress);
+    x->x_calibrator = latent_stepwise_new(&x->x_obj, &calibration_steps,
+                                          latent_directions_calibrated, latent_directions_progress);
     x->x_dump = clock_new(x, (t_method)latent_directions_dump_on);
     x->x_model =
         latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv), latent_directions_ready);
@@ -366,7 +385,7 @@ static void latent_directions_bury(t_latent_directions *x)
 {
     latent_mail_free(x->x_finder);
     latent_mail_free(x->x_writer);
-    latent_calibrator_free(x->x_calibrator);
+    latent_stepwise_free(x->x_calibrator);
     clock_free(x->x_dump);
     latent_modelref_free(x->x_model);
     latent_inlet_free(x->x_right);

@@ -44,19 +44,9 @@ static int latent_generator_last(const t_latent_generator *x, const latent_model
 static latent_node *latent_generator_chain(t_latent_generator *x, latent_model *m, latent_error *e)
 {
     int rows = latent_model_rows(m, x->x_w.n, e), last = latent_generator_last(x, m, e);
-    latent_node *features, *next, *rgb = NULL;
     if (rows < 0 || last < 0)
         return NULL;
-    features = latent_model_input(m, x->x_w.v, rows, e);
-    for (int layer = 0; features && layer <= last; layer++) {
-        next = latent_model_forward(m, layer, features, NULL, 1, latent_noise_of(&x->x_noise), e);
-        latent_node_release(features);
-        features = next;
-    }
-    if (features)
-        rgb = latent_features_rgb(features, e);
-    latent_node_release(features);
-    return rgb;
+    return latent_model_picture(m, x->x_w.v, rows, last, latent_noise_of(&x->x_noise), e);
 }
 
 static void latent_generator_bang(t_latent_generator *x)

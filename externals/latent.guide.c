@@ -16,11 +16,18 @@
    power f         of their sizes: below 1 most are large, above 1 most are small (0.5)
    augment f       each is mirrored, turned, moved, sized and tinted a little by chance, 0 to 1 (0)
    seed n          of their places; every picture gets the next ones
+   recall n        has a network draw n pictures, in the background, and remembers how they look to
+                   the CLIP: the goal is then what the nearest of them (one in 300) look like, and
+                   their mean w goes before each gradient as "mean <list>", to which the pull of
+                   [latent.step] pulls; 0: not (0)
+   generator name  which network: a name or a file; without it the built-in fish
    preset <name>   loss, cutouts, power and augment as others have them: sg3clip, styleclip, nada,
                    stylemc, vqganclip
    info            the settings, to the right outlet
-   left outlet     list: the gradient, num_ws rows of w_dim numbers, for [latent.step]
-   right outlet    loss <f>, before the list; dropped <n>, when pictures came too fast
+   left outlet     list: the gradient, num_ws rows of w_dim numbers, for [latent.step]; with recall
+                   mean <list> before it
+   right outlet    loss <f>, before the list; dropped <n>, when pictures came too fast; recall <f>,
+                   how much of what is to be recalled is there, up to 1
 
    Settings are flags too.  The newest picture wins; offline none is dropped.  Without an argument
    the built-in clip-tiny is used, which knows fish in English and Chinese; otherwise it is a file
@@ -33,6 +40,7 @@
 #include "pd/encoder.h"
 #include "pd/mail.h"
 #include "pd/slope.h"
+#include "pd/stepwise.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +60,15 @@ typedef struct {
     latent_node *x_start; /* the first picture after from, or NULL */
     latent_node *x_image;
     latent_guide_kept x_kept;
-    int x_waits; /* a picture came while the model was loading */
+    t_canvas *x_canvas;
+    int x_recall;                   /* pictures that are to be recalled, or 0 */
+    t_symbol *x_word;               /* of the network that draws them, or the empty one */
+    t_latent_modelref *x_generator; /* from the first recall on, or NULL */
+    latent_recall *x_known;         /* in use: of this CLIP, whole or still growing, or NULL */
+    latent_recall *x_coming;        /* what grows; may be the same */
+    t_latent_stepwise *x_recaller;
+    int x_percent; /* of it, told last */
+    int x_waits;   /* a picture came while the model was loading */
     int x_dropped, x_told;
     char x_said[400]; /* the last error */
     t_latent_mail *x_mail;
@@ -69,14 +85,37 @@ typedef struct {
     int n_goals;
     latent_guide_settings settings;
     latent_guide_kept kept;
+    latent_recall *recall; /* or NULL */
+    float *mean;           /* [of its styles], what was recalled, or NULL */
 } t_guidance;
 
 /* ---- on the evaluator */
 
+/* Towards what was drawn already. */
+static latent_node *guidance_recall(t_guidance *w, latent_error *e)
+{
+    latent_guide_settings s = w->settings;
+    latent_guide_kept none = {.n = 0};
+    latent_goal reached = {.weight = 0};
+    latent_node *loss = NULL;
+    s.loss = LATENT_GUIDE_SPHERICAL;
+    w->mean = malloc((size_t)latent_recall_size(w->recall) * sizeof(*w->mean));
+    if (!w->mean)
+        latent_fail(e, "no memory to recall pictures");
+    else if (!latent_guide_recall(w->model, w->recall, w->goals, w->n_goals, &w->settings, &w->kept,
+                                  w->mean, &reached, e))
+        loss = latent_guide(w->model, w->image, &reached, 1, &s, &none, e);
+    latent_guide_forget(&none);
+    latent_goal_free(&reached);
+    return loss;
+}
+
 static latent_node *guidance_build(t_latent_slope *s, latent_error *e)
 {
     t_guidance *w = (t_guidance *)s;
-    return latent_guide(w->model, w->image, w->goals, w->n_goals, &w->settings, &w->kept, e);
+    return w->recall && latent_recall_progress(w->recall) > 0
+               ? guidance_recall(w, e)
+               : latent_guide(w->model, w->image, w->goals, w->n_goals, &w->settings, &w->kept, e);
 }
 
 static void guidance_let_go(t_latent_slope *s)
@@ -89,6 +128,8 @@ static void guidance_let_go(t_latent_slope *s)
     free((char *)w->settings.from);
     latent_node_release(w->settings.start);
     latent_guide_forget(&w->kept);
+    latent_recall_release(w->recall);
+    free(w->mean);
 }
 
 static t_guidance *guidance_new(const t_latent_guide *x, latent_model *m)
@@ -99,6 +140,7 @@ static t_guidance *guidance_new(const t_latent_guide *x, latent_model *m)
         return NULL;
     w->model = latent_model_retain(m);
     w->image = latent_node_retain(x->x_image);
+    w->recall = latent_recall_retain(x->x_known);
     w->settings = (latent_guide_settings){.loss = x->x_loss,
                                           .cutouts = x->x_cutouts,
                                           .power = (float)x->x_power,
@@ -132,6 +174,103 @@ static void latent_guide_changed(void *z)
     ((t_latent_guide *)z)->x_said[0] = 0;
 }
 
+/* ---- what is recalled */
+
+static int recall_step(void *what, const atomic_int *cancel, latent_error *e)
+{
+    return latent_recall_step(what, cancel, e);
+}
+
+static double recall_progress(const void *what)
+{
+    return latent_recall_progress(what);
+}
+
+static void recall_let_go(void *what)
+{
+    latent_recall_release(what);
+}
+
+static const t_latent_steps recall_steps = {recall_step, recall_progress, recall_let_go};
+
+static void latent_guide_know(t_latent_guide *x, latent_recall *r)
+{
+    latent_recall_retain(r);
+    latent_recall_release(x->x_known);
+    x->x_known = r;
+}
+
+/* Begins to draw what there is to recall, where that is wanted, not under way and not known; what
+   is known of the network before serves until the new is whole, unless the CLIP is another. */
+static void latent_guide_recall_more(void *z)
+{
+    t_latent_guide *x = z;
+    latent_model *generator, *clip;
+    latent_error e;
+    if (!x->x_recall || (x->x_coming && latent_stepwise_busy(x->x_recaller)))
+        return;
+    if (!x->x_generator)
+        x->x_generator =
+            latent_modelref_new_at(&x->x_obj, x->x_canvas, x->x_word, latent_guide_recall_more);
+    generator = latent_modelref_get(x->x_generator, !latent_modelref_loading(x->x_generator));
+    clip = latent_modelref_get(x->x_model, 0);
+    if (!generator || !clip || (x->x_coming && latent_recall_is_of(x->x_coming, generator, clip)))
+        return;
+    latent_recall_release(x->x_coming);
+    if (!(x->x_coming = latent_recall_new(generator, clip, x->x_recall, &e))) {
+        latent_complain(&x->x_obj, "%s", e.text);
+        return;
+    }
+    if (!x->x_known)
+        latent_guide_know(x, x->x_coming);
+    x->x_percent = -1;
+    latent_stepwise_start(x->x_recaller, latent_recall_retain(x->x_coming));
+}
+
+static void latent_guide_forget_all(t_latent_guide *x)
+{
+    latent_stepwise_cancel(x->x_recaller);
+    latent_guide_know(x, NULL);
+    latent_recall_release(x->x_coming);
+    x->x_coming = NULL;
+}
+
+static void latent_guide_recall_anew(void *z)
+{
+    t_latent_guide *x = z;
+    latent_guide_forget_all(x);
+    latent_guide_changed(x);
+    latent_guide_recall_more(x);
+}
+
+static void latent_guide_generator(void *z)
+{
+    t_latent_guide *x = z;
+    if (x->x_generator)
+        latent_modelref_free(x->x_generator);
+    x->x_generator = NULL;
+    latent_guide_recall_anew(x);
+}
+
+static void latent_guide_recalling(void *z, int permille)
+{
+    t_latent_guide *x = z;
+    t_atom share;
+    if (permille / 10 == x->x_percent)
+        return;
+    x->x_percent = permille / 10;
+    SETFLOAT(&share, (t_float)x->x_percent / 100);
+    outlet_anything(x->x_info, gensym("recall"), 1, &share);
+}
+
+static void latent_guide_recalled(void *z, void *what)
+{
+    t_latent_guide *x = z;
+    latent_guide_know(x, what);
+    latent_guide_recalling(x, 1000);
+    latent_guide_recall_more(x);
+}
+
 static void latent_guide_reseeded(void *z)
 {
     ((t_latent_guide *)z)->x_steps = 0;
@@ -148,7 +287,29 @@ static const t_latent_param latent_guide_params[] = {
     {"augment", LATENT_REAL, offsetof(t_latent_guide, x_augment), 0, 1, NULL, latent_guide_changed},
     {"reach", LATENT_REAL, offsetof(t_latent_guide, x_reach), 0, 100, NULL, latent_guide_changed},
     {"seed", LATENT_WHOLE, offsetof(t_latent_guide, x_seed), 0, 0, NULL, latent_guide_reseeded},
+    {"recall", LATENT_WHOLE, offsetof(t_latent_guide, x_recall), 0, LATENT_RECALL_MOST, NULL,
+     latent_guide_recall_anew},
+    {"generator", LATENT_WORD, offsetof(t_latent_guide, x_word), 0, 0, NULL,
+     latent_guide_generator},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
+
+/* What was recalled, for the pull of [latent.step]. */
+static void latent_guide_send_mean(t_latent_guide *x, const t_guidance *w)
+{
+    int n = w->mean ? latent_recall_size(w->recall) : 0;
+    char sentence[200];
+    if (!n)
+        return;
+    if (!(w->slope.n % n)) {
+        latent_list_send_as(x->x_out, gensym("mean"), n, w->mean);
+        return;
+    }
+    snprintf(sentence, sizeof(sentence),
+             "what is recalled are w of %d numbers, but this picture's gradient has %d; generator "
+             "and a name says which network draws",
+             n, w->slope.n);
+    latent_guide_say(x, sentence);
+}
 
 static void latent_guide_done(void *z, latent_job *job)
 {
@@ -158,10 +319,12 @@ static void latent_guide_done(void *z, latent_job *job)
         latent_guide_say(x, job->error.text);
         return;
     }
-    x->x_said[0] = 0;
+    if (!w->mean || !(w->slope.n % latent_recall_size(w->recall)))
+        x->x_said[0] = 0;
     latent_guide_forget(&x->x_kept);
     x->x_kept = w->kept;
     w->kept.n = 0;
+    latent_guide_send_mean(x, w);
     latent_slope_send(&w->slope, x->x_out, x->x_info, x->x_dropped, &x->x_told);
 }
 
@@ -202,7 +365,7 @@ static void latent_guide_image(t_latent_guide *x, t_symbol *s, int argc, t_atom 
 static void latent_guide_ready(void *z)
 {
     t_latent_guide *x = z;
-    latent_guide_changed(x);
+    latent_guide_recall_anew(x); /* another CLIP sees otherwise */
     if (x->x_waits)
         latent_guide_bang(x);
 }
@@ -332,20 +495,30 @@ static void *latent_guide_new(t_symbol *s, int argc, t_atom *argv)
     x->x_loss = LATENT_GUIDE_SPHERICAL;
     x->x_cutouts = 8;
     x->x_power = 0.5;
+    x->x_word = &s_;
+    x->x_canvas = canvas_getcurrent();
     argc = latent_params_flags(&x->x_obj, latent_guide_params, argc, argv);
     latent_params_rest(&x->x_obj, argc && argv->a_type == A_SYMBOL, argc, argv);
     x->x_right = latent_inlet_new(&x->x_obj, latent_guide_right);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
     x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_guide_done);
+    x->x_recaller = latent_stepwise_new(&x->x_obj, &recall_steps, latent_guide_recalled,
+                                        latent_guide_recalling);
     x->x_model = latent_encoder_new(&x->x_obj, argc, argv, latent_guide_ready);
+    latent_guide_recall_more(x);
     return x;
 }
 
 static void latent_guide_free(t_latent_guide *x)
 {
     latent_mail_free(x->x_mail);
+    latent_stepwise_free(x->x_recaller);
     latent_modelref_free(x->x_model);
+    if (x->x_generator)
+        latent_modelref_free(x->x_generator);
+    latent_recall_release(x->x_known);
+    latent_recall_release(x->x_coming);
     latent_inlet_free(x->x_right);
     latent_guide_drop(x, EVERYTHING);
     free(x->x_from);

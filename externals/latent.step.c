@@ -3,7 +3,8 @@
 
    left          bang: the latent as it is now; list: start from here
    right         list: a gradient, as [latent.target] and [latent.guide] give it: one step.  Rows of
-                 W+ are added up for a latent of one row
+                 W+ are added up for a latent of one row.  mean <list>, as [latent.guide] sends it
+                 when it recalls: the same as on the left
    rate f        how far a step goes (0.05)
    mode adam, mode sgd
    pull f        towards the start: pull * (latent - start) is added to every gradient (0)
@@ -244,13 +245,19 @@ static void latent_step_right(void *z, t_symbol *s, int argc, t_atom *argv)
     t_latent_step *x = z;
     latent_optimiser_settings settings;
     latent_error e;
+    if (s == gensym("mean")) {
+        latent_step_mean(x, s, argc, argv);
+        return;
+    }
     if (x->x_within > 0 && !x->x_fresh) {
         latent_step_ask(x, 1);
         if (!x->x_space || (!x->x_fresh && latent_whitening_size(x->x_space) != x->x_state.n))
             return;
     }
     if (s != &s_list && s != &s_float) {
-        latent_complain(&x->x_obj, "the right inlet takes a gradient, a list; %s came", s->s_name);
+        latent_complain(&x->x_obj,
+                        "the right inlet takes a gradient, a list, or mean and a list; %s came",
+                        s->s_name);
         return;
     }
     if (latent_list_set(&x->x_obj, &x->x_gradient, argc, argv))

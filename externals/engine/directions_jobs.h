@@ -30,16 +30,5 @@ latent_directions_job *latent_directions_job_read(char *paths, const char *label
 latent_directions_job *latent_directions_job_write(const latent_directions *d, const char *path,
                                                    const char *label, latent_error *e);
 
-/* One step of a calibration, for the evaluator; when it is done, latent_calibration_job_next makes
-   of it the job for the next one (NULL and a sentence when there is no memory). */
-typedef struct {
-    latent_job job;
-    latent_calibration *calibration;
-    int complete;
-} latent_calibration_job;
-/* Takes c over. */
-latent_calibration_job *latent_calibration_job_new(latent_calibration *c, latent_error *e);
-latent_calibration_job *latent_calibration_job_next(latent_calibration_job *j, latent_error *e);
-
 #pragma GCC visibility pop
 #endif

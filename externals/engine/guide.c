@@ -1,5 +1,6 @@
 /* guide: see guide.h */
 #include "guide.h"
+#include "evaluate.h"
 #include "ops/encoder.h"
 #include "ops/ops.h"
 #include <stdlib.h>
@@ -112,19 +113,20 @@ static latent_node *move(latent_node *start, latent_node *goal, latent_node *fro
     return moved;
 }
 
-/* The distance of what is seen from one goal; start and from are embeddings, or NULL. */
-static latent_node *measure(latent_node *seen, latent_node *goal, latent_node *start,
-                            latent_node *from, const latent_guide_settings *s, latent_error *e)
+static latent_distance kind_of(const latent_guide_settings *s)
 {
-    latent_node *moved, *distance;
-    if (s->loss == LATENT_GUIDE_COSINE)
-        return latent_op_distance(seen, goal, LATENT_COSINE, e);
-    if (s->loss == LATENT_GUIDE_SPHERICAL)
-        return latent_op_distance(seen, goal, LATENT_SPHERICAL, e);
-    moved = move(start, goal, from, s->reach, e);
-    distance = moved ? latent_op_distance(seen, moved, LATENT_SPHERICAL, e) : NULL;
-    latent_node_release(moved);
-    return distance;
+    return s->loss == LATENT_GUIDE_COSINE ? LATENT_COSINE : LATENT_SPHERICAL;
+}
+
+/* The embedding that is aimed at; start and from are embeddings, or NULL. */
+static latent_node *aim(latent_model *m, const latent_goal *g, latent_node *start,
+                        latent_node *from, const latent_guide_settings *s, latent_guide_kept *kept,
+                        latent_error *e)
+{
+    latent_node *goal = keep(kept, embed_goal(m, g, e), e);
+    if (!goal || s->loss != LATENT_GUIDE_DIRECTIONAL)
+        return latent_node_retain(goal);
+    return move(start, goal, from, s->reach, e);
 }
 
 /* The embeddings of the beginning, for a directional loss. */
@@ -139,29 +141,36 @@ static int embed_start(latent_model *m, const latent_guide_settings *s, latent_n
     return *from ? 0 : -1;
 }
 
+/* What is to be asked before: an encoder, goals, and what a directional loss begins with. */
+static int begin(latent_model *m, int n, const latent_guide_settings *s, latent_node **start,
+                 latent_node **from, latent_guide_kept *kept, latent_error *e)
+{
+    *start = *from = NULL;
+    if (latent_model_is(m, LATENT_ENCODER, e))
+        return -1;
+    if (n < 1 || n > LATENT_MAX_GOALS)
+        return latent_fail(e,
+                           n < 1 ? "there is nothing to go towards yet: send prompt and words, as "
+                                   "in \"prompt an armed fish\""
+                                 : "%d targets at once; %d are possible",
+                           n, LATENT_MAX_GOALS);
+    return s->loss == LATENT_GUIDE_DIRECTIONAL ? embed_start(m, s, start, from, kept, e) : 0;
+}
+
 latent_node *latent_guide(latent_model *m, latent_node *picture, const latent_goal *goals, int n,
                           const latent_guide_settings *s, latent_guide_kept *kept, latent_error *e)
 {
-    latent_node *seen, *start = NULL, *from = NULL, *distance[LATENT_MAX_GOALS], *sum = NULL;
+    latent_node *seen, *start, *from, *distance[LATENT_MAX_GOALS], *sum = NULL;
     float weight[LATENT_MAX_GOALS];
     int done = 0;
-    if (latent_model_is(m, LATENT_ENCODER, e))
-        return NULL;
-    if (n < 1 || n > LATENT_MAX_GOALS) {
-        latent_fail(e,
-                    n < 1 ? "there is nothing to go towards yet: send prompt and words, as in "
-                            "\"prompt an armed fish\""
-                          : "%d targets at once; %d are possible",
-                    n, LATENT_MAX_GOALS);
-        return NULL;
-    }
-    if ((s->loss == LATENT_GUIDE_DIRECTIONAL && embed_start(m, s, &start, &from, kept, e)) ||
-        !(seen = look(m, picture, s, e)))
+    if (begin(m, n, s, &start, &from, kept, e) || !(seen = look(m, picture, s, e)))
         return NULL;
     for (; done < n; done++) {
-        latent_node *goal = keep(kept, embed_goal(m, &goals[done], e), e);
+        latent_node *aimed = aim(m, &goals[done], start, from, s, kept, e);
         weight[done] = goals[done].weight;
-        if (!goal || !(distance[done] = measure(seen, goal, start, from, s, e)))
+        distance[done] = aimed ? latent_op_distance(seen, aimed, kind_of(s), e) : NULL;
+        latent_node_release(aimed);
+        if (!distance[done])
             break;
     }
     if (done == n)
@@ -170,4 +179,41 @@ latent_node *latent_guide(latent_model *m, latent_node *picture, const latent_go
         latent_node_release(distance[--done]);
     latent_node_release(seen);
     return sum;
+}
+
+/* The numbers of what is aimed at. */
+static int evaluate_aim(latent_node *aimed, float *numbers, latent_error *e)
+{
+    latent_tensor *t;
+    if (!aimed || latent_evaluate(aimed, NULL, &t, e))
+        return -1;
+    memcpy(numbers, t->data, t->count * sizeof(*numbers));
+    latent_tensor_release(t);
+    return 0;
+}
+
+int latent_guide_recall(latent_model *m, const latent_recall *r, const latent_goal *goals, int n,
+                        const latent_guide_settings *s, latent_guide_kept *kept, float *w,
+                        latent_goal *reached, latent_error *e)
+{
+    latent_node *start, *from;
+    float weight[LATENT_MAX_GOALS], *numbers, *seen;
+    size_t wide = (size_t)m->embedding;
+    int failed = 0;
+    *reached = (latent_goal){.weight = 1};
+    if (begin(m, n, s, &start, &from, kept, e))
+        return -1;
+    if (!(numbers = malloc(((size_t)n + 1) * wide * sizeof(*numbers))))
+        return latent_fail(e, "no memory to recall pictures");
+    seen = numbers + (size_t)n * wide;
+    for (int i = 0; i < n && !failed; i++) {
+        latent_node *aimed = aim(m, &goals[i], start, from, s, kept, e);
+        weight[i] = goals[i].weight;
+        failed = evaluate_aim(aimed, numbers + (size_t)i * wide, e);
+        latent_node_release(aimed);
+    }
+    if (!failed && !latent_recall_nearest(r, n, numbers, weight, kind_of(s), w, seen, e))
+        reached->embedding = latent_op_planes(seen, m->embedding, 1, 1, NULL, e);
+    free(numbers);
+    return reached->embedding ? 0 : -1;
 }

@@ -3,7 +3,7 @@
    meant as in StyleGAN-NADA (Gal et al. 2021): a step from one text to another. */
 #ifndef LATENT_GUIDE_H
 #define LATENT_GUIDE_H
-#include "models/model.h"
+#include "recall.h"
 
 #pragma GCC visibility push(default)
 
@@ -56,6 +56,14 @@ void latent_guide_forget(latent_guide_kept *kept);
    before) is filled.  NULL and a sentence; kept is to be forgotten in any case. */
 latent_node *latent_guide(latent_model *m, latent_node *picture, const latent_goal *goals, int n,
                           const latent_guide_settings *s, latent_guide_kept *kept, latent_error *e);
+
+/* The same goals as a network has come near them: w [w_dim] is where, the mean style of the
+   pictures that r recalls (seen by m), and *reached (to be freed) their embedding, as a goal for
+   latent_guide() with the spherical loss: one that a picture can reach, where words want more than
+   there is.  On the evaluator.  0, or -1 and a sentence; kept is to be forgotten in any case. */
+int latent_guide_recall(latent_model *m, const latent_recall *r, const latent_goal *goals, int n,
+                        const latent_guide_settings *s, latent_guide_kept *kept, float *w,
+                        latent_goal *reached, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

@@ -28,13 +28,7 @@ static latent_node *draw(latent_model *m, const float *w)
 {
     latent_error e = {""};
     latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
-    latent_node *f = latent_model_input(m, w, 1, &e), *next, *picture;
-    for (int i = 0; f && i < m->n_layers; i++, f = next) {
-        next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
-        latent_node_release(f);
-    }
-    picture = f ? latent_features_rgb(f, &e) : NULL;
-    latent_node_release(f);
+    latent_node *picture = latent_model_picture(m, w, 1, LATENT_WHOLE_PICTURE, noise, &e);
     if (!picture)
         die(e.text);
     return picture;

@@ -18,8 +18,8 @@
 #define BINS 5     /* of each of red, green and blue */
 #define HISTOGRAM (BINS * BINS * BINS)
 #define FEATURES (SQUARES * SQUARES + HISTOGRAM)
-#define TARGETS (3 + JUDGE_COLOURS) /* armed, girth, length, colours */
-#define RIDGE 0.02                  /* times the number of pictures; features have deviation 1 */
+#define TARGETS (3 + JUDGE_COLOURS + JUDGE_TAILS) /* armed, girth, length, colours, tails */
+#define RIDGE 0.02 /* times the number of pictures; features have deviation 1 */
 
 struct judge {
     double mean[FEATURES], scale[FEATURES];
@@ -90,7 +90,7 @@ verdict judge_truth(const float *params)
     float hue = params[COLOUR], nearest = floorf(hue + 0.5f);
     return (verdict){params[ARMED] >= 0.5f,
                      fabsf(hue - nearest) <= 0.25f ? (int)nearest % FISH_COLOURS : -1,
-                     params[GIRTH], params[LENGTH]};
+                     (int)params[TAIL], params[GIRTH], params[LENGTH]};
 }
 
 /* ---- learning */
@@ -175,6 +175,7 @@ judge *judge_new(uint32_t seed, int n)
         t[2] = (float)v.length;
         if (v.colour >= 0)
             t[3 + v.colour] = 1;
+        t[3 + JUDGE_COLOURS + v.tail] = 1;
     }
     standardise(j, x, n);
     for (int t = 0; t < TARGETS; t++) {
@@ -195,6 +196,14 @@ void judge_free(judge *j)
     free(j);
 }
 
+static int largest(const double *t, int n)
+{
+    int at = 0;
+    for (int k = 1; k < n; k++)
+        at = t[k] > t[at] ? k : at;
+    return at;
+}
+
 verdict judge_look(const judge *j, const float *picture)
 {
     float f[FEATURES];
@@ -208,8 +217,7 @@ verdict judge_look(const judge *j, const float *picture)
     v.armed = t[0];
     v.girth = t[1];
     v.length = t[2];
-    for (int k = 1; k < JUDGE_COLOURS; k++)
-        if (t[3 + k] > t[3 + v.colour])
-            v.colour = k;
+    v.colour = largest(t + 3, JUDGE_COLOURS);
+    v.tail = largest(t + 3 + JUDGE_COLOURS, JUDGE_TAILS);
     return v;
 }

@@ -1,12 +1,14 @@
-/* helper_judge: who looks at a fish and says what it is: armed or not, of which colour, how fat and
-   how long.  It has learned that from pictures of the rule and their parameters alone, by ridge
-   regression on features of the pixels: it knows nothing of the CLIP whose guidance it judges. */
+/* helper_judge: who looks at a fish and says what it is: armed or not, of which colour, with which
+   tail, how fat and how long.  It has learned that from pictures of the rule and their parameters
+   alone, by ridge regression on features of the pixels: it knows nothing of the CLIP whose guidance
+   it judges. */
 #ifndef HELPER_JUDGE_H
 #define HELPER_JUDGE_H
 #include <stdint.h>
 
 #define JUDGE_SIZE 64 /* of the pictures */
 #define JUDGE_COLOURS 8
+#define JUDGE_TAILS 4
 #define JUDGE_ARMED 0.5 /* armed above that */
 /* What it learns from, usually: takes about two seconds. */
 #define JUDGE_SEED 20261125
@@ -17,6 +19,7 @@ typedef struct judge judge;
 typedef struct {
     double armed;  /* about 0 for no, 1 for yes */
     int colour;    /* 0 to JUDGE_COLOURS - 1: red orange yellow green blue purple pink brown */
+    int tail;      /* 0 to JUDGE_TAILS - 1: forked round fan pointed */
     double girth;  /* about 0 to 1 */
     double length; /* likewise */
 } verdict;

@@ -112,13 +112,7 @@ latent_node *network_picture(latent_model *m, const float *ws, int rows)
 {
     latent_error e = {""};
     latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
-    latent_node *f = latent_model_input(m, ws, rows, &e), *next, *rgb;
-    for (int i = 0; f && i < m->n_layers; i++, f = next) {
-        next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
-        latent_node_release(f);
-    }
-    rgb = f ? latent_features_rgb(f, &e) : NULL;
-    latent_node_release(f);
+    latent_node *rgb = latent_model_picture(m, ws, rows, LATENT_WHOLE_PICTURE, noise, &e);
     if (!rgb)
         fail_msg("%s", e.text);
     return rgb;

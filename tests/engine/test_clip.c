@@ -344,15 +344,9 @@ static void guidance_goes_down(void **state)
     for (int k = 0; k < STEPS; k++) {
         latent_guide_kept now = {{NULL}, 0};
         latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
-        latent_node *x, *picture, *loss;
+        latent_node *picture, *loss;
         latent_optimiser_now(&o, &settings, NULL, w);
-        x = latent_model_input(m, w, 1, &e);
-        for (int i = 0; i < m->n_layers; i++) {
-            latent_node *next = latent_model_forward(m, i, x, NULL, 0, noise, &e);
-            latent_node_release(x);
-            x = next;
-        }
-        picture = latent_features_rgb(x, &e);
+        picture = latent_model_picture(m, w, 1, LATENT_WHOLE_PICTURE, noise, &e);
         s.seed = (uint32_t)k;
         loss = latent_guide(eye, picture, &goal, 1, &s, &now, &e);
         if (!loss || latent_gradient_styles(loss, NULL, &value, &grad, &rows, &w_dim, &e) ||
@@ -365,7 +359,6 @@ static void guidance_goes_down(void **state)
         free(grad);
         latent_guide_forget(&kept);
         kept = now;
-        latent_node_release(x);
         latent_node_release(picture);
         latent_node_release(loss);
     }

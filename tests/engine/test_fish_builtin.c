@@ -84,7 +84,7 @@ static void test_judge(void **state)
     enum { ASKED = 500 };
     float *picture = malloc(PIXELS * sizeof(float)), params[LATENT_RULE_MOST];
     pairs girth = {0}, length = {0};
-    double armed = 0, coloured = 0, colour = 0;
+    double armed = 0, coloured = 0, colour = 0, tail = 0;
     (void)state;
     for (uint32_t i = 0; i < ASKED; i++) {
         verdict should, is;
@@ -94,16 +94,19 @@ static void test_judge(void **state)
         armed += (is.armed > JUDGE_ARMED) == (should.armed > JUDGE_ARMED);
         coloured += should.colour >= 0;
         colour += is.colour == should.colour;
+        tail += is.tail == should.tail;
         pair(&girth, should.girth, is.girth);
         pair(&length, should.length, is.length);
     }
     armed *= 100.0 / ASKED;
+    tail *= 100.0 / ASKED;
     colour *= 100 / coloured;
-    print_message("the judge: armed %.1f, colour %.1f percent right; correlation of girth %.3f, of "
-                  "length %.3f\n",
-                  armed, colour, correlation(&girth), correlation(&length));
+    print_message(
+        "the judge: armed %.1f, colour %.1f, tail %.1f percent right; correlation of girth "
+        "%.3f, of length %.3f\n",
+        armed, colour, tail, correlation(&girth), correlation(&length));
     free(picture);
-    assert_true(armed >= 97 && colour >= 90);
+    assert_true(armed >= 97 && colour >= 90 && tail >= 97);
     assert_true(correlation(&girth) >= 0.9 && correlation(&length) >= 0.9);
 }
 

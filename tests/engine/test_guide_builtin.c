@@ -1,9 +1,9 @@
 /* test_guide_builtin: words change the built-in fish, by the same steps as [latent.guide] and
-   [latent.step] take, in English and in Chinese: plain fish become armed, or fat and red, and stay
-   themselves otherwise.  Who says so is a judge that has learned from the rule alone
-   (helper_judge.h).  A few fish are enough to see that it works; LATENT_GUIDE_FISH=20 measures what
-   the cards of the models say, in ten minutes.  LATENT_FISH names another generator to be measured,
-   LATENT_FISH_SHEET a picture file for what becomes of them. */
+   [latent.step] take with recall, within and pull, in English and in Chinese: plain fish become
+   armed, or fat and red, and stay themselves otherwise.  Who says so is a judge that has learned
+   from the rule alone (helper_judge.h).  LATENT_GUIDE_FISH=100 asks more fish than usual (20),
+   LATENT_FISH names another generator to be measured, LATENT_FISH_SHEET a picture file for what
+   becomes of them. */
 #include "engine/evaluate.h"
 #include "engine/gradient.h"
 #include "engine/guide.h"
@@ -25,10 +25,11 @@
 
 #include <cmocka.h>
 
-#define FISH 20 /* the most */
+#define FISH 100 /* the most */
+#define USUAL 20
+#define ENOUGH 16 /* of these */
 #define STEPS 100
-#define FEW 6
-#define ENOUGH 0.5 /* of them: what the present weights reach surely */
+#define PICTURES 6000 /* that are recalled */
 #define PIXELS (JUDGE_SIZE * JUDGE_SIZE * 3)
 #define PLAIN 0.3 /* less armed than that */
 #define FAT 0.5   /* fatter than that */
@@ -43,19 +44,14 @@ typedef struct {
 } way;
 static const way usual = {
     .guide = {.loss = LATENT_GUIDE_DIRECTIONAL, .cutouts = 0, .power = 0.5f, .reach = 2},
-    .step = {.mode = LATENT_ADAM,
-             .rate = 0.1,
-             .beta1 = 0.9,
-             .beta2 = 0.999,
-             .noise = 0.7,
-             .average = 4,
-             .within = 1.5,
-             .steps = STEPS},
+    .step =
+        {.mode = LATENT_ADAM, .rate = 0.1, .beta1 = 0.9, .beta2 = 0.999, .pull = 2, .within = 1.5},
     .steps = STEPS,
 };
 
 static latent_model *generator, *clip;
 static latent_whitening *space;
+static latent_recall *memory;
 static int fishes; /* that are asked */
 static judge *eye;
 
@@ -79,7 +75,7 @@ static int choose_fish(void **state)
     const char *asked = getenv("LATENT_GUIDE_FISH");
     int n = 0;
     (void)state;
-    fishes = asked ? atoi(asked) : FEW;
+    fishes = asked ? atoi(asked) : USUAL;
     if (fishes < 1 || fishes > FISH)
         return -1;
     generator = builtin_fish();
@@ -89,6 +85,13 @@ static int choose_fish(void **state)
         return -1;
     if (!(space = latent_whitening_new(generator, LATENT_WHITENING_SAMPLES, quietly, &e)))
         return -1;
+    if (!(memory = latent_recall_new(generator, clip, PICTURES, &e)))
+        return -1;
+    while (!(n = latent_recall_step(memory, NULL, &e)))
+        continue;
+    if (n < 0)
+        return -1;
+    n = 0;
     eye = judge_new(JUDGE_SEED, JUDGE_LEARNS);
     for (uint32_t seed = 0; n < FISH && seed < 1000; seed++) {
         builtin_w(generator, seed, plain[n].w);
@@ -102,6 +105,7 @@ static int let_fish_go(void **state)
 {
     (void)state;
     latent_whitening_release(space);
+    latent_recall_release(memory);
     latent_model_release(generator);
     latent_model_release(clip);
     judge_free(eye);
@@ -114,25 +118,34 @@ static void guided(const fish *f, const char *from, const char *prompt, const wa
     latent_goal goal = {.weight = 1, .text = prompt};
     latent_guide_settings s = by->guide;
     latent_optimiser_settings step = by->step;
+    latent_guide_settings near = {.loss = LATENT_GUIDE_SPHERICAL, .power = 0.5f};
     latent_guide_kept kept = {.n = 0};
+    float where[BUILTIN_MOST];
     latent_optimiser o = {0};
     latent_error e = {""};
     latent_node *start = network_picture(generator, f->w, 1);
     s.from = from;
     s.start = start;
     step.space = space;
+    step.where = where;
+    step.where_n = generator->w_dim;
     if (latent_optimiser_start(&o, f->w, generator->w_dim, &e))
         fail_msg("%s", e.text);
-    for (int i = 0; i < by->steps * step.average; i++) {
-        latent_guide_kept now = {.n = 0};
+    for (int i = 0; i < by->steps; i++) {
+        latent_guide_kept now = {.n = 0}, none = {.n = 0};
+        latent_goal reached;
         latent_node *picture, *loss;
         float *gradient = NULL, value;
         int rows, w_dim;
         latent_optimiser_now(&o, &step, NULL, to->w);
         picture = network_picture(generator, to->w, 1);
         s.seed = (uint32_t)i;
-        loss = latent_guide(clip, picture, &goal, 1, &s, &now, &e);
+        if (latent_guide_recall(clip, memory, &goal, 1, &s, &now, where, &reached, &e))
+            fail_msg("%s", e.text);
+        loss = latent_guide(clip, picture, &reached, 1, &near, &none, &e);
         latent_guide_forget(&kept);
+        latent_guide_forget(&none);
+        latent_goal_free(&reached);
         kept = now;
         if (!loss || latent_gradient_styles(loss, NULL, &value, &gradient, &rows, &w_dim, &e) ||
             latent_optimiser_step(&o, &step, gradient, rows * w_dim, NULL, &e))
@@ -230,6 +243,7 @@ static int is_armed(const verdict *is)
     return is->armed > JUDGE_ARMED;
 }
 
+/* What the words leave alone: a class or a number that the judge knows. */
 static int has_colour_or_girth(const verdict *was, const verdict *is)
 {
     return is->colour == was->colour || near(is->girth, was->girth);
@@ -240,17 +254,17 @@ static int is_fat_and_red(const verdict *is)
     return is->girth > FAT && is->colour == RED;
 }
 
-/* Colour and girth being what was to change. */
-static int has_length_and_no_arms(const verdict *was, const verdict *is)
+/* Colour and girth being what was to change; and arms are not asked for. */
+static int has_tail_or_length(const verdict *was, const verdict *is)
 {
-    return near(is->length, was->length) && !is_armed(is);
+    return (is->tail == was->tail || near(is->length, was->length)) && !is_armed(is);
 }
 
 static const wish wishes[] = {
     {"a fish", "an armed cyberpunk fish", is_armed, has_colour_or_girth},
     {"一条鱼", "一条武装起来的赛博朋克鱼", is_armed, has_colour_or_girth},
-    {"a fish", "a fat red fish", is_fat_and_red, has_length_and_no_arms},
-    {"一条鱼", "一条胖胖的红鱼", is_fat_and_red, has_length_and_no_arms},
+    {"a fish", "a fat red fish", is_fat_and_red, has_tail_or_length},
+    {"一条鱼", "一条胖胖的红鱼", is_fat_and_red, has_tail_or_length},
 };
 #define WISHES ((int)(sizeof(wishes) / sizeof(*wishes)))
 
@@ -287,7 +301,7 @@ static void test_wish(void **state)
 {
     const wish *a = *state;
     int row = 1 + (int)(a - wishes), reached = 0, itself = 0, both = 0, colour = 0, girth = 0,
-        length = 0;
+        length = 0, tail = 0;
     double began = seconds();
     for (int i = 0; i < fishes; i++) {
         const verdict *was = &plain[i].is;
@@ -301,14 +315,15 @@ static void test_wish(void **state)
         colour += to.is.colour == was->colour;
         girth += near(to.is.girth, was->girth);
         length += near(to.is.length, was->length);
+        tail += to.is.tail == was->tail;
     }
     write_sheet();
     print_message(
         "%s: %d of %d are that now, %d are still themselves, %d both (%d have the colour, "
-        "%d the girth, %d the length that they had); %.1f steps a second\n",
-        a->prompt, reached, fishes, itself, both, colour, girth, length,
+        "%d the girth, %d the length, %d the tail that they had); %.1f steps a second\n",
+        a->prompt, reached, fishes, itself, both, colour, girth, length, tail,
         fishes * STEPS / (seconds() - began));
-    assert_true(both >= ENOUGH * fishes);
+    assert_true(both * USUAL >= ENOUGH * fishes);
 }
 
 int main(void)

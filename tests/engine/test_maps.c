@@ -47,17 +47,10 @@ static latent_node *draw(latent_model *m, latent_maps *maps, const float *w)
 {
     latent_error e = {""};
     latent_noise noise = {LATENT_NOISE_LEARNED, latent_maps_number(maps), 1};
-    latent_node *x = latent_model_input(m, w, m->num_ws, &e), *next;
-    for (int i = 0; i < m->n_layers && x; i++) {
-        next = latent_model_forward(m, i, x, NULL, 0, noise, &e);
-        latent_node_release(x);
-        x = next;
-    }
-    next = x ? latent_features_rgb(x, &e) : NULL;
-    if (!next)
+    latent_node *picture = latent_model_picture(m, w, m->num_ws, LATENT_WHOLE_PICTURE, noise, &e);
+    if (!picture)
         fail_msg("%s", e.text);
-    latent_node_release(x);
-    return next;
+    return picture;
 }
 
 static latent_tensor *value_of(latent_node *n)

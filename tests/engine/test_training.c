@@ -377,21 +377,14 @@ static void what_it_writes_plays(void **state)
     assert_int_equal(m->resolution, 16);
     assert_int_equal(m->z_dim, 16);
     latent_model_map(m, z, NULL, w, &e);
-    latent_node *f = latent_model_input(m, w, 1, &e), *rgb;
+    latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
+    latent_node *rgb = latent_model_picture(m, w, 1, LATENT_WHOLE_PICTURE, noise, &e);
     latent_tensor *is;
-    for (int i = 0; i < m->n_layers; i++) {
-        latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
-        latent_node *next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
-        latent_node_release(f);
-        f = next;
-    }
-    rgb = latent_features_rgb(f, &e);
     assert_int_equal(latent_evaluate(rgb, NULL, &is, &e), 0);
     for (int i = 0; i < 256 * 3; i++)
         assert_true(fabsf(is->data[i] - picture[i]) < 1e-4f);
     latent_tensor_release(is);
     latent_node_release(rgb);
-    latent_node_release(f);
     latent_model_release(m);
     end(&t);
 }

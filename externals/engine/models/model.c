@@ -346,6 +346,20 @@ latent_node *latent_model_forward(latent_model *m, int layer, latent_node *featu
     return m->arch->layer(m, layer, features, own, rows, noise, e);
 }
 
+latent_node *latent_model_picture(latent_model *m, const float *w, int rows, int last,
+                                  latent_noise noise, latent_error *e)
+{
+    latent_node *features = latent_model_input(m, w, rows, e), *next, *picture;
+    for (int i = 0; features && i <= (last < 0 ? m->n_layers - 1 : last); i++) {
+        next = latent_model_forward(m, i, features, NULL, 0, noise, e);
+        latent_node_release(features);
+        features = next;
+    }
+    picture = features ? latent_features_rgb(features, e) : NULL;
+    latent_node_release(features);
+    return picture;
+}
+
 /* ---- features promises */
 
 static int features_shape(const latent_node *n, latent_shape *s, latent_error *e)

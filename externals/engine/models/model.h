@@ -150,6 +150,10 @@ int latent_model_truncate(const latent_model *m, const float *w, float psi, int 
 latent_node *latent_model_input(latent_model *m, const float *w, int rows, latent_error *e);
 latent_node *latent_model_forward(latent_model *m, int layer, latent_node *features,
                                   const float *own, int rows, latent_noise noise, latent_error *e);
+/* All of it at once: the picture as layer last leaves it (LATENT_WHOLE_PICTURE: the last one). */
+#define LATENT_WHOLE_PICTURE (-1)
+latent_node *latent_model_picture(latent_model *m, const float *w, int rows, int last,
+                                  latent_noise noise, latent_error *e);
 
 /* A features promise stands for a layer's output and carries what the next layer and [latent.rgb]
    need: in[0] the tensor, in[1] the picture drawn so far or NULL, in[2]... the styles, one a row.
