@@ -68,6 +68,7 @@ typedef struct {
     latent_recall *x_coming;        /* what grows; may be the same */
     t_latent_stepwise *x_recaller;
     int x_percent; /* of it, told last */
+    int x_missed;  /* that there is no such network has been said */
     int x_waits;   /* a picture came while the model was loading */
     int x_dropped, x_told;
     char x_said[400]; /* the last error */
@@ -200,19 +201,22 @@ static void latent_guide_know(t_latent_guide *x, latent_recall *r)
     x->x_known = r;
 }
 
+static void latent_guide_renewed(void *z);
+
 /* Begins to draw what there is to recall, where that is wanted, not under way and not known; what
    is known of the network before serves until the new is whole, unless the CLIP is another. */
-static void latent_guide_recall_more(void *z)
+static void latent_guide_recall_more(t_latent_guide *x, int complain)
 {
-    t_latent_guide *x = z;
     latent_model *generator, *clip;
     latent_error e;
     if (!x->x_recall || (x->x_coming && latent_stepwise_busy(x->x_recaller)))
         return;
     if (!x->x_generator)
         x->x_generator =
-            latent_modelref_new_at(&x->x_obj, x->x_canvas, x->x_word, latent_guide_recall_more);
-    generator = latent_modelref_get(x->x_generator, !latent_modelref_loading(x->x_generator));
+            latent_modelref_new_at(&x->x_obj, x->x_canvas, x->x_word, latent_guide_renewed);
+    generator =
+        latent_modelref_get(x->x_generator, complain && !latent_modelref_loading(x->x_generator));
+    x->x_missed = complain && !generator;
     clip = latent_modelref_get(x->x_model, 0);
     if (!generator || !clip || (x->x_coming && latent_recall_is_of(x->x_coming, generator, clip)))
         return;
@@ -225,6 +229,12 @@ static void latent_guide_recall_more(void *z)
         latent_guide_know(x, x->x_coming);
     x->x_percent = -1;
     latent_stepwise_start(x->x_recaller, latent_recall_retain(x->x_coming));
+}
+
+/* The network that draws has come, or another one under its name. */
+static void latent_guide_renewed(void *z)
+{
+    latent_guide_recall_more(z, 0);
 }
 
 static void latent_guide_forget_all(t_latent_guide *x)
@@ -240,7 +250,7 @@ static void latent_guide_recall_anew(void *z)
     t_latent_guide *x = z;
     latent_guide_forget_all(x);
     latent_guide_changed(x);
-    latent_guide_recall_more(x);
+    latent_guide_recall_more(x, 1);
 }
 
 static void latent_guide_generator(void *z)
@@ -268,7 +278,7 @@ static void latent_guide_recalled(void *z, void *what)
     t_latent_guide *x = z;
     latent_guide_know(x, what);
     latent_guide_recalling(x, 1000);
-    latent_guide_recall_more(x);
+    latent_guide_recall_more(x, 0);
 }
 
 static void latent_guide_reseeded(void *z)
@@ -298,17 +308,17 @@ static void latent_guide_send_mean(t_latent_guide *x, const t_guidance *w)
 {
     int n = w->mean ? latent_recall_size(w->recall) : 0;
     char sentence[200];
-    if (!n)
-        return;
-    if (!(w->slope.n % n)) {
-        latent_list_send_as(x->x_out, gensym("mean"), n, w->mean);
+    if (n && n != w->slope.w_dim) {
+        snprintf(sentence, sizeof(sentence),
+                 "what is recalled are w of %d numbers, but those of this picture have %d; "
+                 "generator and a name says which network draws",
+                 n, w->slope.w_dim);
+        latent_guide_say(x, sentence);
         return;
     }
-    snprintf(sentence, sizeof(sentence),
-             "what is recalled are w of %d numbers, but this picture's gradient has %d; generator "
-             "and a name says which network draws",
-             n, w->slope.n);
-    latent_guide_say(x, sentence);
+    x->x_said[0] = 0;
+    if (n)
+        latent_list_send_as(x->x_out, gensym("mean"), n, w->mean);
 }
 
 static void latent_guide_done(void *z, latent_job *job)
@@ -319,8 +329,6 @@ static void latent_guide_done(void *z, latent_job *job)
         latent_guide_say(x, job->error.text);
         return;
     }
-    if (!w->mean || !(w->slope.n % latent_recall_size(w->recall)))
-        x->x_said[0] = 0;
     latent_guide_forget(&x->x_kept);
     x->x_kept = w->kept;
     w->kept.n = 0;
@@ -342,6 +350,8 @@ static void latent_guide_bang(t_latent_guide *x)
         strcpy(x->x_said, "no model"); /* is said once */
         return;
     }
+    if (!x->x_known && !x->x_missed)
+        latent_guide_recall_more(x, 1);
     if (x->x_from && !x->x_start)
         x->x_start = latent_node_retain(x->x_image);
     w = guidance_new(x, m);
@@ -365,7 +375,9 @@ static void latent_guide_image(t_latent_guide *x, t_symbol *s, int argc, t_atom 
 static void latent_guide_ready(void *z)
 {
     t_latent_guide *x = z;
-    latent_guide_recall_anew(x); /* another CLIP sees otherwise */
+    latent_guide_forget_all(x); /* another CLIP sees otherwise */
+    latent_guide_changed(x);
+    latent_guide_recall_more(x, 0);
     if (x->x_waits)
         latent_guide_bang(x);
 }
@@ -506,7 +518,7 @@ static void *latent_guide_new(t_symbol *s, int argc, t_atom *argv)
     x->x_recaller = latent_stepwise_new(&x->x_obj, &recall_steps, latent_guide_recalled,
                                         latent_guide_recalling);
     x->x_model = latent_encoder_new(&x->x_obj, argc, argv, latent_guide_ready);
-    latent_guide_recall_more(x);
+    latent_guide_recall_more(x, 0);
     return x;
 }
 

@@ -6,16 +6,16 @@ static int work(latent_job *job)
 {
     t_latent_slope *s = (t_latent_slope *)job;
     float *grad;
-    int rows, w_dim, failed;
+    int rows, failed;
     latent_node *loss = s->build(s, &job->error);
     if (!loss)
         return -1;
-    failed = latent_gradient_learn(loss, s->learn, &job->cancel, &s->value, &grad, &rows, &w_dim,
+    failed = latent_gradient_learn(loss, s->learn, &job->cancel, &s->value, &grad, &rows, &s->w_dim,
                                    &job->error);
     latent_node_release(loss);
     if (failed)
         return -1;
-    s->n = rows * w_dim;
+    s->n = rows * s->w_dim;
     if ((s->atoms = malloc((size_t)s->n * sizeof(*s->atoms))))
         for (int i = 0; i < s->n; i++)
             SETFLOAT(s->atoms + i, grad[i]);

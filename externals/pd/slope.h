@@ -15,7 +15,7 @@ typedef struct t_latent_slope {
     void (*let_go)(struct t_latent_slope *s); /* of what the owner's part holds; any thread */
     latent_maps_settings learn;               /* learned noise maps that took part step */
     float value;
-    int n;         /* rows * w_dim */
+    int n, w_dim;  /* rows * w_dim, w_dim */
     t_atom *atoms; /* the gradient, row after row */
 } t_latent_slope;
 
