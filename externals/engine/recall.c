@@ -8,7 +8,7 @@
 #include <time.h>
 
 #define ONE_IN 300
-#define STEP_SECONDS 0.005
+#define STEP_SECONDS 0.01
 
 struct latent_recall {
     atomic_int refs;
