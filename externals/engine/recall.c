@@ -1,8 +1,10 @@
 /* recall: see recall.h */
 #include "recall.h"
 #include "evaluate.h"
+#include "grave.h"
 #include "latents.h"
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +14,7 @@
 
 struct latent_recall {
     atomic_int refs;
+    latent_grave grave;
     latent_model *generator, *encoder; /* held */
     int room;
     atomic_int count; /* pictures that are there */
@@ -57,16 +60,21 @@ latent_recall *latent_recall_retain(latent_recall *r)
     return r;
 }
 
-void latent_recall_release(latent_recall *r)
+static void bury(latent_grave *g)
 {
-    if (!r || atomic_fetch_sub(&r->refs, 1) > 1)
-        return;
+    latent_recall *r = (latent_recall *)((char *)g - offsetof(latent_recall, grave));
     latent_model_release(r->generator);
     latent_model_release(r->encoder);
     free(r->z);
     free(r->w);
     free(r->seen);
     free(r);
+}
+
+void latent_recall_release(latent_recall *r)
+{
+    if (r && atomic_fetch_sub(&r->refs, 1) == 1)
+        latent_grave_add(&r->grave, bury);
 }
 
 double latent_recall_progress(const latent_recall *r)

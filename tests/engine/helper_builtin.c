@@ -3,6 +3,7 @@
 #include "engine/evaluate.h"
 #include "engine/latents.h"
 #include "helper_network.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,6 +55,21 @@ void builtin_draw(latent_model *m, const float *w, float *picture)
     if (latent_evaluate(n, NULL, &t, &e))
         fail_msg("%s", e.text);
     memcpy(picture, t->data, t->count * sizeof(float));
+    latent_tensor_release(t);
+    latent_node_release(n);
+}
+
+void builtin_embedding(const latent_model *clip, latent_node *n, double *unit)
+{
+    latent_error e = {""};
+    latent_tensor *t;
+    double sum = 0;
+    if (!n || latent_evaluate(n, NULL, &t, &e))
+        fail_msg("no embedding: %s", e.text);
+    for (int i = 0; i < clip->embedding; i++)
+        sum += (double)t->data[i] * t->data[i];
+    for (int i = 0; i < clip->embedding; i++)
+        unit[i] = t->data[i] / sqrt(sum);
     latent_tensor_release(t);
     latent_node_release(n);
 }

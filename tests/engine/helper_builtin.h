@@ -14,5 +14,7 @@ latent_model *builtin_clip(void);
 void builtin_w(const latent_model *m, uint32_t seed, float *w);
 /* The numbers of a picture: [resolution][resolution][3]. */
 void builtin_draw(latent_model *m, const float *w, float *picture);
+/* The value of an embedding of clip's, of length 1: [embedding]; takes n over. */
+void builtin_embedding(const latent_model *clip, latent_node *n, double *unit);
 
 #endif

@@ -163,30 +163,15 @@ static void guided(const fish *f, const char *from, const char *prompt, const wa
 
 /* ---- how far a directional goal is */
 
-static void embed(latent_node *n, double *unit)
-{
-    latent_error e = {""};
-    latent_tensor *t;
-    double sum = 0;
-    if (!n || latent_evaluate(n, NULL, &t, &e))
-        fail_msg("no embedding: %s", e.text);
-    for (int i = 0; i < clip->embedding; i++)
-        sum += (double)t->data[i] * t->data[i];
-    for (int i = 0; i < clip->embedding; i++)
-        unit[i] = t->data[i] / sqrt(sum);
-    latent_tensor_release(t);
-    latent_node_release(n);
-}
-
 /* Half the square of the angle from start to start + reach * (goal - from) / |goal - from|, where
    reach 0 is that length itself. */
 static double slow_distance(latent_node *start, const char *from, const char *prompt, double reach)
 {
     double a[BUILTIN_MOST], f[BUILTIN_MOST], g[BUILTIN_MOST], size = 0, moved = 0, cosine = 0;
     latent_error e = {""};
-    embed(latent_model_embed_picture(clip, start, &e), a);
-    embed(latent_model_embed_text(clip, from, &e), f);
-    embed(latent_model_embed_text(clip, prompt, &e), g);
+    builtin_embedding(clip, latent_model_embed_picture(clip, start, &e), a);
+    builtin_embedding(clip, latent_model_embed_text(clip, from, &e), f);
+    builtin_embedding(clip, latent_model_embed_text(clip, prompt, &e), g);
     for (int i = 0; i < clip->embedding; i++)
         size += (g[i] - f[i]) * (g[i] - f[i]);
     for (int i = 0; i < clip->embedding; i++) {

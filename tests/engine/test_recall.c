@@ -32,22 +32,6 @@ static latent_node *picture_of(const float *style)
     return network_picture(generator, style, 1);
 }
 
-/* Takes n over. */
-static void numbers(latent_node *n, double *unit)
-{
-    latent_error e = {""};
-    latent_tensor *t;
-    double sum = 0;
-    if (!n || latent_evaluate(n, NULL, &t, &e))
-        fail_msg("no embedding: %s", e.text);
-    for (int i = 0; i < clip->embedding; i++)
-        sum += (double)t->data[i] * t->data[i];
-    for (int i = 0; i < clip->embedding; i++)
-        unit[i] = t->data[i] / sqrt(sum);
-    latent_tensor_release(t);
-    latent_node_release(n);
-}
-
 static void fill(latent_recall *r)
 {
     latent_error e = {""};
@@ -83,7 +67,7 @@ static int begin(void **state)
         if (latent_model_map(generator, z, NULL, w[i], &e))
             return -1;
         picture = picture_of(w[i]);
-        numbers(latent_model_embed_picture(clip, picture, &e), seen[i]);
+        builtin_embedding(clip, latent_model_embed_picture(clip, picture, &e), seen[i]);
         latent_node_release(picture);
     }
     return 0;
@@ -213,8 +197,8 @@ static void test_goal(void **state)
     float found[W], one = 1;
     int best[2] = {0, 0};
     (void)state;
-    numbers(latent_model_embed_text(clip, s.from, &e), from);
-    numbers(latent_model_embed_text(clip, goal.text, &e), to);
+    builtin_embedding(clip, latent_model_embed_text(clip, s.from, &e), from);
+    builtin_embedding(clip, latent_model_embed_text(clip, goal.text, &e), to);
     for (int i = 0; i < clip->embedding; i++)
         size += (to[i] - from[i]) * (to[i] - from[i]);
     for (int i = 0; i < clip->embedding; i++) {
