@@ -206,32 +206,13 @@ static void latent_directions_written(void *z, latent_job *job)
 
 /* ---- calibration */
 
-static int calibration_step(void *what, const atomic_int *cancel, latent_error *e)
-{
-    return latent_calibration_step(what, cancel, e);
-}
-
-static double calibration_progress(const void *what)
-{
-    return latent_calibration_progress(what);
-}
-
-static void calibration_let_go(void *what)
-{
-    latent_calibration_free(what);
-}
-
-static const t_latent_steps calibration_steps = {calibration_step, calibration_progress,
-                                                 calibration_let_go};
-
 static void latent_directions_calibrated(void *z, void *what)
 {
     t_latent_directions *x = z;
     const latent_calibration *c = what;
     int count = x->x_set->count;
-    size_t bytes = (size_t)count * sizeof(float);
-    memcpy(x->x_set->gain, latent_calibration_gains(c), bytes);
-    memcpy(x->x_change, latent_calibration_changes(c), bytes);
+    memcpy(x->x_set->gain, latent_calibration_gains(c), (size_t)count * sizeof(float));
+    memcpy(x->x_change, latent_calibration_changes(c), (size_t)count * sizeof(float));
     latent_directions_progress(x, 1000);
     tell(x, "calibrated", count);
 }
@@ -373,7 +354,7 @@ static void *latent_directions_new(t_symbol *s, int argc, t_atom *argv)
     x->x_finder = latent_mail_new(x, LATENT_LOADER, 0, latent_directions_found);
     latent_mail_watch(x->x_finder, latent_directions_progress);
     x->x_writer = latent_mail_new(x, LATENT_WRITER, 0, latent_directions_written);
-    x->x_calibrator = latent_stepwise_new(&x->x_obj, &calibration_steps,
+    x->x_calibrator = latent_stepwise_new(&x->x_obj, x, &latent_calibration_steps,
                                           latent_directions_calibrated, latent_directions_progress);
     x->x_dump = clock_new(x, (t_method)latent_directions_dump_on);
     x->x_model =

@@ -33,14 +33,12 @@
    the built-in clip-tiny is used, which knows fish in English and Chinese; otherwise it is a file
    or a name given by [latent.model], and a vocabulary, where the model needs one, lies beside the
    file or in Pd's path.  The same error is said once, until something is changed. */
-#include "engine/gradient.h"
-#include "engine/guide.h"
 #include "engine/ops/ops.h"
 #include "pd/box.h"
 #include "pd/encoder.h"
+#include "pd/guidance.h"
 #include "pd/mail.h"
-#include "pd/slope.h"
-#include "pd/stepwise.h"
+#include "pd/recaller.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,107 +58,16 @@ typedef struct {
     latent_node *x_start; /* the first picture after from, or NULL */
     latent_node *x_image;
     latent_guide_kept x_kept;
-    t_canvas *x_canvas;
-    int x_recall;                   /* pictures that are to be recalled, or 0 */
-    t_symbol *x_word;               /* of the network that draws them, or the empty one */
-    t_latent_modelref *x_generator; /* from the first recall on, or NULL */
-    latent_recall *x_known;         /* in use: of this CLIP, whole or still growing, or NULL */
-    latent_recall *x_coming;        /* what grows; may be the same */
-    t_latent_stepwise *x_recaller;
-    int x_percent; /* of it, told last */
-    int x_missed;  /* that there is no such network has been said */
-    int x_waits;   /* a picture came while the model was loading */
+    int x_recall;     /* pictures that are to be recalled, or 0 */
+    t_symbol *x_word; /* of the network that draws them, or the empty one */
+    t_latent_recaller *x_recaller;
+    int x_waits; /* a picture came while the model was loading */
     int x_dropped, x_told;
     char x_said[400]; /* the last error */
     t_latent_mail *x_mail;
     struct _latent_inlet *x_right;
     t_outlet *x_out, *x_info;
 } t_latent_guide;
-
-/* All that a gradient needs; goals and settings point to copies. */
-typedef struct {
-    t_latent_slope slope;
-    latent_model *model;
-    latent_node *image;
-    latent_goal goals[LATENT_MAX_GOALS];
-    int n_goals;
-    latent_guide_settings settings;
-    latent_guide_kept kept;
-    latent_recall *recall; /* or NULL */
-    float *mean;           /* [of its styles], what was recalled, or NULL */
-} t_guidance;
-
-/* ---- on the evaluator */
-
-/* Towards what was drawn already. */
-static latent_node *guidance_recall(t_guidance *w, latent_error *e)
-{
-    latent_guide_settings s = w->settings;
-    latent_guide_kept none = {.n = 0};
-    latent_goal reached = {.weight = 0};
-    latent_node *loss = NULL;
-    s.loss = LATENT_GUIDE_SPHERICAL;
-    w->mean = malloc((size_t)latent_recall_size(w->recall) * sizeof(*w->mean));
-    if (!w->mean)
-        latent_fail(e, "no memory to recall pictures");
-    else if (!latent_guide_recall(w->model, w->recall, w->goals, w->n_goals, &w->settings, &w->kept,
-                                  w->mean, &reached, e))
-        loss = latent_guide(w->model, w->image, &reached, 1, &s, &none, e);
-    latent_guide_forget(&none);
-    latent_goal_free(&reached);
-    return loss;
-}
-
-static latent_node *guidance_build(t_latent_slope *s, latent_error *e)
-{
-    t_guidance *w = (t_guidance *)s;
-    return w->recall && latent_recall_progress(w->recall) > 0
-               ? guidance_recall(w, e)
-               : latent_guide(w->model, w->image, w->goals, w->n_goals, &w->settings, &w->kept, e);
-}
-
-static void guidance_let_go(t_latent_slope *s)
-{
-    t_guidance *w = (t_guidance *)s;
-    latent_model_release(w->model);
-    latent_node_release(w->image);
-    for (int i = 0; i < w->n_goals; i++)
-        latent_goal_free(&w->goals[i]);
-    free((char *)w->settings.from);
-    latent_node_release(w->settings.start);
-    latent_guide_forget(&w->kept);
-    latent_recall_release(w->recall);
-    free(w->mean);
-}
-
-static t_guidance *guidance_new(const t_latent_guide *x, latent_model *m)
-{
-    t_guidance *w =
-        (t_guidance *)latent_slope_new(sizeof(t_guidance), guidance_build, guidance_let_go);
-    if (!w)
-        return NULL;
-    w->model = latent_model_retain(m);
-    w->image = latent_node_retain(x->x_image);
-    w->recall = latent_recall_retain(x->x_known);
-    w->settings = (latent_guide_settings){.loss = x->x_loss,
-                                          .cutouts = x->x_cutouts,
-                                          .power = (float)x->x_power,
-                                          .augment = (float)x->x_augment,
-                                          .seed = (uint32_t)x->x_seed + x->x_steps,
-                                          .from = x->x_from ? strdup(x->x_from) : NULL,
-                                          .start = latent_node_retain(x->x_start),
-                                          .reach = (float)x->x_reach};
-    while (w->n_goals < x->x_n) {
-        int i = w->n_goals++;
-        if (latent_goal_copy(&w->goals[i], &x->x_goals[i])) {
-            w->slope.job.discard(&w->slope.job);
-            return NULL;
-        }
-    }
-    return w;
-}
-
-/* ---- in Pd */
 
 static void latent_guide_say(t_latent_guide *x, const char *sentence)
 {
@@ -175,110 +82,16 @@ static void latent_guide_changed(void *z)
     ((t_latent_guide *)z)->x_said[0] = 0;
 }
 
-/* ---- what is recalled */
-
-static int recall_step(void *what, const atomic_int *cancel, latent_error *e)
-{
-    return latent_recall_step(what, cancel, e);
-}
-
-static double recall_progress(const void *what)
-{
-    return latent_recall_progress(what);
-}
-
-static void recall_let_go(void *what)
-{
-    latent_recall_release(what);
-}
-
-static const t_latent_steps recall_steps = {recall_step, recall_progress, recall_let_go};
-
-static void latent_guide_know(t_latent_guide *x, latent_recall *r)
-{
-    latent_recall_retain(r);
-    latent_recall_release(x->x_known);
-    x->x_known = r;
-}
-
-static void latent_guide_renewed(void *z);
-
-/* Begins to draw what there is to recall, where that is wanted, not under way and not known; what
-   is known of the network before serves until the new is whole, unless the CLIP is another. */
-static void latent_guide_recall_more(t_latent_guide *x, int complain)
-{
-    latent_model *generator, *clip;
-    latent_error e;
-    if (!x->x_recall || (x->x_coming && latent_stepwise_busy(x->x_recaller)))
-        return;
-    if (!x->x_generator)
-        x->x_generator =
-            latent_modelref_new_at(&x->x_obj, x->x_canvas, x->x_word, latent_guide_renewed);
-    generator =
-        latent_modelref_get(x->x_generator, complain && !latent_modelref_loading(x->x_generator));
-    x->x_missed = complain && !generator;
-    clip = latent_modelref_get(x->x_model, 0);
-    if (!generator || !clip || (x->x_coming && latent_recall_is_of(x->x_coming, generator, clip)))
-        return;
-    latent_recall_release(x->x_coming);
-    if (!(x->x_coming = latent_recall_new(generator, clip, x->x_recall, &e))) {
-        latent_complain(&x->x_obj, "%s", e.text);
-        return;
-    }
-    if (!x->x_known)
-        latent_guide_know(x, x->x_coming);
-    x->x_percent = -1;
-    latent_stepwise_start(x->x_recaller, latent_recall_retain(x->x_coming));
-}
-
-/* The network that draws has come, or another one under its name. */
-static void latent_guide_renewed(void *z)
-{
-    latent_guide_recall_more(z, 0);
-}
-
-static void latent_guide_forget_all(t_latent_guide *x)
-{
-    latent_stepwise_cancel(x->x_recaller);
-    latent_guide_know(x, NULL);
-    latent_recall_release(x->x_coming);
-    x->x_coming = NULL;
-}
-
 static void latent_guide_recall_anew(void *z)
 {
     t_latent_guide *x = z;
-    latent_guide_forget_all(x);
     latent_guide_changed(x);
-    latent_guide_recall_more(x, 1);
+    latent_recaller_set(x->x_recaller, x->x_model, x->x_recall, x->x_word, 1);
 }
 
-static void latent_guide_generator(void *z)
+static void latent_guide_renewed(void *z)
 {
-    t_latent_guide *x = z;
-    if (x->x_generator)
-        latent_modelref_free(x->x_generator);
-    x->x_generator = NULL;
-    latent_guide_recall_anew(x);
-}
-
-static void latent_guide_recalling(void *z, int permille)
-{
-    t_latent_guide *x = z;
-    t_atom share;
-    if (permille / 10 == x->x_percent)
-        return;
-    x->x_percent = permille / 10;
-    SETFLOAT(&share, (t_float)x->x_percent / 100);
-    outlet_anything(x->x_info, gensym("recall"), 1, &share);
-}
-
-static void latent_guide_recalled(void *z, void *what)
-{
-    t_latent_guide *x = z;
-    latent_guide_know(x, what);
-    latent_guide_recalling(x, 1000);
-    latent_guide_recall_more(x, 0);
+    latent_recaller_renewed(((t_latent_guide *)z)->x_recaller);
 }
 
 static void latent_guide_reseeded(void *z)
@@ -300,11 +113,11 @@ static const t_latent_param latent_guide_params[] = {
     {"recall", LATENT_WHOLE, offsetof(t_latent_guide, x_recall), 0, LATENT_RECALL_MOST, NULL,
      latent_guide_recall_anew},
     {"generator", LATENT_WORD, offsetof(t_latent_guide, x_word), 0, 0, NULL,
-     latent_guide_generator},
+     latent_guide_recall_anew},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
 /* What was recalled, for the pull of [latent.step]. */
-static void latent_guide_send_mean(t_latent_guide *x, const t_guidance *w)
+static void latent_guide_send_mean(t_latent_guide *x, const t_latent_guidance *w)
 {
     int n = w->mean ? latent_recall_size(w->recall) : 0;
     char sentence[200];
@@ -324,7 +137,7 @@ static void latent_guide_send_mean(t_latent_guide *x, const t_guidance *w)
 static void latent_guide_done(void *z, latent_job *job)
 {
     t_latent_guide *x = z;
-    t_guidance *w = (t_guidance *)job;
+    t_latent_guidance *w = (t_latent_guidance *)job;
     if (job->failed) {
         latent_guide_say(x, job->error.text);
         return;
@@ -338,8 +151,9 @@ static void latent_guide_done(void *z, latent_job *job)
 
 static void latent_guide_bang(t_latent_guide *x)
 {
+    latent_guide_settings settings;
     latent_model *m;
-    t_guidance *w;
+    t_latent_guidance *w;
     int replaced;
     x->x_waits = 0;
     if (!x->x_image)
@@ -350,11 +164,18 @@ static void latent_guide_bang(t_latent_guide *x)
         strcpy(x->x_said, "no model"); /* is said once */
         return;
     }
-    if (!x->x_known && !x->x_missed)
-        latent_guide_recall_more(x, 1);
     if (x->x_from && !x->x_start)
         x->x_start = latent_node_retain(x->x_image);
-    w = guidance_new(x, m);
+    settings = (latent_guide_settings){.loss = x->x_loss,
+                                       .cutouts = x->x_cutouts,
+                                       .power = (float)x->x_power,
+                                       .augment = (float)x->x_augment,
+                                       .seed = (uint32_t)x->x_seed + x->x_steps,
+                                       .from = x->x_from,
+                                       .start = x->x_start,
+                                       .reach = (float)x->x_reach};
+    w = latent_guidance_new(m, x->x_image, x->x_goals, x->x_n, &settings,
+                            latent_recaller_get(x->x_recaller));
     x->x_steps++;
     if (!w || (replaced = latent_mail_send(x->x_mail, &w->slope.job)) < 0)
         latent_guide_say(x, "no memory, or no thread, to compute with");
@@ -375,9 +196,8 @@ static void latent_guide_image(t_latent_guide *x, t_symbol *s, int argc, t_atom 
 static void latent_guide_ready(void *z)
 {
     t_latent_guide *x = z;
-    latent_guide_forget_all(x); /* another CLIP sees otherwise */
     latent_guide_changed(x);
-    latent_guide_recall_more(x, 0);
+    latent_recaller_set(x->x_recaller, x->x_model, x->x_recall, x->x_word, 0);
     if (x->x_waits)
         latent_guide_bang(x);
 }
@@ -508,29 +328,23 @@ static void *latent_guide_new(t_symbol *s, int argc, t_atom *argv)
     x->x_cutouts = 8;
     x->x_power = 0.5;
     x->x_word = &s_;
-    x->x_canvas = canvas_getcurrent();
     argc = latent_params_flags(&x->x_obj, latent_guide_params, argc, argv);
     latent_params_rest(&x->x_obj, argc && argv->a_type == A_SYMBOL, argc, argv);
     x->x_right = latent_inlet_new(&x->x_obj, latent_guide_right);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
     x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_guide_done);
-    x->x_recaller = latent_stepwise_new(&x->x_obj, &recall_steps, latent_guide_recalled,
-                                        latent_guide_recalling);
+    x->x_recaller = latent_recaller_new(&x->x_obj, x->x_info, latent_guide_renewed);
     x->x_model = latent_encoder_new(&x->x_obj, argc, argv, latent_guide_ready);
-    latent_guide_recall_more(x, 0);
+    latent_recaller_set(x->x_recaller, x->x_model, x->x_recall, x->x_word, 0);
     return x;
 }
 
 static void latent_guide_free(t_latent_guide *x)
 {
     latent_mail_free(x->x_mail);
-    latent_stepwise_free(x->x_recaller);
+    latent_recaller_free(x->x_recaller);
     latent_modelref_free(x->x_model);
-    if (x->x_generator)
-        latent_modelref_free(x->x_generator);
-    latent_recall_release(x->x_known);
-    latent_recall_release(x->x_coming);
     latent_inlet_free(x->x_right);
     latent_guide_drop(x, EVERYTHING);
     free(x->x_from);

@@ -211,3 +211,22 @@ const float *latent_calibration_changes(const latent_calibration *c)
 {
     return c->changes;
 }
+
+/* ---- as steps of any kind */
+
+static int any_step(void *what, const atomic_int *cancel, latent_error *e)
+{
+    return latent_calibration_step(what, cancel, e);
+}
+
+static double any_progress(const void *what)
+{
+    return latent_calibration_progress(what);
+}
+
+static void any_let_go(void *what)
+{
+    latent_calibration_free(what);
+}
+
+const latent_steps latent_calibration_steps = {any_step, any_progress, any_let_go};

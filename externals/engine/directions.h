@@ -6,6 +6,7 @@
 #ifndef LATENT_DIRECTIONS_H
 #define LATENT_DIRECTIONS_H
 #include "models/model.h"
+#include "work.h"
 
 #pragma GCC visibility push(default)
 
@@ -108,6 +109,7 @@ latent_calibration *latent_calibration_new(latent_model *m, const latent_directi
    last, 0 when there are more, -1 and a sentence. */
 int latent_calibration_step(latent_calibration *c, const atomic_int *cancel, latent_error *e);
 double latent_calibration_progress(const latent_calibration *c); /* 0 to 1 */
+extern const latent_steps latent_calibration_steps;              /* of a latent_calibration */
 /* What came out, [count]: the gains, and how much the picture changed for one unit in the last
    round (of [-1, 1]). */
 const float *latent_calibration_gains(const latent_calibration *c);

@@ -146,6 +146,23 @@ int latent_recall_step(latent_recall *r, const atomic_int *cancel, latent_error 
     return at == r->room;
 }
 
+static int any_step(void *what, const atomic_int *cancel, latent_error *e)
+{
+    return latent_recall_step(what, cancel, e);
+}
+
+static double any_progress(const void *what)
+{
+    return latent_recall_progress(what);
+}
+
+static void any_let_go(void *what)
+{
+    latent_recall_release(what);
+}
+
+const latent_steps latent_recall_steps = {any_step, any_progress, any_let_go};
+
 /* ---- recalling */
 
 typedef struct {

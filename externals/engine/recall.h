@@ -8,6 +8,7 @@
 #define LATENT_RECALL_H
 #include "models/model.h"
 #include "ops/encoder.h"
+#include "work.h"
 
 #pragma GCC visibility push(default)
 
@@ -26,6 +27,7 @@ void latent_recall_release(latent_recall *r);          /* r may be NULL; any thr
    more are to come, -1 and a sentence. */
 int latent_recall_step(latent_recall *r, const atomic_int *cancel, latent_error *e);
 double latent_recall_progress(const latent_recall *r); /* 0 to 1; any thread */
+extern const latent_steps latent_recall_steps;         /* of a latent_recall */
 
 /* Are these its networks?  Any thread. */
 int latent_recall_is_of(const latent_recall *r, const latent_model *generator,

@@ -46,6 +46,15 @@ void latent_port_cancel(latent_port *p);
 /* Cancels and frees the port.  Never waits. */
 void latent_port_close(latent_port *p);
 
+/* What takes long and can be done step by step, for any of its kind. */
+typedef struct {
+    /* The next step, on a worker: 1 when that was the last, 0 when there are more, -1 and a
+       sentence. */
+    int (*step)(void *what, const atomic_int *cancel, latent_error *e);
+    double (*progress)(const void *what); /* 0 to 1, between two steps */
+    void (*let_go)(void *what);           /* on any thread */
+} latent_steps;
+
 /* Does the job here and now, for offline work: work, then the caller takes it as finished. */
 void latent_job_run(latent_job *job);
 

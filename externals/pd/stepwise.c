@@ -6,16 +6,17 @@
 
 struct _latent_stepwise {
     t_object *owner;
-    const t_latent_steps *steps;
+    void *context;
+    const latent_steps *steps;
     t_latent_mail *mail;
-    void (*done)(void *x, void *what);
-    void (*progress)(void *x, int permille);
+    void (*done)(void *z, void *what);
+    void (*progress)(void *z, int permille);
 };
 
 /* One step; offline, where nobody waits in between, all of them. */
 typedef struct {
     latent_job job;
-    const t_latent_steps *steps;
+    const latent_steps *steps;
     void *what;
     int offline, complete;
 } t_step;
@@ -64,19 +65,19 @@ static void stepped(void *z, latent_job *job)
     if (job->failed)
         latent_complain(k->owner, "%s", job->error.text);
     else if (j->complete)
-        k->done(k->owner, j->what);
+        k->done(k->context, j->what);
     else {
         int permille = (int)(1000 * k->steps->progress(j->what));
         void *what = j->what;
         j->what = NULL;
         send_step(k, what);
-        k->progress(k->owner, permille);
+        k->progress(k->context, permille);
     }
 }
 
-t_latent_stepwise *latent_stepwise_new(t_object *x, const t_latent_steps *steps,
-                                       void (*done)(void *x, void *what),
-                                       void (*progress)(void *x, int permille))
+t_latent_stepwise *latent_stepwise_new(t_object *x, void *z, const latent_steps *steps,
+                                       void (*done)(void *z, void *what),
+                                       void (*progress)(void *z, int permille))
 {
     t_latent_stepwise *k = calloc(1, sizeof(*k));
     if (!k || !(k->mail = latent_mail_new(k, LATENT_EVALUATOR, 0, stepped))) {
@@ -84,6 +85,7 @@ t_latent_stepwise *latent_stepwise_new(t_object *x, const t_latent_steps *steps,
         return NULL;
     }
     k->owner = x;
+    k->context = z;
     k->steps = steps;
     k->done = done;
     k->progress = progress;

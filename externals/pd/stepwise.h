@@ -8,21 +8,13 @@
 
 #pragma GCC visibility push(default)
 
-/* What can be done step by step, for any of its kind. */
-typedef struct {
-    /* The next step, on the evaluator: 1 when that was the last, 0 when there are more, -1 and a
-       sentence. */
-    int (*step)(void *what, const atomic_int *cancel, latent_error *e);
-    double (*progress)(const void *what); /* 0 to 1, on Pd's thread, between two steps */
-    void (*let_go)(void *what);           /* on any thread */
-} t_latent_steps;
-
 typedef struct _latent_stepwise t_latent_stepwise;
 
-/* done: on Pd's thread, when all is done; what is only lent.  progress: in thousandths. */
-t_latent_stepwise *latent_stepwise_new(t_object *x, const t_latent_steps *steps,
-                                       void (*done)(void *x, void *what),
-                                       void (*progress)(void *x, int permille));
+/* done: on Pd's thread, when all is done; what is only lent.  progress: in thousandths.  x
+   complains, z is handed to both. */
+t_latent_stepwise *latent_stepwise_new(t_object *x, void *z, const latent_steps *steps,
+                                       void (*done)(void *z, void *what),
+                                       void (*progress)(void *z, int permille));
 /* Takes what over, instead of what is being done; offline it is done when this returns. */
 void latent_stepwise_start(t_latent_stepwise *k, void *what);
 int latent_stepwise_busy(const t_latent_stepwise *k);

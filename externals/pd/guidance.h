@@ -1,0 +1,31 @@
+/* guidance: one gradient towards what words say, as a job of the evaluator, for [latent.guide]. */
+#ifndef LATENT_GUIDANCE_H
+#define LATENT_GUIDANCE_H
+#include "engine/guide.h"
+#include "slope.h"
+
+#pragma GCC visibility push(default)
+
+/* All that a gradient needs; goals and settings point to copies. */
+typedef struct {
+    t_latent_slope slope;
+    latent_model *model;
+    latent_node *image;
+    latent_goal goals[LATENT_MAX_GOALS];
+    int n_goals;
+    latent_guide_settings settings;
+    latent_guide_kept kept;
+    latent_recall *recall; /* or NULL */
+    float *mean;           /* [of its styles], what was recalled, or NULL */
+} t_latent_guidance;
+
+/* Copies, and holds, all that it is given; recall (seen by model) may be NULL.  NULL without
+ * memory.
+ */
+t_latent_guidance *latent_guidance_new(latent_model *model, latent_node *image,
+                                       const latent_goal *goals, int n,
+                                       const latent_guide_settings *settings,
+                                       latent_recall *recall);
+
+#pragma GCC visibility pop
+#endif
