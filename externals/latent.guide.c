@@ -86,7 +86,7 @@ static void latent_guide_recall_anew(void *z)
 {
     t_latent_guide *x = z;
     latent_guide_changed(x);
-    latent_recaller_set(x->x_recaller, x->x_model, x->x_recall, x->x_word, 1);
+    latent_recaller_set(x->x_recaller, x->x_recall, x->x_word, 1);
 }
 
 static void latent_guide_renewed(void *z)
@@ -197,7 +197,7 @@ static void latent_guide_ready(void *z)
 {
     t_latent_guide *x = z;
     latent_guide_changed(x);
-    latent_recaller_set(x->x_recaller, x->x_model, x->x_recall, x->x_word, 0);
+    latent_recaller_set(x->x_recaller, x->x_recall, x->x_word, 0);
     if (x->x_waits)
         latent_guide_bang(x);
 }
@@ -334,9 +334,9 @@ static void *latent_guide_new(t_symbol *s, int argc, t_atom *argv)
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
     x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_guide_done);
-    x->x_recaller = latent_recaller_new(&x->x_obj, x->x_info, latent_guide_renewed);
     x->x_model = latent_encoder_new(&x->x_obj, argc, argv, latent_guide_ready);
-    latent_recaller_set(x->x_recaller, x->x_model, x->x_recall, x->x_word, 0);
+    x->x_recaller = latent_recaller_new(&x->x_obj, x->x_model, x->x_info, latent_guide_renewed);
+    latent_recaller_set(x->x_recaller, x->x_recall, x->x_word, 0);
     return x;
 }
 

@@ -217,3 +217,19 @@ int latent_guide_recall(latent_model *m, const latent_recall *r, const latent_go
     free(numbers);
     return reached->embedding ? 0 : -1;
 }
+
+latent_node *latent_guide_recalled(latent_model *m, latent_node *picture, const latent_recall *r,
+                                   const latent_goal *goals, int n, const latent_guide_settings *s,
+                                   latent_guide_kept *kept, float *w, latent_error *e)
+{
+    latent_guide_settings there = *s;
+    latent_guide_kept none = {.n = 0};
+    latent_goal reached;
+    latent_node *loss = NULL;
+    there.loss = LATENT_GUIDE_SPHERICAL;
+    if (!latent_guide_recall(m, r, goals, n, s, kept, w, &reached, e))
+        loss = latent_guide(m, picture, &reached, 1, &there, &none, e);
+    latent_guide_forget(&none);
+    latent_goal_free(&reached);
+    return loss;
+}

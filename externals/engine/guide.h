@@ -64,6 +64,10 @@ latent_node *latent_guide(latent_model *m, latent_node *picture, const latent_go
 int latent_guide_recall(latent_model *m, const latent_recall *r, const latent_goal *goals, int n,
                         const latent_guide_settings *s, latent_guide_kept *kept, float *w,
                         latent_goal *reached, latent_error *e);
+/* The loss of that: how far the picture is, on the sphere, from what is recalled for the goals. */
+latent_node *latent_guide_recalled(latent_model *m, latent_node *picture, const latent_recall *r,
+                                   const latent_goal *goals, int n, const latent_guide_settings *s,
+                                   latent_guide_kept *kept, float *w, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

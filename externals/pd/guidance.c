@@ -3,31 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Towards what was drawn already. */
-static latent_node *recall(t_latent_guidance *w, latent_error *e)
-{
-    latent_guide_settings s = w->settings;
-    latent_guide_kept none = {.n = 0};
-    latent_goal reached = {.weight = 0};
-    latent_node *loss = NULL;
-    s.loss = LATENT_GUIDE_SPHERICAL;
-    w->mean = malloc((size_t)latent_recall_size(w->recall) * sizeof(*w->mean));
-    if (!w->mean)
-        latent_fail(e, "no memory to recall pictures");
-    else if (!latent_guide_recall(w->model, w->recall, w->goals, w->n_goals, &w->settings, &w->kept,
-                                  w->mean, &reached, e))
-        loss = latent_guide(w->model, w->image, &reached, 1, &s, &none, e);
-    latent_guide_forget(&none);
-    latent_goal_free(&reached);
-    return loss;
-}
-
 static latent_node *build(t_latent_slope *s, latent_error *e)
 {
     t_latent_guidance *w = (t_latent_guidance *)s;
-    return w->recall && latent_recall_progress(w->recall) > 0
-               ? recall(w, e)
-               : latent_guide(w->model, w->image, w->goals, w->n_goals, &w->settings, &w->kept, e);
+    if (!w->recall || latent_recall_progress(w->recall) <= 0)
+        return latent_guide(w->model, w->image, w->goals, w->n_goals, &w->settings, &w->kept, e);
+    w->mean = malloc((size_t)latent_recall_size(w->recall) * sizeof(*w->mean));
+    if (w->mean)
+        return latent_guide_recalled(w->model, w->image, w->recall, w->goals, w->n_goals,
+                                     &w->settings, &w->kept, w->mean, e);
+    latent_fail(e, "no memory to recall pictures");
+    return NULL;
 }
 
 static void let_go(t_latent_slope *s)

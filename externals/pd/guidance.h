@@ -19,9 +19,7 @@ typedef struct {
     float *mean;           /* [of its styles], what was recalled, or NULL */
 } t_latent_guidance;
 
-/* Copies, and holds, all that it is given; recall (seen by model) may be NULL.  NULL without
- * memory.
- */
+/* Copies or holds what it is given; recall (seen by model) may be NULL.  NULL without memory. */
 t_latent_guidance *latent_guidance_new(latent_model *model, latent_node *image,
                                        const latent_goal *goals, int n,
                                        const latent_guide_settings *settings,

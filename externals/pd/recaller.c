@@ -73,7 +73,8 @@ static void whole(void *z, void *what)
     tell(r, 1000);
 }
 
-t_latent_recaller *latent_recaller_new(t_object *x, t_outlet *info, void (*renewed)(void *x))
+t_latent_recaller *latent_recaller_new(t_object *x, t_latent_modelref *clip, t_outlet *info,
+                                       void (*renewed)(void *x))
 {
     t_latent_recaller *r = calloc(1, sizeof(*r));
     if (!r || !(r->work = latent_stepwise_new(x, r, &latent_recall_steps, whole, tell))) {
@@ -82,6 +83,7 @@ t_latent_recaller *latent_recaller_new(t_object *x, t_outlet *info, void (*renew
     }
     r->owner = x;
     r->canvas = canvas_getcurrent();
+    r->clip = clip;
     r->info = info;
     r->renewed = renewed;
     r->word = &s_;
@@ -93,8 +95,7 @@ void latent_recaller_renewed(t_latent_recaller *r)
     draw(r, 0);
 }
 
-void latent_recaller_set(t_latent_recaller *r, t_latent_modelref *clip, int pictures,
-                         t_symbol *generator, int complain)
+void latent_recaller_set(t_latent_recaller *r, int pictures, t_symbol *generator, int complain)
 {
     latent_stepwise_cancel(r->work);
     know(r, NULL);
@@ -105,7 +106,6 @@ void latent_recaller_set(t_latent_recaller *r, t_latent_modelref *clip, int pict
         r->generator = NULL;
     }
     r->word = generator;
-    r->clip = clip;
     r->pictures = pictures;
     draw(r, complain);
 }

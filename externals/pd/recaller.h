@@ -10,16 +10,16 @@
 
 typedef struct _latent_recaller t_latent_recaller;
 
-/* In the object's new method; info: where "recall <f>" goes, how much is there, up to 1; renewed is
-   called when the network that draws has come, or another one under its name: call
-   latent_recaller_renewed() then. */
-t_latent_recaller *latent_recaller_new(t_object *x, t_outlet *info, void (*renewed)(void *x));
+/* In the object's new method; clip, the owner's, is what looks; info: where "recall <f>" goes, how
+   much is there, up to 1; renewed is called when the network that draws has come, or another one
+   under its name: call latent_recaller_renewed() then. */
+t_latent_recaller *latent_recaller_new(t_object *x, t_latent_modelref *clip, t_outlet *info,
+                                       void (*renewed)(void *x));
 void latent_recaller_renewed(t_latent_recaller *r);
 /* From now on so many pictures (0: none) of that network (a name, a file, or the empty symbol for
-   the built-in one), seen by that CLIP; what was known is forgotten.  complain: say why that can't
-   be. */
-void latent_recaller_set(t_latent_recaller *r, t_latent_modelref *clip, int pictures,
-                         t_symbol *generator, int complain);
+   the built-in one), seen by the CLIP that there is now; what was known is forgotten.  complain:
+   say why that can't be. */
+void latent_recaller_set(t_latent_recaller *r, int pictures, t_symbol *generator, int complain);
 /* What is known, held by the recaller; NULL where there is nothing, which is said once if it is not
    by itself going to be otherwise. */
 latent_recall *latent_recaller_get(t_latent_recaller *r);

@@ -71,7 +71,8 @@ static void stepped(void *z, latent_job *job)
         void *what = j->what;
         j->what = NULL;
         send_step(k, what);
-        k->progress(k->context, permille);
+        if (!latent_offline()) /* else all has been done by now, and k may be gone */
+            k->progress(k->context, permille);
     }
 }
 

@@ -118,7 +118,6 @@ static void guided(const fish *f, const char *from, const char *prompt, const wa
     latent_goal goal = {.weight = 1, .text = prompt};
     latent_guide_settings s = by->guide;
     latent_optimiser_settings step = by->step;
-    latent_guide_settings near = {.loss = LATENT_GUIDE_SPHERICAL, .power = 0.5f};
     latent_guide_kept kept = {.n = 0};
     float where[BUILTIN_MOST];
     latent_optimiser o = {0};
@@ -132,20 +131,15 @@ static void guided(const fish *f, const char *from, const char *prompt, const wa
     if (latent_optimiser_start(&o, f->w, generator->w_dim, &e))
         fail_msg("%s", e.text);
     for (int i = 0; i < by->steps; i++) {
-        latent_guide_kept now = {.n = 0}, none = {.n = 0};
-        latent_goal reached;
+        latent_guide_kept now = {.n = 0};
         latent_node *picture, *loss;
         float *gradient = NULL, value;
         int rows, w_dim;
         latent_optimiser_now(&o, &step, NULL, to->w);
         picture = network_picture(generator, to->w, 1);
         s.seed = (uint32_t)i;
-        if (latent_guide_recall(clip, memory, &goal, 1, &s, &now, where, &reached, &e))
-            fail_msg("%s", e.text);
-        loss = latent_guide(clip, picture, &reached, 1, &near, &none, &e);
+        loss = latent_guide_recalled(clip, picture, memory, &goal, 1, &s, &now, where, &e);
         latent_guide_forget(&kept);
-        latent_guide_forget(&none);
-        latent_goal_free(&reached);
         kept = now;
         if (!loss || latent_gradient_styles(loss, NULL, &value, &gradient, &rows, &w_dim, &e) ||
             latent_optimiser_step(&o, &step, gradient, rows * w_dim, NULL, &e))
