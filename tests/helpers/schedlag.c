@@ -5,13 +5,21 @@
         time runs ahead by the audio buffer: that is the zero)
      3  how many times the lateness went beyond the budget
      4  worst hold in ms: how long Pd's thread was at work from one tick to the next, or to where it
-        had nothing more to do, not counting the time in which the system ran other programs on
-        this core.  Computing, waiting for locks and reading files in somebody's method all show.
+        had nothing more to do.  Computing, waiting for locks and reading files in somebody's
+        method all show; of what goes beyond the budget, the time in which the system ran other
+        programs on this core is taken off.
      5  how many holds went beyond the budget
      6  the cores that all threads of Pd together kept busy
      7  in how many of these holds Pd's thread itself computed for longer than the budget
      8  in how many others it gave up the core by itself, to wait for a lock or a file.  In the rest
         it neither computed nor waited: something below the system had taken the core.
+
+   "calm <window> <least> <most>", all in ms, answers whether anything of ours holds Pd up, on
+   machines that are shared or simulated, too: such a machine takes its core away now and then, or
+   lets it crawl, and counts that as ours.  But what we do ourselves we do every time.  So the worst
+   hold of each window is looked at, which must be as long as all that is tested takes to happen
+   once: "calm <ms>" is the smallest of them.  It comes when the least time is over and that is
+   below the budget, and at the latest after the most.
 
    A sound card's period lets Pd make several blocks in a burst: each is a hold of its own, and the
    wait for the next period is none.  To tell them apart the box does the sleeping for Pd when that
@@ -44,6 +52,9 @@ typedef struct _schedlag {
     double x_base;              /* the smallest lateness seen */
     double x_worst_late, x_worst_hold;
     int x_ticks, x_n_late, x_n_holds, x_n_computed, x_n_waited, x_is_late;
+    double x_window, x_least, x_most; /* of "calm"; a window of 0: not asked */
+    double x_calm0, x_window0;        /* logical times: when it began, and when this window did */
+    double x_hold, x_calm;            /* the worst hold of this window, and of the calmest one */
 } t_schedlag;
 
 static t_schedlag *schedlags;
@@ -83,9 +94,13 @@ static void begin_hold(t_schedlag *x)
 
 static void end_hold(t_schedlag *x)
 {
-    double hold = now_ms(CLOCK_MONOTONIC) - x->x_real1 - (queued_ms(x) - x->x_queued1);
+    double hold = now_ms(CLOCK_MONOTONIC) - x->x_real1;
+    if (hold > x->x_budget) /* else it need not be asked; each question costs some microseconds */
+        hold -= queued_ms(x) - x->x_queued1;
     if (hold > x->x_worst_hold)
         x->x_worst_hold = hold;
+    if (hold > x->x_hold)
+        x->x_hold = hold;
     if (hold <= x->x_budget)
         return;
     x->x_n_holds++;
@@ -118,6 +133,35 @@ static void schedlag_reset(t_schedlag *x)
     clock_delay(x->x_clock, 1);
 }
 
+static void schedlag_calm(t_schedlag *x, t_floatarg window, t_floatarg least, t_floatarg most)
+{
+    x->x_window = window;
+    x->x_least = least;
+    x->x_most = most;
+    x->x_hold = 0;
+    x->x_calm = 1e9;
+    schedlag_reset(x);
+    x->x_calm0 = x->x_window0 = x->x_logical0;
+}
+
+/* Where a window ends. */
+static void end_window(t_schedlag *x)
+{
+    double since = clock_gettimesince(x->x_calm0);
+    t_atom a;
+    if (x->x_hold < x->x_calm)
+        x->x_calm = x->x_hold;
+    x->x_hold = 0;
+    x->x_window0 = clock_getlogicaltime();
+    if (since < x->x_least || (x->x_calm >= x->x_budget && since < x->x_most))
+        return;
+    x->x_window = 0;
+    fprintf(stderr, "schedlag: a hold of %.3f ms in the calmest window of %.1f s\n", x->x_calm,
+            since * 1e-3);
+    SETFLOAT(&a, (t_float)x->x_calm);
+    outlet_anything(x->x_obj.ob_outlet, gensym("calm"), 1, &a);
+}
+
 static void schedlag_tick(t_schedlag *x)
 {
     double lateness = now_ms(CLOCK_MONOTONIC) - x->x_real0 - clock_gettimesince(x->x_logical0);
@@ -132,6 +176,8 @@ static void schedlag_tick(t_schedlag *x)
     }
     x->x_is_late = lateness > x->x_budget;
     clock_delay(x->x_clock, 1);
+    if (x->x_window > 0 && clock_gettimesince(x->x_window0) >= x->x_window)
+        end_window(x);
     begin_hold(x);
 }
 
@@ -184,4 +230,6 @@ void schedlag_setup(void)
                                (t_method)schedlag_free, sizeof(t_schedlag), 0, A_DEFFLOAT, 0);
     class_addmethod(schedlag_class, (t_method)schedlag_reset, gensym("reset"), 0);
     class_addmethod(schedlag_class, (t_method)schedlag_report, gensym("report"), 0);
+    class_addmethod(schedlag_class, (t_method)schedlag_calm, gensym("calm"), A_FLOAT, A_FLOAT,
+                    A_FLOAT, 0);
 }
