@@ -27,11 +27,14 @@ empty :=
 comma := ,
 space := $(empty) $(empty)
 
-# A sanitized or double-precision build lives in a folder of its own.
-variant = $(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))$(if $(filter 64,$(floatsize)),-64)
-top = build$(if $(variant),/variant$(variant))
+# A sanitized or double-precision build lives in a folder of its own.  The engine knows no Pd: both
+# precisions share its objects.
+sanitized = $(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+folder = build$(if $(1),/variant$(1))
+top = $(call folder,$(sanitized)$(if $(filter 64,$(floatsize)),-64))
 BUILD = $(top)/$(name)
 obj = $(top)/obj
+engine_obj = $(call folder,$(sanitized))/obj/engine
 
 # Sanitized kernels take minutes to compile with -O3.
 CFLAGS ?= $(if $(SANITIZE),-O1,-O3) -g
@@ -79,7 +82,7 @@ media_sources := $(wildcard externals/engine/media/*.c)
 sound_sources := $(wildcard externals/engine/sound/*.c)
 engine_sources := $(filter-out $(media_sources) $(sound_sources),$(wildcard externals/engine/*.c externals/engine/*/*.c))
 shared_sources := $(engine_sources) $(filter-out externals/pd/hearing.c,$(wildcard externals/pd/*.c))
-objects = $(patsubst externals/%.c,$(obj)/%.o,$(1))
+objects = $(patsubst externals/%.c,$(obj)/%.o,$(patsubst externals/engine/%.c,$(engine_obj)/%.o,$(1)))
 shared = $(BUILD)/lib$(name)-$(floatsize).$(shlib)
 binaries = $(classes:%=$(BUILD)/%.$(ext))
 data = $(patsubst help/%,$(BUILD)/%,$(wildcard help/*.pd help/*.png)) \
@@ -95,7 +98,7 @@ class_libs = $(if $(filter $*,$(media_classes)),$(call objects,$(media_sources))
 
 # Which parts of engine/sound a box has, and their libraries.
 sound_libs = -lfftw3f_threads -lfftw3f -lsndfile
-sound_objects = $(foreach s,$(1),$(obj)/engine/sound/$(s).o)
+sound_objects = $(foreach s,$(1),$(engine_obj)/sound/$(s).o)
 ear_objects = $(call sound_objects,ear spectrum onset pitch tempo fft) $(obj)/pd/hearing.o
 sound_of_$(name).ear~ = $(ear_objects) -lfftw3f_threads -lfftw3f
 sound_of_$(name).soundfile = $(ear_objects) $(call sound_objects,soundfile) $(sound_libs)
@@ -106,9 +109,14 @@ $(foreach c,$(sound_classes),$(eval $(BUILD)/$(name).$(c).$(ext): $(filter %.o,$
 
 all: $(shared) $(binaries) $(data)
 
+define compile
+@mkdir -p $(@D)
+$(CC) $(cppflags) $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
+endef
 $(obj)/%.o: externals/%.c
-	@mkdir -p $(@D)
-	$(CC) $(cppflags) $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
+	$(compile)
+$(engine_obj)/%.o: externals/engine/%.c
+	$(compile)
 $(shared): $(call objects,$(shared_sources))
 	@mkdir -p $(@D)
 	$(linkshared) -o $@ $^ $(engine_libs)
@@ -140,8 +148,7 @@ include tests/tests.mk
 # The programs that train what lies in examples/models. Each goes on where it was stopped; what they
 # keep for that lies in $(top)/models.
 $(obj)/tools/%.o: tools/%.c
-	@mkdir -p $(@D)
-	$(CC) $(cppflags) $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
+	$(compile)
 $(top)/tools/%: $(obj)/tools/%.o $(call objects,$(engine_sources) $(media_sources))
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs)
@@ -192,4 +199,4 @@ clean:
 
 .PHONY: all models clip-model fish-model deps demo install package clean
 .SECONDARY:
--include $(shell find $(obj) -name '*.d' 2>/dev/null)
+-include $(shell find $(sort $(obj) $(dir $(engine_obj))) -name '*.d' 2>/dev/null)

@@ -7,7 +7,11 @@ passed=0 failed=0 skipped=0
 # Every file of the project that is text for people (all that git knows, or all that is there).
 files=$(git ls-files 2>/dev/null)
 [ -n "$files" ] || files=$(find . -type f -not -path './build/*' -not -path './.git/*' | sed 's|^\./||')
-of() { grep -E "$1" <<<"$files" | while IFS= read -r f; do [ -f "$f" ] && echo "$f"; done; }
+files=$(while IFS= read -r f; do [ ! -f "$f" ] || printf '%s\n' "$f"; done <<<"$files")
+of() { grep -E "$1" <<<"$files"; }
+# Runs a command on the files that stdin names, many at a time: starting a program for each takes
+# longer than what it does.
+on_them() { tr '\n' '\0' | xargs -0r "$@"; }
 code=$(of '\.(c|h)$')
 boxes=$(of '^externals/latent\.[^/]*\.c$')
 
@@ -26,20 +30,21 @@ rule() { # the rule in words; what breaks it on stdin
 each_box() { for f in $boxes; do b=$(basename "$f" .c); "$@"; done; }
 
 if command -v clang-format >/dev/null; then
-  for f in $code; do clang-format --dry-run --Werror "$f" >/dev/null 2>&1 || echo "$f"; done |
+  on_them clang-format --dry-run --Werror <<<"$code" 2>&1 |
+    sed -nE 's/^([^:]+):[0-9]+:[0-9]+: error:.*/\1/p' | sort -u |
     rule 'every .c and .h is as clang-format has it'
 else
   skipped=1
   echo 'SKIP there is no clang-format'
 fi
 
-for f in $(of '^externals/engine/.*\.(c|h)$'); do
-  grep -lE '#include *[<"](m_pd|g_canvas|s_stuff|m_imp)\.h|#include *"pd/' "$f"
-done | rule 'the engine does not know Pd'
+of '^externals/engine/.*\.(c|h)$' |
+  on_them grep -lE '#include *[<"](m_pd|g_canvas|s_stuff|m_imp)\.h|#include *"pd/' |
+  rule 'the engine does not know Pd'
 
-for f in $(of '^externals/.*\.(c|h)$|^tests/.*\.(c|h)$|^tools/.*\.c$'); do
-  [ "$(head -c 2 "$f")" = '/*' ] || echo "$f"
-done | rule 'every file begins with a comment that says what it is'
+of '^externals/.*\.(c|h)$|^tests/.*\.(c|h)$|^tools/.*\.c$' |
+  on_them awk 'FNR == 1 && !/^\/\*/ { print FILENAME }' |
+  rule 'every file begins with a comment that says what it is'
 
 for f in $(of '\.sh$|^\.ci/run$'); do [ -x "$f" ] || echo "$f"; done | rule 'every script can be run'
 
@@ -66,14 +71,13 @@ each_box computes | rule 'a box holds no mathematics'
 in_table() { grep -qsF "\`$b" README.md || echo "$b"; }
 each_box in_table | rule 'every box is in the README'
 
-for f in $(of '\.(c|h|pd|sh|mk|md)$|Makefile$'); do
-  grep -nHE '\b(TODO|FIXME|XXX)\b' "$f"
-done | grep -v '^tests/house.sh:' | rule 'nothing is left open'
+of '\.(c|h|pd|sh|mk|md)$|Makefile$' | on_them grep -nHE '\b(TODO|FIXME|XXX)\b' |
+  grep -v '^tests/house.sh:' | rule 'nothing is left open'
 
-for f in $files; do [ ! -f "$f" ] || grep -nHIE '(^|[^A-Za-z0-9_.$}])/(work|root|home)/|/tmp/[A-Za-z]' "$f"; done |
+on_them grep -nHIE '(^|[^A-Za-z0-9_.$}])/(work|root|home)/|/tmp/[A-Za-z]' <<<"$files" |
   grep -v '^tests/house.sh:' | rule 'no paths of one machine'
 
-for f in $files; do [ ! -f "$f" ] || find "$f" -size +6000k; done | rule 'no file above 6 MB'
+on_them sh -c 'find "$@" -size +6000k' sh <<<"$files" | rule 'no file above 6 MB'
 
 echo "$passed passed, $failed failed$([ $skipped = 0 ] || echo ", $skipped skipped")"
 [ $failed = 0 ]

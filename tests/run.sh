@@ -54,43 +54,63 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The texts of a patch's comments, one a line.  (A record ends with ; and may span lines.)
-notes() {
-  awk '{ r = r (r == "" ? "" : " ") $0 }
-       /;$/ && !/\\;$/ { if (r ~ /^#X text /) print r; r = "" }' "$1" |
-    sed -E 's/^#X text -?[0-9]+ -?[0-9]+ //; s/(, f [0-9]+)? *;$//; s/ *\\([,;$])/\1/g; s/\\\\/\\/g'
+# The texts of the patches' comments, one a line, each behind its patch's name.  (A record ends with ;
+# and may span lines.)
+all_notes() {
+  awk -v OFS='\t' 'FNR == 1 { r = "" }
+       { r = r (r == "" ? "" : " ") $0 }
+       /;$/ && !/\\;$/ { if (r ~ /^#X text /) print FILENAME, r; r = "" }' "$@" |
+    sed -E -e $'s/\t#X text -?[0-9]+ -?[0-9]+ /\t/' \
+      -e 's/(, f [0-9]+)? *;$//; s/ *\\([,;$])/\1/g; s/\\\\/\\/g'
 }
-value() { sed -n "s/^$1: *//p" "$2"; }
+declare -A notes_of
+while IFS=$'\t' read -r patch note; do
+  notes_of[$patch]+=$note$'\n'
+done < <(all_notes "$@")
+# Of the patch that is tried, without starting a program: starting them takes longer than many a
+# patch.  Whether it has a note, and the text of a note "name: text", in REPLY.
+has() { [[ $'\n'$notes == *$'\n'"$1"$'\n'* ]]; }
+value() {
+  local rest=$'\n'$notes
+  REPLY=
+  [[ $rest == *$'\n'"$1:"* ]] || return
+  rest=${rest#*$'\n'"$1:"}
+  rest=${rest%%$'\n'*}
+  REPLY=${rest#"${rest%%[! ]*}"}
+}
 
 # One run of Pd; its words go to $log.
-play() { # patch notes log scratch
-  local limit args=() jack= disk full=()
-  limit=$(value limit "$2")
-  disk=$(value disk "$2")
-  [ -z "$disk" ] || full=(bash -c 'trap "" XFSZ; ulimit -f "$0"; exec "$@"' "$disk")
-  mkdir -p "$4"
-  if grep -qx 'live audio' "$2"; then
+play() { # patch log scratch
+  local limit args=() jack= full=()
+  value limit; limit=${REPLY:-60}
+  value disk; [ -z "$REPLY" ] || full=(bash -c 'trap "" XFSZ; ulimit -f "$0"; exec "$@"' "$REPLY")
+  mkdir -p "$3"
+  if has 'live audio'; then
     jack=$(start_jack) || return 125
     args+=(-jack)
   else
     args+=(-noaudio)
-    grep -qx live "$2" || args+=(-batch)
+    has live || args+=(-batch)
   fi
   # As root Pd takes a processor for itself, from the other patch's threads too.
-  grep -qx alone "$2" || args+=(-nrt)
-  limit=$((${limit:-60} * slow))
-  read -ra more <<<"$(value args "$2")"
-  LATENT_SCRATCH=$4 LATENT_PATIENCE=$((limit * 2 / 3)) JACK_DEFAULT_SERVER=latent-test \
+  has alone || args+=(-nrt)
+  limit=$((limit * slow))
+  value args
+  read -ra more <<<"$REPLY"
+  LATENT_SCRATCH=$3 LATENT_PATIENCE=$((limit * 2 / 3)) JACK_DEFAULT_SERVER=latent-test \
     timeout -k 5 "$limit" "${full[@]}" "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
     "${args[@]}" -path "$BUILD" -path "$HELPERS" -path "$LATENT_ORACLE" \
     -path "$LATENT_ORACLE/../data/clip" "${more[@]}" "$1" \
-    >"$3" 2>&1 </dev/null
+    >"$2" 2>&1 </dev/null
   local rc=$?
   [ -z "$jack" ] || kill "$jack"
   return $rc
 }
 
-seconds_since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
+seconds_since() {
+  local tenths=$(((${EPOCHREALTIME/./} - ${1/./}) / 100000))
+  REPLY=$((tenths / 10)).$((tenths % 10))
+}
 
 start_jack() {
   jackd -n latent-test -r -d dummy -r 48000 -p 256 >"$work/jack.log" 2>&1 &
@@ -101,21 +121,21 @@ start_jack() {
 
 # Says what became of one patch: "ok ...", "FAIL ..." or "SKIP ...".
 try() {
-  local patch=$1 name unknown log=$work/$2.log notes=$work/$2.notes out=$work/$2.out bad='' rc errors w i times start=$EPOCHREALTIME
-  name=$(basename "$patch" .pd)
-  notes "$patch" >"$notes"
-  if grep -qx needs-oracle "$notes" && ! [ -d "$LATENT_ORACLE" ]; then
+  local patch=$1 name=${1##*/} log=$work/$2.log out=$work/$2.out start=$EPOCHREALTIME
+  local notes=${notes_of[$1]:-} unknown bad='' rc errors line w i times
+  name=${name%.pd}
+  if has needs-oracle && ! [ -d "$LATENT_ORACLE" ]; then
     echo "SKIP $name: the fixtures are not there (LATENT_ORACLE=$LATENT_ORACLE)"
     return
   fi
-  if grep -qx 'live audio' "$notes" && ! command -v jackd >/dev/null; then
+  if has 'live audio' && ! command -v jackd >/dev/null; then
     echo "SKIP $name: there is no jackd"
     return
   fi
-  times=$(value times "$notes")
-  [ $slow = 1 ] || times=$(((${times:-1} + 3) / 4))
-  for ((i = 0; i < ${times:-1}; i++)); do
-    play "$patch" "$notes" "$log" "$out"; rc=$?
+  value times; times=${REPLY:-1}
+  [ $slow = 1 ] || times=$(((times + 3) / 4))
+  for ((i = 0; i < times; i++)); do
+    play "$patch" "$log" "$out"; rc=$?
     [ "$rc" = 0 ] || break
   done
   # Valgrind offers instructions that the processor below it lacks (a simulated one, say).
@@ -130,19 +150,22 @@ try() {
   case $rc in 0) ;; 124 | 137) bad="; timed out" ;; *) bad="; exit code $rc" ;; esac
   errors=$(grep -aE "(^|[^a-z])(error|couldn't create|no such|can't|no method|failed|bug|consistency check)" "$log" |
     grep -avE '^(not )?ok |^1\.\.|^==|^schedlag:')
-  while IFS= read -r w; do
-    [ -n "$w" ] || continue
+  while IFS= read -r line; do
+    [[ $line == expect-log:* ]] || continue
+    w=${line#expect-log:}
+    w=${w#"${w%%[! ]*}"}
     grep -aqE -- "$w" "$log" || bad="$bad; the log lacks /$w/"
     errors=$(grep -avE -- "$w" <<<"$errors")
-  done < <(value expect-log "$notes")
+  done <<<"$notes"
   [ -z "$errors" ] || bad="$bad; posted: $(head -1 <<<"$errors")"
-  if [ -z "$bad" ] && grep -qx same-bytes "$notes"; then
-    play "$patch" "$notes" "$log.2" "$out.2" || bad="$bad; exit code $? when run again"
+  if [ -z "$bad" ] && has same-bytes; then
+    play "$patch" "$log.2" "$out.2" || bad="$bad; exit code $? when run again"
     [ -n "$(find "$out" -type f)" ] || bad="$bad; left no file"
     diff -rq "$out" "$out.2" >/dev/null || bad="$bad; left other bytes when run again"
   fi
   if [ -z "$bad" ]; then
-    echo "ok   $name ($(grep -ac '^ok ' "$log") checks, $(seconds_since "$start") s)"
+    seconds_since "$start"
+    echo "ok   $name ($(grep -ac '^ok ' "$log") checks, $REPLY s)"
   else
     echo "FAIL $name: ${bad#; }"
     # What failed comes first; else the last words.
@@ -159,18 +182,21 @@ show() { # patch number
   cat "$work/$2.result"
 }
 
-number=0 alone=()
+number=0 running=0 alone=()
 for patch; do
-  notes "$patch" >"$work/notes"
+  notes=${notes_of[$patch]:-}
   for w in "${leave_out[@]}"; do
-    grep -qx -- "$w" "$work/notes" && continue 2
+    has "$w" && continue 2
   done
-  if grep -qx alone "$work/notes"; then
+  if has alone; then
     alone+=("$patch")
     continue
   fi
-  while [ "$(jobs -rp | wc -l)" -ge "$JOBS" ]; do wait -n; done
-  number=$((number + 1))
+  if [ $running -ge "$JOBS" ]; then
+    wait -n
+    running=$((running - 1))
+  fi
+  number=$((number + 1)) running=$((running + 1))
   show "$patch" $number &
 done
 wait

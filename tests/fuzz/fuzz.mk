@@ -1,7 +1,7 @@
 # The readers of model files against damaged ones; included by tests.mk.
 #
 #   make damage      10,000 damaged files (DAMAGE = how many), each the same every time
-#   make fuzz-smoke  libFuzzer for FUZZ_SECONDS on a copy of the corpus
+#   make fuzz-smoke  libFuzzer for FUZZ_SECONDS on a copy of each corpus
 #   make fuzz        the same without end
 #
 # Both are built with sanitizers, straight from the sources they test.
@@ -35,19 +35,22 @@ damage: $(top)/fuzz/damage
 	@$(if $(damage_files),,echo 'SKIP there are no fixtures; the small files are damaged alone';) \
 	  $< -n $(DAMAGE) $(damage_files)
 
-fuzz-smoke:
-	@if ! command -v clang >/dev/null; then \
+# A fuzzer for a while, from a copy of its corpus.
+smoke = @if ! command -v clang >/dev/null; then \
 	  echo 'SKIP there is no clang for libFuzzer'; echo '0 passed, 0 failed, 1 skipped'; \
-	else $(MAKE) --no-print-directory $(top)/fuzz/fuzz_weights $(top)/fuzz/fuzz_captions && \
-	  rm -rf $(top)/fuzz/corpus && cp -r $(fuzz_corpus) $(top)/fuzz/corpus && \
-	  $(top)/fuzz/fuzz_weights $(fuzz_limits) -max_total_time=$(FUZZ_SECONDS) \
-	    -artifact_prefix=$(top)/fuzz/ $(top)/fuzz/corpus && \
-	  rm -rf $(top)/fuzz/captions && cp -r tests/fuzz/captions $(top)/fuzz/captions && \
-	  $(top)/fuzz/fuzz_captions $(fuzz_limits) -max_total_time=$(FUZZ_SECONDS) \
-	    -artifact_prefix=$(top)/fuzz/ $(top)/fuzz/captions && echo '2 passed, 0 failed'; fi
+	else $(MAKE) --no-print-directory $(top)/fuzz/$(1) && \
+	  rm -rf $(top)/fuzz/$(notdir $(2)) && cp -r $(2) $(top)/fuzz/$(notdir $(2)) && \
+	  $(top)/fuzz/$(1) $(fuzz_limits) -max_total_time=$(FUZZ_SECONDS) \
+	    -artifact_prefix=$(top)/fuzz/ $(top)/fuzz/$(notdir $(2)) && echo '1 passed, 0 failed'; fi
+
+fuzz-weights:
+	$(call smoke,fuzz_weights,$(fuzz_corpus))
+fuzz-captions:
+	$(call smoke,fuzz_captions,tests/fuzz/captions)
+fuzz-smoke: fuzz-weights fuzz-captions
 
 fuzz: $(top)/fuzz/fuzz_weights
 	@mkdir -p $(top)/fuzz/found
 	$< $(fuzz_limits) -artifact_prefix=$(top)/fuzz/ $(top)/fuzz/found $(fuzz_corpus)
 
-.PHONY: damage fuzz-smoke fuzz
+.PHONY: damage fuzz-smoke fuzz-weights fuzz-captions fuzz
