@@ -20,7 +20,7 @@
                    the CLIP: the goal is then what the nearest of them (one in 300) look like, and
                    their mean w goes before each gradient as "mean <list>", to which the pull of
                    [latent.step] pulls; 0: not (0)
-   generator name  which network: a name or a file; without it the built-in fish
+   generator name  which network: a name or a file; without it, or 0, the built-in fish
    preset <name>   loss, cutouts, power and augment as others have them: sg3clip, styleclip, nada,
                    stylemc, vqganclip
    info            the settings, to the right outlet

@@ -3,6 +3,7 @@
 #include "box.h"
 #include "stepwise.h"
 #include <stdlib.h>
+#include <string.h>
 
 struct _latent_recaller {
     t_object *owner;
@@ -97,6 +98,8 @@ void latent_recaller_renewed(t_latent_recaller *r)
 
 void latent_recaller_set(t_latent_recaller *r, int pictures, t_symbol *generator, int complain)
 {
+    if (!strcmp(generator->s_name, "0")) /* as where a model is an argument */
+        generator = &s_;
     latent_stepwise_cancel(r->work);
     know(r, NULL);
     latent_recall_release(r->coming);
