@@ -43,9 +43,9 @@ bench_programs = $(patsubst tests/bench/%.c,$(top)/bench/%,$(wildcard tests/benc
 test_object = $(patsubst tests/%.c,$(obj)/tests/%.o,$(1))
 test_helpers = $(call test_object,$(wildcard tests/engine/helper_*.c) tests/helpers/npz.c)
 
+$(obj)/tests/%.o: cppflags += -Itests/engine
 $(obj)/tests/%.o: tests/%.c
-	@mkdir -p $(@D)
-	$(CC) $(cppflags) -Itests/engine $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
+	$(compile)
 $(top)/tests/%: $(obj)/tests/engine/%.o $(test_helpers) $(engine_objects)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(ldflags) $(quick_link) $(LDFLAGS) -lcmocka $(engine_libs) $(media_libs) $(sound_libs)

@@ -1,9 +1,10 @@
 #!/bin/bash
 # tests/gui/open-all.sh [-n k/of] [file or folder ...]: opens each patch in a Pd of its own, with its
 # window, lets it run for a moment, and fails when something in it can't be created or an error is
-# posted.  Without names: every help patch and every example.  -n 1/4: the first quarter of them, so
-# that several can run side by side, each with a screen of its own.  Pictures of the windows are left
-# beside the library, in shots/, for people to look at.  SETTLE: seconds to let a patch run, 1.5.
+# posted.  Without names: every help patch and every example.  -n 1/4: every fourth of them, from the
+# first on, so that several can run side by side, each with a screen of its own.  Pictures of the
+# windows are left beside the library, in shots/, for people to look at.  SETTLE: seconds to let a
+# patch run, 1.5.
 . "$(dirname "$0")/screen.bash"
 : "${SETTLE:=1.5}" "${SHOTS:=$(dirname "$BUILD")/shots}"
 
