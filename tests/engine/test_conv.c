@@ -268,6 +268,17 @@ static void test_long_rows(void **unused)
     }
 }
 
+/* Large pictures of many channels, of which each thread takes strips. */
+static void test_strips(void **unused)
+{
+    (void)unused;
+    for (int up = -2; up <= 2; up += up < 0 ? 3 : 1) {
+        check((latent_conv_spec){20, 24, 3, up}, 69, 64, ALL);
+        if (!SANITIZED)
+            check((latent_conv_spec){150, 210, 3, up}, 70, 62, ALL);
+    }
+}
+
 /* What runs on the least of processors, and what this one has beside its best. */
 static void test_other_codes(void **unused)
 {
@@ -289,6 +300,7 @@ static void test_other_codes(void **unused)
             check(kind(i, 40, 3), 9, 9, ALL);
         }
         test_long_rows(NULL);
+        test_strips(NULL);
     }
     by = NULL;
 }
@@ -435,6 +447,7 @@ static void test_batch(void **unused)
         check_batch(kind(i, 256, 192), THOROUGH(16, 2), 8, ALL);
         check_batch(kind(i, 256, 192), THOROUGH(4, 2), 4, ALL & ~SCALED);
         check_batch(kind(i, 40, 64), THOROUGH(7, 2), THOROUGH(64, 20), 0);
+        check_batch(kind(i, 140, 72), 3, 40, ALL);
     }
 }
 
@@ -576,7 +589,8 @@ int main(void)
         cmocka_unit_test(test_threads),      cmocka_unit_test(test_energy),
         cmocka_unit_test(test_not_a_number), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_adjoint),      cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_other_codes),  cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_weights),      cmocka_unit_test(test_strips),
+        cmocka_unit_test(test_other_codes),
     };
     latent_threads_set(2);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,9 +19,11 @@
 #define LARGE_CHUNK ((size_t)8 << 20)  /* and when they are transformed again for each chunk */
 #define LARGE_CACHE ((long)64 << 20)   /* a third cache that keeps more of them */
 #define KEPT_BYTES ((size_t)4 << 20)   /* transformed weights that a third-level cache keeps */
-#define SET_ITEMS 6                    /* items of a product for each thread */
+#define SET_ROWS 6                     /* of matrices in the product of a set, or more */
 #define TILES_STEP 12                  /* rows of a product that the registers hold */
 #define TILES_ROWS 4                   /* rows of tiles between two blurs */
+#define STRIP_BYTES ((size_t)1 << 20)  /* of V in a strip that one thread computes */
+#define STRIP_PIXELS (64 * 64)         /* of the least picture that falls into strips */
 #define STREAM_BYTES ((size_t)8 << 20) /* a result that no cache keeps until the next reads it */
 #define LINE 16                        /* floats in a line of the cache */
 #define SCRATCH ((size_t)2 << 20)      /* it grows by huge pages */
@@ -278,7 +280,7 @@ static size_t odd_lines(size_t floats)
 /* The sizes of the planes for chunks of so many rows of tiles. */
 void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
 {
-    size_t rows = p->tiles ? 1 : (size_t)chunk_rows, N = (size_t)p->points;
+    size_t rows = (size_t)(p->tiles ? p->strip : chunk_rows), N = (size_t)p->points;
     size_t w = p->tiles ? (size_t)(p->tiles * p->n) : (size_t)p->w;
     size_t tiles = rows * (size_t)(p->tiles ? p->tiles : p->tile_columns);
     size_t pixels = rows * (size_t)p->n * w;
@@ -305,7 +307,7 @@ void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
     p->m_panel = p->m_odd;
     p->t_panel = 0;
     p->carry_panel = 0;
-    if (p->spec.up != 1 && !p->tiles)
+    if (p->spec.up == -2 || (p->spec.up == 2 && !p->tiles))
         p->m_panel += pixels;
     rows = (size_t)chunk_rows;
     w = (size_t)p->w;
@@ -331,7 +333,7 @@ size_t latent_conv_v_count(const latent_conv_plan *p)
 
 size_t latent_conv_m_count(const latent_conv_plan *p)
 {
-    return (size_t)(p->groups * p->code->group) * p->m_panel * (size_t)p->code->width;
+    return (size_t)p->code->group * p->m_panel * (size_t)p->code->width;
 }
 
 static size_t set_count(const latent_conv_plan *p, size_t rows)
@@ -367,6 +369,7 @@ void latent_conv_tiles(latent_conv_plan *p, int points)
     p->rows_each = p->points ? pieces(p->h, p->n) : p->h;
     p->tile_rows = p->pictures * p->rows_each;
     p->tile_columns = p->points ? pieces(p->w, p->n) : p->w;
+    p->turns = p->points ? p->side / 2 : p->side;
     p->segment = pieces(1024, p->spec.in);
     p->odd = p->spec.up == -2 || (p->points == TOOM && p->styles);
 }
@@ -395,6 +398,27 @@ static void choose_tiles(latent_conv_plan *p)
         return;
     p->tiles = u < room ? (int)((room - u) / each) / TILES_STEP * TILES_STEP : 0;
     p->tiles = p->tiles < TILES_STEP ? TILES_STEP : p->tiles > most ? most : p->tiles;
+    p->strip = 1;
+    p->set_groups = p->groups;
+    p->sets = 1;
+}
+
+/* Strips of large pictures, as many for each thread: V and M of a thread's own cost less than what
+   one thread writes and another reads, though each strip transforms the weights again. */
+static void choose_strips(latent_conv_plan *p)
+{
+    int threads = p->threads, rows = p->tile_rows, most = pieces(rows, threads), n;
+    size_t bytes;
+    if ((p->pictures > 1 && p->spec.up == 2) || p->pictures * p->h * p->w < STRIP_PIXELS ||
+        (most * threads - rows) * 20 > rows) /* some threads would wait */
+        return;
+    latent_conv_lay_out(p, rows);
+    bytes = latent_conv_v_count(p) * sizeof(float);
+    n = pieces((int)(bytes / STRIP_BYTES) + 1, threads) * threads;
+    while (n > threads && rows < 2 * n)
+        n -= threads;
+    p->strip = pieces(rows, n);
+    p->tiles = p->tile_columns;
     p->set_groups = p->groups;
     p->sets = 1;
 }
@@ -404,8 +428,9 @@ static void make_plan(latent_conv_plan *p, int points)
     int width = p->code->width, two = p->spec.up != 1, kernel = p->spec.kernel;
     latent_conv_tiles(p, points);
     p->panels = pieces(p->spec.out, width);
+    p->threads = latent_threads();
     p->groups = pieces(p->panels, p->code->group);
-    p->set_groups = pieces(SET_ITEMS, p->side);
+    p->set_groups = pieces(SET_ROWS, p->side);
     if (p->set_groups > p->groups)
         p->set_groups = p->groups;
     p->sets = pieces(p->groups, p->set_groups);
@@ -426,23 +451,27 @@ static void make_plan(latent_conv_plan *p, int points)
             room = 2 * LARGE_CHUNK;
         choose_tiles(p);
         rows = rows_of_chunk(p, room);
-        if (p->tiles)
-            rows = p->spec.up == 1 || p->tile_rows < TILES_ROWS ? p->tile_rows : TILES_ROWS;
+        if (p->points && !p->tiles && !p->fresh)
+            choose_strips(p);
+        if (p->tiles) {
+            int some = p->strip > 1 ? p->threads * p->strip : TILES_ROWS;
+            rows = p->spec.up != 2 || p->tile_rows < some ? p->tile_rows : some;
+        }
         if (p->pictures > 1 && p->spec.up == 2)
             rows = rows < p->rows_each ? p->rows_each : rows / p->rows_each * p->rows_each;
         latent_conv_lay_out(p, !p->points && two && rows < 2 ? 2 : rows);
     }
-    /* Where the planes are small, an item takes all rows of matrices: the weights come from main
-       memory once. */
-    p->item_rows = 1;
+    /* Where the planes are small, an item takes all turns: the weights come from main memory
+       once. */
+    p->item_turns = 1;
     if (!p->tiles &&
         p->m_panel * (size_t)(width * p->code->group) * sizeof(float) <= SMALL_CHUNK / 4) {
-        p->item_rows = p->side;
+        p->item_turns = p->turns;
         p->set_groups = p->groups;
         p->sets = 1;
     }
     p->cuts = 1;
-    while (!p->tiles && p->set_groups * pieces(p->side, p->item_rows) * p->cuts < SET_ITEMS &&
+    while (p->side == 1 && p->set_groups * p->cuts < SET_ROWS &&
            p->chunk_rows * p->tile_columns / (p->cuts + 1) >= 128)
         p->cuts++;
 }
@@ -483,15 +512,13 @@ latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent
 /* Where which method pays; measured with tests/bench/bench_conv.c. */
 static int choose_points(latent_conv_spec spec, int n, int h, int w)
 {
-    int matrix = spec.in * spec.out;
     if (spec.up == -2)
         return 5;
     if (spec.kernel == 1 || (h * w <= 16 && (n == 1 || (n < 4 && spec.up == 1))))
         return 0;
     if (spec.up == 2)
         return 5;
-    /* The weights of 8 points for 128 channels just miss the second cache. */
-    return h * w < 48 * 48 || (matrix > 96 * 96 && matrix <= 128 * 128) ? 6 : 8;
+    return h * w < 48 * 48 ? 6 : 8;
 }
 
 /* ---- the work ---- */
@@ -545,13 +572,15 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
         return 0;
     switch (step) {
     case STEP_TILES:
-        return !p->tiles ? 0 : two ? c->rows : c->rows * pieces(p->tile_columns, p->tiles);
+        return !p->tiles         ? 0
+               : p->spec.up != 1 ? pieces(c->rows, p->strip)
+                                 : pieces(c->rows, p->strip) * pieces(p->tile_columns, p->tiles);
     case STEP_WEIGHTS:
-        return p->kept ? p->groups * p->side * p->blocks : 0;
+        return p->kept ? p->groups * p->turns * p->blocks : 0;
     case STEP_INPUT:
         return latent_conv_input_items(p, c);
     case STEP_PRODUCT:
-        return groups * pieces(p->side, p->item_rows) * p->cuts;
+        return groups * p->turns / p->item_turns * p->cuts;
     case STEP_OUTPUT:
         if (p->spec.up == -2)
             return c->rows * panels;
@@ -562,6 +591,8 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
     case STEP_BLUR: /* from row y0 - 1 on */
         if (p->pictures > 1)
             return p->spec.up == 2 ? panels * (c->y1 - c->y0) : 0;
+        if (two && p->tiles) /* only the first and the last row of each strip */
+            return panels * (2 * pieces(c->rows, p->strip) + c->last);
         return two ? panels * ((c->last ? p->h + 1 : c->y1) - c->y0) : 0;
     default:
         return two && !c->last ? panels : 0;
@@ -647,10 +678,10 @@ static void run_item(void *context, int i, int slot)
     int low = 0, high = j->count - 1;
     latent_conv_part c;
     phase *f;
-    size_t floats = p->tiles ? latent_conv_v_count(p) + latent_conv_m_count(p) : 0;
+    size_t floats = (size_t)p->code->room;
     float *room;
-    if (floats < (size_t)p->code->room)
-        floats = (size_t)p->code->room;
+    if (p->tiles)
+        floats += latent_conv_v_count(p) + latent_conv_m_count(p);
     room = room_for(j->room, slot, floats * sizeof(float));
     while (low < high) { /* the last phase that begins at or before i */
         int middle = (low + high + 1) / 2;

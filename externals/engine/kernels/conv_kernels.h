@@ -12,6 +12,7 @@
 #define DEPTH 128          /* a panel's block of inputs stays in the first cache */
 #define STRIP 48           /* rows of a plane that stay there beside it */
 #define SIDE 8             /* the most points */
+#define HALF 16            /* beside the points: weights of half precision */
 
 /* ---- values at points, in one direction ---- */
 
@@ -426,11 +427,9 @@ static void down_input_tile(const latent_conv_plan *p, const latent_conv_part *c
                                 p->spec.in - channel);
 }
 
-static void input_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
+static void input_tiles(const latent_conv_plan *p, const latent_conv_part *c, int row, int from,
+                        int to)
 {
-    int segments = (p->tile_columns + p->segment - 1) / p->segment;
-    int row = item / segments, from = item % segments * p->segment;
-    int to = from + p->segment < p->tile_columns ? from + p->segment : p->tile_columns;
     for (int column = from; column < to; column++)
         if (p->spec.up == -2)
             down_input_tile(p, c, row, column);
@@ -440,6 +439,14 @@ static void input_item(const latent_conv_plan *p, const latent_conv_part *c, int
             input_tile(p, c, row, column, 8);
         else
             input_tile(p, c, row, column, TOOM);
+}
+
+static void input_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
+{
+    int segments = (p->tile_columns + p->segment - 1) / p->segment;
+    int from = item % segments * p->segment;
+    int to = from + p->segment < p->tile_columns ? from + p->segment : p->tile_columns;
+    input_tiles(p, c, item / segments, from, to);
 }
 
 /* ---- the product's step ---- */
@@ -472,14 +479,36 @@ INLINE const float *taps_of(const latent_conv_plan *p, int panel, int input, int
     return room;
 }
 
-/* Matrix row i of panel's weights for k inputs from on, times the style: u[j][k][WIDTH], p->matrix
-   floats apart. */
-INLINE void transform_weights(const latent_conv_plan *p, int panel, int i, int from, int k,
-                              const int N, const int half, float *u)
+/* The rows of matrices are taken in pairs, whose weights differ in one sign; the first and the last
+   are a pair too. */
+INLINE int row_of(const latent_conv_plan *p, int pair, int second)
 {
-    const float *t = N == TOOM ? toom_taps[i < TOOM ? i : 0] : N == 6 ? taps6[i] : taps8[i];
+    return pair ? 2 * pair - !second : second ? p->side - 1 : 0;
+}
+
+INLINE void store_points(const latent_conv_plan *p, const vec *g, const int N, float *u)
+{
+    vec r[SIDE];
+    if (N == TOOM) {
+        toom_tap_points(g[0], g[2], r);
+        store(u + TOOM * p->matrix, g[1]);
+    } else
+        tap_points(N, g, r);
+#pragma GCC unroll 8
+    for (int j = 0; j < N; j++)
+        store(u + (size_t)j * p->matrix, r[j]);
+}
+
+/* A pair of rows of a panel's weights for k inputs from on, times the style: u[j][k][WIDTH],
+   p->matrix floats apart, and the second row's next floats after. */
+INLINE void transform_pair(const latent_conv_plan *p, int panel, int pair, int from, int k,
+                           const int N, const int half, float *u, size_t next)
+{
+    const int i = row_of(p, pair, 0);
+    const float *t = N == TOOM ? toom_taps[i] : N == 6 ? taps6[i] : taps8[i];
+    /* the tap whose sign differs, in the same phase, and the last row's only one */
+    const size_t odd = N == TOOM ? 6 : 3, last = N == TOOM ? 3 : 6;
     float room[9 * WIDTH];
-    const size_t second = N == TOOM ? 6 : 3; /* the tap below, in the same phase */
     for (int c = 0; c < k; c++) {
         const float *w = taps_of(p, panel, from + c, 9, half, room);
         vec style = all(p->in_scale[from + c]);
@@ -490,25 +519,22 @@ INLINE void transform_weights(const latent_conv_plan *p, int panel, int i, int f
         for (int v = 0; v < PANEL; v++) {
             const float *tap = w + v * VL;
             float *to = u + c * WIDTH + v * VL;
-            vec g[3], r[SIDE];
+            vec g[2][3];
 #pragma GCC unroll 3
             for (size_t q = 0; q < 3; q++) {
-                if (N == TOOM && i == TOOM) {
-                    g[q] = style * load(tap + (3 + q) * WIDTH);
+                vec same = t0 * load(tap + q * WIDTH), other = load(tap + (odd + q) * WIDTH);
+                if (!pair) {
+                    g[0][q] = same;
+                    g[1][q] = style * load(tap + (last + q) * WIDTH);
                     continue;
                 }
-                g[q] = madd(t1, load(tap + (second + q) * WIDTH), t0 * load(tap + q * WIDTH));
                 if (N != TOOM)
-                    g[q] = madd(t2, load(tap + (6 + q) * WIDTH), g[q]);
+                    same = madd(t2, load(tap + (6 + q) * WIDTH), same);
+                g[0][q] = madd(t1, other, same);
+                g[1][q] = madd(-t1, other, same);
             }
-            if (N == TOOM) {
-                toom_tap_points(g[0], g[2], r);
-                store(to + TOOM * p->matrix, g[1]);
-            } else
-                tap_points(N, g, r);
-#pragma GCC unroll 8
-            for (int j = 0; j < N; j++)
-                store(to + (size_t)j * p->matrix, r[j]);
+            store_points(p, g[0], N, to);
+            store_points(p, g[1], N, to + next);
         }
     }
 }
@@ -531,37 +557,23 @@ static void copy_weights(const latent_conv_plan *p, int panel, int i, int from, 
     }
 }
 
-/* N and half are known here, so that each pair has code of its own. */
-INLINE void transform_by(const latent_conv_plan *p, int panel, int i, int from, int k, const int N,
-                         float *u)
-{
-    if (p->half)
-        transform_weights(p, panel, i, from, k, N, 1, u);
-    else
-        transform_weights(p, panel, i, from, k, N, 0, u);
-}
+/* Weights that will be transformed next: a product asks for some of their lines all along, so that
+   they come from main memory while it computes. */
+typedef struct {
+    const char *at, *end;
+    int each; /* lines for each 16 inputs of ROWS rows */
+} later;
 
-static void weights_row(const latent_conv_plan *p, int panel, int i, int from, int k, float *u)
+INLINE void ask(later *l)
 {
-    switch (p->points) {
-    case TOOM:
-        transform_by(p, panel, i, from, k, TOOM, u);
-        break;
-    case 6:
-        transform_by(p, panel, i, from, k, 6, u);
-        break;
-    case 8:
-        transform_by(p, panel, i, from, k, 8, u);
-        break;
-    default:
-        copy_weights(p, panel, i, from, k, u);
-    }
+    for (int i = 0; i < l->each && l->at < l->end; i++, l->at += 64)
+        __builtin_prefetch(l->at, 0, 2);
 }
 
 /* m[R][WIDTH] (+)= a[R][k] b[k][WIDTH].  coming: so many rows, next, that will be multiplied later,
    are asked for meanwhile, and the rows of m after these where they will be added to. */
 INLINE void multiply_rows(const int R, const float *a, size_t stride, const float *b, int k,
-                          float *m, int add, const float *next, int coming)
+                          float *m, int add, const float *next, int coming, later *l)
 {
     vec sum[ROWS][PANEL];
     int line = 0;
@@ -575,6 +587,12 @@ INLINE void multiply_rows(const int R, const float *a, size_t stride, const floa
             __builtin_prefetch(next + (size_t)r * stride + line, 0, 2);
         for (int l = 2 * WIDTH * line / 16; add && l < 2 * WIDTH * (line / 16 + 1); l += 16)
             __builtin_prefetch(m + R * WIDTH + l);
+        if (l)
+            ask(l);
+        add_products(R, a, stride, b, line, line + 16, sum);
+    }
+    for (; l && line + 16 <= k; line += 16) {
+        ask(l);
         add_products(R, a, stride, b, line, line + 16, sum);
     }
     add_products(R, a, stride, b, line, k, sum);
@@ -588,19 +606,19 @@ INLINE void multiply_rows(const int R, const float *a, size_t stride, const floa
 /* next: rows that will be multiplied later, of which this call asks for its share, one of shares;
    or NULL. */
 static void multiply(int rows, const float *a, size_t stride, const float *b, int k, float *m,
-                     int add, const float *next, int share, int shares)
+                     int add, const float *next, int share, int shares, later *l)
 {
     int from = share * ROWS / shares, count = (share + 1) * ROWS / shares - from;
     for (; rows >= ROWS && !next; rows -= ROWS, a += ROWS * stride, m += ROWS * WIDTH)
-        multiply_rows(ROWS, a, stride, b, k, m, add, NULL, 0);
+        multiply_rows(ROWS, a, stride, b, k, m, add, NULL, 0, l);
     for (; rows >= ROWS; rows -= ROWS, a += ROWS * stride, m += ROWS * WIDTH) {
-        multiply_rows(ROWS, a, stride, b, k, m, add, next + (size_t)from * stride, count);
+        multiply_rows(ROWS, a, stride, b, k, m, add, next + (size_t)from * stride, count, l);
         next += ROWS * stride;
     }
     switch (rows) {
 #define CASE(R)                                                                                    \
     case R:                                                                                        \
-        multiply_rows(R < ROWS ? R : 1, a, stride, b, k, m, add, NULL, 0);                         \
+        multiply_rows(R < ROWS ? R : 1, a, stride, b, k, m, add, NULL, 0, NULL);                   \
         break;
         CASE(1)
         CASE(2)
@@ -693,7 +711,7 @@ static void sum_planes(int rows, int in, int out, const float *a, size_t a_strid
 /* A panel's rows of M, and of t. */
 static float *panel_m(const latent_conv_plan *p, const latent_conv_part *c, int panel)
 {
-    size_t panels = (size_t)(p->set_groups * GROUP);
+    size_t panels = (size_t)(p->tiles ? GROUP : p->set_groups * GROUP);
     size_t local = (p->tiles ? 0 : (size_t)c->buffer * panels) + (size_t)panel % panels;
     return p->m + local * p->m_panel * WIDTH;
 }
@@ -705,16 +723,37 @@ static float *panel_t(const latent_conv_plan *p, const latent_conv_part *c, int 
     return p->t + local * p->t_panel * WIDTH;
 }
 
-/* One block of matrix row i of a group's weights: u[panel][j][input][WIDTH]. */
-static void group_weights(const latent_conv_plan *p, int group, int i, int block, float *u)
+static int inputs_of(const latent_conv_plan *p, int block)
 {
-    int k = p->spec.in - block * DEPTH < DEPTH ? p->spec.in - block * DEPTH : DEPTH;
-    for (int q = 0; q < GROUP && group * GROUP + q < p->panels; q++)
-        weights_row(p, group * GROUP + q, i, block * DEPTH, k,
-                    u + (size_t)(q * p->side) * p->matrix);
+    return p->spec.in - block * DEPTH < DEPTH ? p->spec.in - block * DEPTH : DEPTH;
 }
 
-/* Where they are kept when they are transformed once for all chunks. */
+/* One block of a turn of a group's weights: u[panel][j][input][WIDTH], and a pair's second row next
+   floats after the first. */
+static void turn_weights(const latent_conv_plan *p, int group, int turn, int block, float *u,
+                         size_t next)
+{
+    int k = inputs_of(p, block), from = block * DEPTH;
+    for (int panel = group * GROUP; panel < (group + 1) * GROUP && panel < p->panels; panel++) {
+        switch (p->points + HALF * (p->half != NULL)) {
+#define PAIR(N)                                                                                    \
+    case N:                                                                                        \
+        transform_pair(p, panel, turn, from, k, N, 0, u, next);                                    \
+        break;                                                                                     \
+    case N + HALF:                                                                                 \
+        transform_pair(p, panel, turn, from, k, N, 1, u, next);                                    \
+        break;
+            PAIR(TOOM)
+            PAIR(6)
+            PAIR(8)
+        default:
+            copy_weights(p, panel, turn, from, k, u);
+        }
+        u += (size_t)p->side * p->matrix;
+    }
+}
+
+/* Where row i's are kept when they are transformed once for all chunks. */
 static float *kept_weights(const latent_conv_plan *p, int group, int i, int block)
 {
     size_t row = (size_t)((group * p->side + i) * p->blocks + block);
@@ -723,53 +762,79 @@ static float *kept_weights(const latent_conv_plan *p, int group, int i, int bloc
 
 static void weights_item(const latent_conv_plan *p, int item)
 {
-    int block = item % p->blocks, i = item / p->blocks % p->side;
-    int group = item / p->blocks / p->side;
-    group_weights(p, group, i, block, kept_weights(p, group, i, block));
+    int block = item % p->blocks, pair = item / p->blocks % p->turns;
+    int group = item / p->blocks / p->turns;
+    float *u = kept_weights(p, group, row_of(p, pair, 0), block);
+    turn_weights(p, group, pair, block, u,
+                 (size_t)(kept_weights(p, group, row_of(p, pair, 1), block) - u));
 }
 
 /* Rows of V, or pixels, times one matrix of a group's panels, to m, panels step floats apart. */
 static void multiply_plane(const latent_conv_plan *p, int rows, const float *a, size_t stride,
-                           const float *u, int k, int panels, float *m, size_t step, int add)
+                           const float *u, int k, int panels, float *m, size_t step, int add,
+                           later *l)
 {
     for (int row = 0; row < rows; row += STRIP)
         for (int q = 0; q < panels; q++)
             multiply(rows - row < STRIP ? rows - row : STRIP, a + (size_t)row * stride, stride,
                      u + (size_t)(q * p->side) * p->matrix, k,
                      m + (size_t)q * step + (size_t)(row * WIDTH), add,
-                     p->tiles ? NULL : a + (size_t)(row + STRIP) * stride, q, panels);
+                     p->tiles ? NULL : a + (size_t)(row + STRIP) * stride, q, panels,
+                     l ? l + q : NULL);
 }
 
-/* The odd-odd pixels of a few tiles of a row, from x to t. */
+/* The odd-odd pixels of the tiles that an item takes through all steps, from x to t. */
 static void multiply_odd(const latent_conv_plan *p, const latent_conv_part *c, int first,
-                         int panels, const float *u)
+                         int panels, int block, const float *u)
 {
     const size_t w = (size_t)p->w, left = (size_t)(c->left * p->n);
     for (int y = c->y0; y < c->y1; y++) {
         size_t row = p->t_start[5] + (size_t)(c->above * p->n + y - c->y0) * w + left;
-        multiply_plane(p, c->width, p->x + ((size_t)y * w + left) * (size_t)p->spec.in,
-                       (size_t)p->spec.in, u, p->spec.in, panels,
-                       panel_t(p, c, first) + row * WIDTH, p->t_panel * WIDTH, 0);
+        const float *x = p->x + ((size_t)y * w + left) * (size_t)p->spec.in;
+        multiply_plane(p, c->width, x + block * DEPTH, (size_t)p->spec.in, u, inputs_of(p, block),
+                       panels, panel_t(p, c, first) + row * WIDTH, p->t_panel * WIDTH, block > 0,
+                       NULL);
     }
 }
 
-/* One block of matrix row i times its planes, or the cut's part of them. */
+/* What a product by matrix j asks for of the weights of group's panel q in a block, steps times. */
+static later weights_later(const latent_conv_plan *p, int group, int block, int q, int j, int steps)
+{
+    later l = {NULL, NULL, 0};
+    size_t taps = (size_t)(p->spec.kernel * p->spec.kernel), row = taps * WIDTH;
+    size_t from = (size_t)((group * GROUP + q) * p->spec.in + block * DEPTH) * row;
+    size_t floats = (size_t)inputs_of(p, block) * row / (size_t)p->side, bytes;
+    if (block < 0 || group * GROUP + q >= p->panels || !steps)
+        return l;
+    from += (size_t)j * floats;
+    bytes = floats * (p->half ? sizeof(*p->half) : sizeof(*p->packed));
+    l.at = p->half ? (const char *)(p->half + from) : (const char *)(p->packed + from);
+    l.end = l.at + bytes;
+    l.each = ((int)(bytes / 64) + steps - 1) / steps;
+    return l;
+}
+
+/* One block of matrix row i times its planes, or the cut's part of them; meanwhile the weights of a
+   next block (or -1) of a next group are asked for. */
 static void multiply_planes(const latent_conv_plan *p, const latent_conv_part *c, int group, int i,
-                            int cut, int block, const float *u)
+                            int cut, int block, const float *u, int next_group, int next)
 {
     int first = group * GROUP, panels = p->panels - first < GROUP ? p->panels - first : GROUP;
-    int k = p->spec.in - block * DEPTH < DEPTH ? p->spec.in - block * DEPTH : DEPTH;
+    int k = inputs_of(p, block);
+    later l[GROUP];
     for (int j = 0; j < p->side; j++, u += p->matrix) {
         latent_conv_plane f = latent_conv_find_plane(p, c, i, j);
         int share = ((f.rows + p->cuts - 1) / p->cuts + ROWS - 1) / ROWS * ROWS;
         int end = (cut + 1) * share < f.rows ? (cut + 1) * share : f.rows, from = cut * share;
+        for (int q = 0; q < panels; q++)
+            l[q] = weights_later(p, next_group, next, q, j, (end - from) / ROWS * (k / 16));
         if (p->tiles && p->spec.up == 2 && i == TOOM && j == TOOM)
-            multiply_odd(p, c, first, panels, u);
+            multiply_odd(p, c, first, panels, block, u);
         else
             multiply_plane(p, end - from, f.a + (size_t)block * f.step + (size_t)from * f.stride,
                            f.stride, u, k, panels,
                            panel_m(p, c, first) + (f.m + (size_t)from) * WIDTH, p->m_panel * WIDTH,
-                           block > 0);
+                           block > 0, l);
     }
 }
 
@@ -869,23 +934,37 @@ static void multiply_fresh_planes(const latent_conv_plan *p, const latent_conv_p
     }
 }
 
+/* Turns first to last - 1 of a group; next_group's weights are needed after it. */
+static void multiply_group(const latent_conv_plan *p, const latent_conv_part *c, int group,
+                           int first, int last, int cut, int next_group, float *room)
+{
+    const size_t next = (size_t)(GROUP * p->side) * p->matrix;
+    for (int block = 0; block < p->blocks; block++)
+        for (int turn = first; turn < last; turn++) {
+            int more = block + 1 < p->blocks, later_group = more ? group : next_group;
+            int later_block = p->u || turn + 1 < last ? -1 : more ? block + 1 : 0;
+            if (!p->u && !p->fresh)
+                turn_weights(p, group, turn, block, room, next);
+            for (int second = 0; second <= (p->points > 0); second++) {
+                int i = p->points ? row_of(p, turn, second) : turn;
+                if (p->fresh)
+                    multiply_fresh_planes(p, c, group, i, block);
+                else
+                    multiply_planes(p, c, group, i, cut, block,
+                                    p->u ? kept_weights(p, group, i, block)
+                                         : room + (second ? next : 0),
+                                    later_group, second ? -1 : later_block);
+            }
+        }
+}
+
 static void product_item(const latent_conv_plan *p, const latent_conv_part *c, int item,
                          float *room)
 {
-    int cut = item % p->cuts, rows = (p->side + p->item_rows - 1) / p->item_rows;
-    int last = p->side - item / p->cuts % rows * p->item_rows; /* the longest row is the last */
-    int first = last > p->item_rows ? last - p->item_rows : 0;
-    int group = c->set * p->set_groups + item / p->cuts / rows;
-    for (int block = 0; block < p->blocks; block++)
-        for (int i = first; i < last; i++)
-            if (p->fresh)
-                multiply_fresh_planes(p, c, group, i, block);
-            else if (p->u)
-                multiply_planes(p, c, group, i, cut, block, kept_weights(p, group, i, block));
-            else {
-                group_weights(p, group, i, block, room);
-                multiply_planes(p, c, group, i, cut, block, room);
-            }
+    int items = p->turns / p->item_turns, turn = item / p->cuts % items * p->item_turns;
+    int before = c->set * p->set_groups;
+    multiply_group(p, c, before + item / p->cuts / items, turn, turn + p->item_turns,
+                   item % p->cuts, before + (item + p->threads) / p->cuts / items, room);
 }
 
 /* ---- the end ---- */
@@ -1201,24 +1280,37 @@ static void gather_phases(const latent_conv_plan *p, const latent_conv_part *c, 
     }
 }
 
+/* Some of a row's tiles of one panel; up 2 and -2 all.  beside: up 2, what the tiles to the left
+   add. */
+static void output_tiles(const latent_conv_plan *p, const latent_conv_part *c, int row, int from,
+                         int to, int panel, vec (*beside)[PANEL])
+{
+    ending e;
+    if (p->spec.up == -2) {
+        down_output_row(p, c, row, panel);
+        return;
+    }
+    if (p->points == TOOM) {
+        toom_output_row(p, c, row, panel, beside);
+        return;
+    }
+    e = find_ending(p, (c->first + row) / p->rows_each, panel, 1);
+    for (int column = from; column < to; column++)
+        if (p->points == 6)
+            output_tile(p, c, row, column, panel, &e, 6);
+        else
+            output_tile(p, c, row, column, panel, &e, 8);
+}
+
 /* item: up 1 with points a segment of tiles of one panel, otherwise a row of one panel. */
 static void output_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
 {
-    int panels = p->set_groups * GROUP, first = c->set * panels, panel, row, from, to, segments;
+    int panels = p->set_groups * GROUP, first = c->set * panels, panel, from, segments = 1;
+    vec beside[TOOM + 4][PANEL];
     if (p->panels - first < panels)
         panels = p->panels - first;
     panel = first + item % panels;
     item /= panels;
-    if (p->points == TOOM) {
-        if (p->spec.up == -2)
-            down_output_row(p, c, item, panel);
-        else {
-            vec beside[TOOM + 4][PANEL];
-            memset(beside, 0, sizeof(beside));
-            toom_output_row(p, c, item, panel, beside);
-        }
-        return;
-    }
     if (!p->points) {
         if (p->spec.up == 1)
             gather_row(p, c, item, panel);
@@ -1226,77 +1318,14 @@ static void output_item(const latent_conv_plan *p, const latent_conv_part *c, in
             gather_phases(p, c, item, panel);
         return;
     }
-    segments = (p->tile_columns + LATENT_CONV_SEGMENT - 1) / LATENT_CONV_SEGMENT;
-    row = item / segments;
-    from = item % segments * LATENT_CONV_SEGMENT;
-    to =
-        p->tile_columns - from < LATENT_CONV_SEGMENT ? p->tile_columns : from + LATENT_CONV_SEGMENT;
-    {
-        ending e = find_ending(p, (c->first + row) / p->rows_each, panel, 1);
-        for (int column = from; column < to; column++)
-            if (p->points == 6)
-                output_tile(p, c, row, column, panel, &e, 6);
-            else
-                output_tile(p, c, row, column, panel, &e, 8);
-    }
-}
-
-/* ---- a few tiles through all three steps ---- */
-
-static void run_tiles(const latent_conv_plan *p, const latent_conv_part *c,
-                      vec (*beside)[TOOM + 4][PANEL])
-{
-    for (int column = c->left; column < c->left + c->columns; column++)
-        if (p->points == 6)
-            input_tile(p, c, 0, column, 6);
-        else if (p->points == 8)
-            input_tile(p, c, 0, column, 8);
-        else
-            input_tile(p, c, 0, column, TOOM);
-    for (int group = 0; group < p->groups; group++)
-        for (int i = 0; i < p->side; i++)
-            multiply_planes(p, c, group, i, 0, 0, kept_weights(p, group, i, 0));
-    for (int panel = 0; panel < p->panels; panel++) {
-        ending e;
-        if (p->points == TOOM) {
-            toom_output_row(p, c, 0, panel, beside[panel]);
-            continue;
-        }
-        e = find_ending(p, 0, panel, 1);
-        for (int column = c->left; column < c->left + c->columns; column++)
-            if (p->points == 6)
-                output_tile(p, c, 0, column, panel, &e, 6);
-            else
-                output_tile(p, c, 0, column, panel, &e, 8);
-    }
-}
-
-/* item: up 1 a few tiles, otherwise a row of tiles. */
-static void tiles_item(const latent_conv_plan *p, const latent_conv_part *c, int item, float *room)
-{
-    vec beside[LATENT_CONV_TILES_OUT / WIDTH][TOOM + 4][PANEL];
-    int segments = p->spec.up == 2 ? 1 : (p->tile_columns + p->tiles - 1) / p->tiles;
-    int end = p->tile_columns;
-    latent_conv_plan own = *p;
-    latent_conv_part few = *c;
-    own.v = room;
-    own.m = room + latent_conv_v_count(p);
-    few.above = item / segments;
-    few.first = c->first + few.above;
-    few.rows = 1;
-    few.y0 = few.first * p->n;
-    few.y1 = few.y0 + p->n < p->h ? few.y0 + p->n : p->h;
-    few.left = item % segments * p->tiles;
-    if (segments > 1 && few.left + p->tiles < end)
-        end = few.left + p->tiles;
     memset(beside, 0, sizeof(beside));
-    for (; few.left < end; few.left += p->tiles) {
-        few.columns = end - few.left < p->tiles ? end - few.left : p->tiles;
-        few.width = p->w - few.left * p->n;
-        if (few.width > few.columns * p->n)
-            few.width = few.columns * p->n;
-        run_tiles(&own, &few, beside);
-    }
+    if (p->spec.up == 1)
+        segments = (p->tile_columns + LATENT_CONV_SEGMENT - 1) / LATENT_CONV_SEGMENT;
+    from = item % segments * LATENT_CONV_SEGMENT;
+    output_tiles(p, c, item / segments, from,
+                 p->tile_columns - from < LATENT_CONV_SEGMENT ? p->tile_columns
+                                                              : from + LATENT_CONV_SEGMENT,
+                 panel, beside);
 }
 
 /* ---- the blur's step ---- */
@@ -1460,6 +1489,20 @@ static void spread_rows(const latent_conv_plan *p, const latent_conv_part *c, in
     }
 }
 
+/* One of the strips of a part. */
+static latent_conv_part find_strip(const latent_conv_plan *p, const latent_conv_part *c, int number)
+{
+    int strips = (c->rows + p->strip - 1) / p->strip;
+    latent_conv_part f = *c;
+    f.above = c->rows * number / strips;
+    f.rows = c->rows * (number + 1) / strips - f.above;
+    f.first += f.above;
+    f.y0 += f.above * p->n;
+    if (f.y0 + f.rows * p->n < f.y1)
+        f.y1 = f.y0 + f.rows * p->n;
+    return f;
+}
+
 static void blur_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
 {
     int panels = p->set_groups * GROUP, first = c->set * panels, y;
@@ -1467,6 +1510,13 @@ static void blur_item(const latent_conv_plan *p, const latent_conv_part *c, int 
     if (p->panels - first < panels)
         panels = p->panels - first;
     y = c->y0 - 1 + item / panels;
+    if (p->tiles && item >= panels) { /* the first and last row of each strip */
+        int number = item / panels - 1;
+        latent_conv_part strip = find_strip(p, c, number / 2);
+        y = number % 2 ? strip.y1 - 1 : strip.y0;
+        if (number % 2 && y == strip.y0)
+            return;
+    }
     if (p->pictures > 1) { /* of whole pictures, each for itself */
         y = item / panels % p->h;
         one.before = item / panels - y;
@@ -1481,6 +1531,57 @@ static void blur_item(const latent_conv_plan *p, const latent_conv_part *c, int 
         blur_rows(p, &one, y, first + item % panels);
     else
         spread_rows(p, &one, y, first + item % panels);
+}
+
+/* ---- some tiles through all three steps ---- */
+
+typedef vec besides[LATENT_CONV_TILES_OUT / WIDTH][TOOM + 4][PANEL];
+
+/* beside: of each panel, where c is a part of a row; or NULL. */
+static void run_tiles(const latent_conv_plan *p, const latent_conv_part *c, float *room,
+                      besides *beside)
+{
+    const int end = c->left + c->columns;
+    for (int row = 0; row < c->rows; row++)
+        input_tiles(p, c, row, c->left, end);
+    for (int group = 0; group < p->groups; group++) {
+        int first = group * GROUP, panels = p->panels - first < GROUP ? p->panels - first : GROUP;
+        multiply_group(p, c, group, 0, p->turns, 0, (group + 1) % p->groups, room);
+        for (int row = 0; row < c->rows; row++)
+            for (int panel = first; panel < first + panels; panel++) {
+                vec none[TOOM + 4][PANEL];
+                if (!beside)
+                    memset(none, 0, sizeof(none));
+                output_tiles(p, c, row, c->left, end, panel, beside ? (*beside)[panel] : none);
+            }
+    }
+}
+
+/* item: a strip, or of up 1 a few tiles of a row. */
+static void tiles_item(const latent_conv_plan *p, const latent_conv_part *c, int item, float *room)
+{
+    int whole = p->spec.up != 1 || p->tiles >= p->tile_columns; /* rows */
+    int segments = whole ? 1 : (p->tile_columns + p->tiles - 1) / p->tiles;
+    int end = p->tile_columns;
+    besides beside;
+    latent_conv_plan own = *p;
+    latent_conv_part few = find_strip(p, c, item / segments);
+    own.v = room + p->code->room;
+    own.m = own.v + latent_conv_v_count(p);
+    few.left = item % segments * p->tiles;
+    if (!whole && few.left + p->tiles < end)
+        end = few.left + p->tiles;
+    memset(beside, 0, sizeof(beside));
+    for (; few.left < end; few.left += p->tiles) {
+        few.columns = end - few.left < p->tiles ? end - few.left : p->tiles;
+        few.width = p->w - few.left * p->n;
+        if (few.width > few.columns * p->n)
+            few.width = few.columns * p->n;
+        run_tiles(&own, &few, room, p->tiles < p->tile_columns ? &beside : NULL);
+    }
+    for (int panel = 0; p->spec.up == 2 && panel < p->panels; panel++)
+        for (int y = few.y0 + 1; y < few.y1 - 1; y++)
+            blur_rows(p, c, y, panel);
 }
 
 /* Keeps the part's last rows of one panel for the chunk that follows. */
@@ -1630,5 +1731,5 @@ static void few_outputs(const latent_conv_plan *p, const float *weights, size_t 
 }
 
 static const latent_conv_code code = {
-    CODE_NAME, WIDTH,      GROUP,      DEPTH, SIDE *(DEPTH *WIDTH + 16) * GROUP,
+    CODE_NAME, WIDTH,      GROUP,      DEPTH, 2 * SIDE *(DEPTH *WIDTH + 16) * GROUP,
     run_item,  sum_planes, few_outputs};

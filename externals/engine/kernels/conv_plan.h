@@ -22,9 +22,11 @@
      shifted planes: for 1 x 1 kernels and for small pictures, where the weights cost more than the
      arithmetic.
 
-   Where there are few channels and many pixels, V and M of a row of tiles are larger than the
-   second cache, but the weights are small: then an item takes a few tiles of a row through all
-   three steps, with V and M of its own, and only t lies between it and the blur.
+   Threads that share V and M wait for each other's caches, on some machines a quarter of the time.
+   So an item takes a strip of a large picture through all three steps, with V and M of its own, and
+   only t lies between it and the blur, of which it does what needs no other strip.  Where there are
+   few channels, and the weights fit the second cache, the strip is a few tiles of a row, with which
+   V and M fit as well.
 
    The weights are transformed when they are needed, and the style multiplies them there: a few of
    them once for the whole picture, many of them a block at a time that stays in the cache, again
@@ -65,9 +67,12 @@ typedef struct {
     int fresh;          /* points 6, up 1: the picture has so few tiles that transformed weights are
                            multiplied where they arise */
     int segment;        /* tiles in one item of the input's step */
-    int item_rows;      /* rows of matrices in one item of the product */
-    int cuts;           /* items that share one row of matrices, each with its part of the planes */
+    int turns;          /* rows of matrices are taken in: with points pairs of them */
+    int item_turns;     /* in one item of the product */
+    int cuts;           /* items that share one turn, each with its part of the planes */
     int tiles;          /* of a row, that one item takes through all the steps; or 0 */
+    int strip; /* rows of tiles that it takes, and one less where they do not come out even */
+    int threads;
     /* Scratch.  v: [block][plane][row of v_row floats]; m: [two sets][panel][plane][row of width
        floats]; t: [two sets][panel][row of width floats], the even-even, even-odd and odd-even
        pixels of the transposed convolution, what tiles add to those below them, even-even and
