@@ -24,6 +24,7 @@
 #define TILES_ROWS 4                   /* rows of tiles between two blurs */
 #define STRIP_BYTES ((size_t)1 << 20)  /* of V in a strip that one thread computes */
 #define STRIP_PIXELS (64 * 64)         /* of the least picture that falls into strips */
+#define BATCH_PIXELS (32 * 32)         /* and of the least batch of several */
 #define STREAM_BYTES ((size_t)8 << 20) /* a result that no cache keeps until the next reads it */
 #define LINE 16                        /* floats in a line of the cache */
 #define SCRATCH ((size_t)2 << 20)      /* it grows by huge pages */
@@ -370,6 +371,7 @@ void latent_conv_tiles(latent_conv_plan *p, int points)
     p->tile_rows = p->pictures * p->rows_each;
     p->tile_columns = p->points ? pieces(p->w, p->n) : p->w;
     p->turns = p->points ? p->side / 2 : p->side;
+    p->unit = p->pictures > 1 && p->spec.up == 2 ? p->rows_each : 1;
     p->segment = pieces(1024, p->spec.in);
     p->odd = p->spec.up == -2 || (p->points == TOOM && p->styles);
 }
@@ -407,17 +409,17 @@ static void choose_tiles(latent_conv_plan *p)
    one thread writes and another reads, though each strip transforms the weights again. */
 static void choose_strips(latent_conv_plan *p)
 {
-    int threads = p->threads, rows = p->tile_rows, most = pieces(rows, threads), n;
+    int threads = p->threads, rows = p->tile_rows, units = rows / p->unit, n;
     size_t bytes;
-    if ((p->pictures > 1 && p->spec.up == 2) || p->pictures * p->h * p->w < STRIP_PIXELS ||
-        (most * threads - rows) * 20 > rows) /* some threads would wait */
+    if (p->pictures * p->h * p->w < (p->pictures > 1 ? BATCH_PIXELS : STRIP_PIXELS) ||
+        (pieces(units, threads) * threads - units) * 20 > units) /* some threads would wait */
         return;
     latent_conv_lay_out(p, rows);
     bytes = latent_conv_v_count(p) * sizeof(float);
     n = pieces((int)(bytes / STRIP_BYTES) + 1, threads) * threads;
-    while (n > threads && rows < 2 * n)
+    while (n > threads && (units < n || rows < 2 * n))
         n -= threads;
-    p->strip = pieces(rows, n);
+    p->strip = pieces(units, n) * p->unit;
     p->tiles = p->tile_columns;
     p->set_groups = p->groups;
     p->sets = 1;
@@ -590,7 +592,7 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
         return p->spec.kernel == 1 ? 0 : panels * (p->points ? c->rows : p->h + 1);
     case STEP_BLUR: /* from row y0 - 1 on */
         if (p->pictures > 1)
-            return p->spec.up == 2 ? panels * (c->y1 - c->y0) : 0;
+            return two && !p->tiles ? panels * (c->y1 - c->y0) : 0;
         if (two && p->tiles) /* only the first and the last row of each strip */
             return panels * (2 * pieces(c->rows, p->strip) + c->last);
         return two ? panels * ((c->last ? p->h + 1 : c->y1) - c->y0) : 0;

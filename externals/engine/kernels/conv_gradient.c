@@ -18,7 +18,9 @@
 #define LINE 16 /* floats in a line of the cache */
 #define PLANES 36
 #define INPUTS 16
-#define PARTS 8 /* of a kernel of 1: each sums its pixels */
+#define MOST_SUMS 8  /* that are added up in the end */
+#define SUM_TILES 48 /* the least for one of them */
+#define PARTS 8      /* of a kernel of 1: each sums its pixels */
 
 /* What each plane's product adds to each tap. */
 static void taps_of_planes(int up, float k[9][PLANES])
@@ -42,8 +44,9 @@ typedef struct {
     latent_conv_plan x, g;
     latent_conv_part part;
     int items, first; /* of x's input; is this the first part? */
-    float *u;         /* [PLANES][in][row] */
+    float *u;         /* [sums][PLANES][in][row] */
     size_t row;       /* out, in whole lines */
+    int sums;
 } job;
 
 static void input_item(void *context, int i, int slot)
@@ -70,6 +73,40 @@ static void product_item(void *context, int i, int slot)
     j->x.code->sum(a.rows, in < depth ? in : depth, out < depth ? out : depth,
                    a.a + (size_t)in_block * a.step, a.stride, b.a + (size_t)out_block * b.step,
                    b.stride, u + out_block * depth, j->row, !j->first);
+}
+
+static int product_items(const job *j)
+{
+    return PLANES * j->x.blocks * j->g.blocks;
+}
+
+/* One of the sums, over its share of the tiles, with V and M' of its own: what one thread writes
+   and another reads costs more than to add up the sums in the end. */
+static void sum_item(void *context, int number, int slot)
+{
+    job own = *(const job *)context;
+    latent_conv_part *c = &own.part;
+    int rows = own.x.tile_rows, end = rows * (number + 1) / own.sums;
+    size_t v = latent_conv_v_count(&own.x) + latent_conv_v_count(&own.g);
+    own.x.v += (size_t)number * v;
+    own.g.v += (size_t)number * v;
+    own.u += (size_t)number * PLANES * (size_t)own.x.spec.in * own.row;
+    own.first = 1;
+    *c = latent_conv_find_part(&own.x, 0);
+    for (c->first = rows * number / own.sums; c->first < end; c->first += c->rows) {
+        if (c->rows > end - c->first)
+            c->rows = end - c->first;
+        c->y0 = c->first * own.x.n;
+        c->y1 = c->y0 + c->rows * own.x.n;
+        if (c->y1 > own.x.pictures * own.x.h)
+            c->y1 = own.x.pictures * own.x.h;
+        own.items = latent_conv_input_items(&own.x, c);
+        for (int i = 0; i < own.items + latent_conv_input_items(&own.g, c); i++)
+            input_item(&own, i, slot);
+        for (int i = 0; i < product_items(&own); i++)
+            product_item(&own, i, slot);
+        own.first = 0;
+    }
 }
 
 /* h and w: of the smaller picture. */
@@ -109,6 +146,7 @@ static void add_weights(const float *from, size_t in, size_t row, size_t first, 
 typedef struct {
     const float *k, *u; /* what each plane adds to each tap; [PLANES][in][row] */
     size_t in, out, row;
+    int sums;
     float *taps; /* [9][in][row] */
     float *gw;
     latent_conv_layout layout;
@@ -121,9 +159,10 @@ static void taps_item(void *context, int item, int slot)
     size_t first = (size_t)item * INPUTS, weights = j->in * j->row;
     size_t last = first + INPUTS < j->in ? first + INPUTS : j->in;
     (void)slot;
-    latent_gemm_alone(0, 0, 9, (int)((last - first) * j->row), PLANES, j->k, PLANES,
-                      j->u + first * j->row, (int)weights, 0, j->taps + first * j->row,
-                      (int)weights);
+    for (int i = 0; i < j->sums; i++)
+        latent_gemm_alone(0, 0, 9, (int)((last - first) * j->row), PLANES, j->k, PLANES,
+                          j->u + (size_t)i * PLANES * weights + first * j->row, (int)weights, i > 0,
+                          j->taps + first * j->row, (int)weights);
     add_weights(j->taps, j->in, j->row, first, last, j->out, 9, j->gw, j->layout);
 }
 
@@ -143,10 +182,16 @@ static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, in
     begin_plan(&j.x, spec, code, n, h, w, x, styles);
     begin_plan(&j.g, back, code, n, h, w, g, NULL);
     j.g.back = spec.up == 1;
+    j.sums = j.x.tile_rows * j.x.tile_columns / SUM_TILES;
+    j.sums = j.sums < 4 ? 1 : j.sums < MOST_SUMS ? 4 : MOST_SUMS;
+    if (j.sums > j.x.tile_rows)
+        j.sums = 1;
     latent_conv_lay_out(&j.x, j.x.tile_rows);
     latent_conv_lay_out(&j.g, j.g.tile_rows);
     both = latent_conv_v_count(&j.x) + latent_conv_v_count(&j.g);
-    most = most < LEAST_FLOATS ? LEAST_FLOATS : most > MOST_FLOATS ? MOST_FLOATS : most;
+    most = most < LEAST_FLOATS || j.sums > 1 ? LEAST_FLOATS
+           : most > MOST_FLOATS              ? MOST_FLOATS
+                                             : most;
     parts = (int)((both + most - 1) / most);
     if (parts > j.x.tile_rows)
         parts = j.x.tile_rows;
@@ -157,27 +202,30 @@ static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, in
     parts = (j.x.tile_rows + chunk - 1) / chunk;
     zeros = (size_t)(spec.in > spec.out ? spec.in : spec.out);
     both = latent_conv_v_count(&j.x) + latent_conv_v_count(&j.g);
-    j.x.v = latent_conv_take(room, both + (PLANES + 9) * weights + zeros);
+    j.x.v =
+        latent_conv_take(room, (size_t)j.sums * (both + PLANES * weights) + 9 * weights + zeros);
     if (!j.x.v)
         return latent_fail(e, "no memory for the gradient of %d x %d channels", spec.in, spec.out);
     j.g.v = j.x.v + latent_conv_v_count(&j.x);
-    j.u = j.x.v + both;
+    j.u = j.x.v + (size_t)j.sums * both;
     j.row = row;
-    taps = j.u + PLANES * weights;
+    taps = j.u + (size_t)j.sums * PLANES * weights;
     none = taps + 9 * weights;
     memset(none, 0, zeros * sizeof(float));
     j.x.zeros = j.g.zeros = none;
-    for (int i = 0; i < parts; i++) {
+    if (j.sums > 1)
+        latent_parallel(j.sums, sum_item, &j);
+    for (int i = 0; i < parts && j.sums == 1; i++) {
         j.part = latent_conv_find_part(&j.x, i);
         j.first = !i;
         j.items = latent_conv_input_items(&j.x, &j.part);
         latent_parallel(j.items + latent_conv_input_items(&j.g, &j.part), input_item, &j);
-        latent_parallel(PLANES * j.x.blocks * j.g.blocks, product_item, &j);
+        latent_parallel(product_items(&j), product_item, &j);
     }
     taps_of_planes(spec.up, k);
     latent_parallel(
         (spec.in + INPUTS - 1) / INPUTS, taps_item,
-        &(taps_job){k[0], j.u, (size_t)spec.in, (size_t)spec.out, row, taps, gw, layout});
+        &(taps_job){k[0], j.u, (size_t)spec.in, (size_t)spec.out, row, j.sums, taps, gw, layout});
     return 0;
 }
 

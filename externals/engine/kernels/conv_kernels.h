@@ -783,18 +783,25 @@ static void multiply_plane(const latent_conv_plan *p, int rows, const float *a, 
                      l ? l + q : NULL);
 }
 
-/* The odd-odd pixels of the tiles that an item takes through all steps, from x to t. */
+/* The odd-odd pixels of the tiles that an item takes through all steps, from x, or with a style
+   from V, to t. */
 static void multiply_odd(const latent_conv_plan *p, const latent_conv_part *c, int first,
                          int panels, int block, const float *u)
 {
     const size_t w = (size_t)p->w, left = (size_t)(c->left * p->n);
-    for (int y = c->y0; y < c->y1; y++) {
-        size_t row = p->t_start[5] + (size_t)(c->above * p->n + y - c->y0) * w + left;
-        const float *x = p->x + ((size_t)y * w + left) * (size_t)p->spec.in;
-        multiply_plane(p, c->width, x + block * DEPTH, (size_t)p->spec.in, u, inputs_of(p, block),
-                       panels, panel_t(p, c, first) + row * WIDTH, p->t_panel * WIDTH, block > 0,
-                       NULL);
+    const int k = inputs_of(p, block);
+    float *t =
+        panel_t(p, c, first) + (p->t_start[5] + (size_t)(c->above * p->n) * w + left) * WIDTH;
+    if (p->odd) {
+        latent_conv_plane f = latent_conv_find_plane(p, c, TOOM, TOOM);
+        multiply_plane(p, f.rows, f.a + (size_t)block * f.step, f.stride, u, k, panels, t,
+                       p->t_panel * WIDTH, block > 0, NULL);
+        return;
     }
+    for (int y = c->y0; y < c->y1; y++, t += w * WIDTH)
+        multiply_plane(p, c->width,
+                       p->x + ((size_t)y * w + left) * (size_t)p->spec.in + block * DEPTH,
+                       (size_t)p->spec.in, u, k, panels, t, p->t_panel * WIDTH, block > 0, NULL);
 }
 
 /* What a product by matrix j asks for of the weights of group's panel q in a block, steps times. */
@@ -1492,15 +1499,27 @@ static void spread_rows(const latent_conv_plan *p, const latent_conv_part *c, in
 /* One of the strips of a part. */
 static latent_conv_part find_strip(const latent_conv_plan *p, const latent_conv_part *c, int number)
 {
-    int strips = (c->rows + p->strip - 1) / p->strip;
+    int strips = (c->rows + p->strip - 1) / p->strip, units = c->rows / p->unit;
     latent_conv_part f = *c;
-    f.above = c->rows * number / strips;
-    f.rows = c->rows * (number + 1) / strips - f.above;
+    f.above = units * number / strips * p->unit;
+    f.rows = units * (number + 1) / strips * p->unit - f.above;
     f.first += f.above;
     f.y0 += f.above * p->n;
     if (f.y0 + f.rows * p->n < f.y1)
         f.y1 = f.y0 + f.rows * p->n;
     return f;
+}
+
+/* One of the whole pictures that a part has, each of which is blurred for itself. */
+static latent_conv_part picture_of(const latent_conv_plan *p, const latent_conv_part *c, int number)
+{
+    latent_conv_part one = *c;
+    one.before = number * p->h;
+    one.first = c->first + number * p->rows_each;
+    one.rows = p->rows_each;
+    one.y0 = 0;
+    one.y1 = p->h;
+    return one;
 }
 
 static void blur_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
@@ -1517,13 +1536,9 @@ static void blur_item(const latent_conv_plan *p, const latent_conv_part *c, int 
         if (number % 2 && y == strip.y0)
             return;
     }
-    if (p->pictures > 1) { /* of whole pictures, each for itself */
+    if (p->pictures > 1) {
         y = item / panels % p->h;
-        one.before = item / panels - y;
-        one.first = c->first + one.before / p->n;
-        one.rows = p->rows_each;
-        one.y0 = 0;
-        one.y1 = p->h;
+        one = picture_of(p, c, item / panels / p->h);
     }
     if (y < 0) /* the row before the first */
         return;
@@ -1580,8 +1595,15 @@ static void tiles_item(const latent_conv_plan *p, const latent_conv_part *c, int
         run_tiles(&own, &few, room, p->tiles < p->tile_columns ? &beside : NULL);
     }
     for (int panel = 0; p->spec.up == 2 && panel < p->panels; panel++)
-        for (int y = few.y0 + 1; y < few.y1 - 1; y++)
-            blur_rows(p, c, y, panel);
+        if (p->pictures > 1)
+            for (int i = few.above; i < few.above + few.rows; i += p->rows_each) {
+                latent_conv_part one = picture_of(p, c, i / p->rows_each);
+                for (int y = 0; y < p->h; y++)
+                    blur_rows(p, &one, y, panel);
+            }
+        else
+            for (int y = few.y0 + 1; y < few.y1 - 1; y++)
+                blur_rows(p, c, y, panel);
 }
 
 /* Keeps the part's last rows of one panel for the chunk that follows. */

@@ -71,7 +71,8 @@ typedef struct {
     int item_turns;     /* in one item of the product */
     int cuts;           /* items that share one turn, each with its part of the planes */
     int tiles;          /* of a row, that one item takes through all the steps; or 0 */
-    int strip; /* rows of tiles that it takes, and one less where they do not come out even */
+    int strip;          /* rows of tiles that it takes, or a unit less */
+    int unit; /* rows of tiles that stay together: with up 2 those of one of many pictures */
     int threads;
     /* Scratch.  v: [block][plane][row of v_row floats]; m: [two sets][panel][plane][row of width
        floats]; t: [two sets][panel][row of width floats], the even-even, even-odd and odd-even
