@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,8 +15,7 @@
 typedef struct {
     void (*body)(void *context, int i, int slot);
     void *context;
-    int n;
-    atomic_int next; /* the first i that nobody has taken */
+    latent_shares items;
 } latent_round;
 
 typedef struct {
@@ -66,10 +66,31 @@ int latent_thread_start(pthread_t *thread, void *(*body)(void *), void *context)
     return failed;
 }
 
+void latent_shares_init(latent_shares *s, int n, int shares)
+{
+    s->n = n;
+    s->shares = shares;
+    for (int i = 0; i < shares; i++)
+        atomic_init(&s->next[i], 0);
+}
+
+int latent_shares_take(latent_shares *s, int slot)
+{
+    for (int i = 0; i < s->shares; i++) {
+        int share = (slot + i) % s->shares;
+        int from = (int)((int64_t)s->n * share / s->shares);
+        int end = (int)((int64_t)s->n * (share + 1) / s->shares);
+        int item = from + atomic_fetch_add(&s->next[share], 1);
+        if (item < end)
+            return item;
+    }
+    return -1;
+}
+
 static void take_part(latent_round *r, int slot)
 {
     int i;
-    while ((i = atomic_fetch_add(&r->next, 1)) < r->n)
+    while ((i = latent_shares_take(&r->items, slot)) >= 0)
         r->body(r->context, i, slot);
 }
 
@@ -143,31 +164,45 @@ static void start_helpers(latent_pool *p, int threads)
     }
 }
 
-void latent_parallel(int n, void (*body)(void *context, int i, int slot), void *context)
+static void run_round(latent_round *r, int threads)
 {
-    latent_round r = {body, context, n, 0};
     latent_pool *p = own ? own : &engine;
-    int threads = threads_of(p);
+    int n = r->items.n;
     if (n < 2 || threads < 2) {
         pthread_mutex_lock(&p->turn);
-        take_part(&r, 0);
+        take_part(r, 0);
         pthread_mutex_unlock(&p->turn);
         return;
     }
     pthread_mutex_lock(&p->turn);
     pthread_mutex_lock(&p->lock);
     start_helpers(p, threads);
-    p->current = &r;
+    p->current = r;
     p->round_number++;
     pthread_cond_broadcast(&p->work_came);
     pthread_mutex_unlock(&p->lock);
-    take_part(&r, 0);
+    take_part(r, 0);
     pthread_mutex_lock(&p->lock);
     p->current = NULL;
     while (p->helpers_inside)
         pthread_cond_wait(&p->work_done, &p->lock);
     pthread_mutex_unlock(&p->lock);
     pthread_mutex_unlock(&p->turn);
+}
+
+void latent_parallel(int n, void (*body)(void *context, int i, int slot), void *context)
+{
+    latent_round r = {.body = body, .context = context};
+    int threads = latent_threads();
+    latent_shares_init(&r.items, n, threads);
+    run_round(&r, threads);
+}
+
+void latent_parallel_in_order(int n, void (*body)(void *context, int i, int slot), void *context)
+{
+    latent_round r = {.body = body, .context = context};
+    latent_shares_init(&r.items, n, 1);
+    run_round(&r, latent_threads());
 }
 
 static void stop(latent_pool *p)

@@ -15,9 +15,21 @@ int latent_threads(void);
 /* Calls body(context, i) for every i from 0 to n - 1, spread over the pool; returns when all are
    done.  body runs on several threads at once, in any order; slot tells them apart (0 to
    LATENT_MAX_THREADS - 1), for scratch memory of one thread.  Calls from several threads at once
-   take turns.  Must not be called from inside body. */
+   take turns.  Must not be called from inside body.  Each thread begins with a share of its own,
+   the same for as many items, so that it finds in its caches what it wrote in the round before. */
 #define LATENT_MAX_THREADS 64
 void latent_parallel(int n, void (*body)(void *context, int i, int slot), void *context);
+/* The same, but the items are begun in their order: one may wait for those before it. */
+void latent_parallel_in_order(int n, void (*body)(void *context, int i, int slot), void *context);
+
+/* n items in as many shares as threads: which one slot does next, of another's share when its own
+   is used up, or -1. */
+typedef struct {
+    int n, shares;
+    _Atomic int next[LATENT_MAX_THREADS]; /* in each share */
+} latent_shares;
+void latent_shares_init(latent_shares *s, int n, int shares);
+int latent_shares_take(latent_shares *s, int slot);
 
 /* Starts a detached-from-Pd thread as described above (normal scheduling, signals blocked).
    0, or an errno. */

@@ -278,6 +278,12 @@ static size_t odd_lines(size_t floats)
     return (lines(floats) / LINE | 1) * LINE;
 }
 
+/* Do strips of whole pictures have all that their blur needs? */
+static int whole_pictures(const latent_conv_plan *p)
+{
+    return p->tiles && p->unit > 1;
+}
+
 /* The sizes of the planes for chunks of so many rows of tiles. */
 void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
 {
@@ -310,7 +316,7 @@ void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
     p->carry_panel = 0;
     if (p->spec.up == -2 || (p->spec.up == 2 && !p->tiles))
         p->m_panel += pixels;
-    rows = (size_t)chunk_rows;
+    rows = (size_t)(whole_pictures(p) ? p->strip : chunk_rows);
     w = (size_t)p->w;
     if (p->spec.up == 2)
         p->carry_panel = 2 * w;
@@ -335,6 +341,12 @@ size_t latent_conv_v_count(const latent_conv_plan *p)
 size_t latent_conv_m_count(const latent_conv_plan *p)
 {
     return (size_t)p->code->group * p->m_panel * (size_t)p->code->width;
+}
+
+size_t latent_conv_t_count(const latent_conv_plan *p)
+{
+    size_t panels = (size_t)(p->groups * p->code->group);
+    return whole_pictures(p) ? panels * p->t_panel * (size_t)p->code->width : 0;
 }
 
 static size_t set_count(const latent_conv_plan *p, size_t rows)
@@ -457,7 +469,7 @@ static void make_plan(latent_conv_plan *p, int points)
             choose_strips(p);
         if (p->tiles) {
             int some = p->strip > 1 ? p->threads * p->strip : TILES_ROWS;
-            rows = p->spec.up != 2 || p->tile_rows < some ? p->tile_rows : some;
+            rows = p->spec.up != 2 || p->unit > 1 || p->tile_rows < some ? p->tile_rows : some;
         }
         if (p->pictures > 1 && p->spec.up == 2)
             rows = rows < p->rows_each ? p->rows_each : rows / p->rows_each * p->rows_each;
@@ -533,6 +545,7 @@ typedef struct {
     int step, part, first, items; /* first: the number of its first item */
     int needs[3];                 /* phases that must be done, or -1 */
     atomic_int done;              /* items */
+    latent_shares strips;         /* of STEP_TILES */
 } phase;
 
 typedef struct {
@@ -617,6 +630,7 @@ static int add_phase(job *j, int step, int part, int need0, int need1, int need2
     f->needs[1] = need1;
     f->needs[2] = need2;
     atomic_init(&f->done, 0);
+    latent_shares_init(&f->strips, items, j->p->threads);
     j->items += items;
     return j->count++;
 }
@@ -683,7 +697,7 @@ static void run_item(void *context, int i, int slot)
     size_t floats = (size_t)p->code->room;
     float *room;
     if (p->tiles)
-        floats += latent_conv_v_count(p) + latent_conv_m_count(p);
+        floats += latent_conv_v_count(p) + latent_conv_m_count(p) + latent_conv_t_count(p);
     room = room_for(j->room, slot, floats * sizeof(float));
     while (low < high) { /* the last phase that begins at or before i */
         int middle = (low + high + 1) / 2;
@@ -698,7 +712,9 @@ static void run_item(void *context, int i, int slot)
         if (f->needs[n] >= 0)
             wait_for(j, f->needs[n]);
     if (room)
-        p->code->item(p, &c, f->step, i - f->first, room);
+        p->code->item(p, &c, f->step,
+                      f->step == STEP_TILES ? latent_shares_take(&f->strips, slot) : i - f->first,
+                      room);
     else
         atomic_store(&j->failed, 1);
     atomic_fetch_add_explicit(&f->done, 1, memory_order_release);
@@ -752,7 +768,7 @@ static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *
     size_t in = lines((size_t)c->spec.in), row = (size_t)(p->w + 1) * width;
     size_t zeros = row > in ? row : in, v = p->tiles ? 0 : lines(latent_conv_v_count(p));
     size_t m = p->tiles ? 0 : lines(few ? in * FEW : set_count(p, p->m_panel));
-    size_t t = lines(set_count(p, p->t_panel));
+    size_t t = whole_pictures(p) ? 0 : lines(set_count(p, p->t_panel));
     size_t carry = lines((size_t)p->panels * p->carry_panel * width);
     size_t u = p->kept ? lines(u_count(p)) : 0;
     float *scale, *shift, *style, *none;
@@ -788,7 +804,7 @@ static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *
     }
     failed = list_phases(&j);
     if (!failed)
-        latent_parallel(j.items, run_item, &j);
+        latent_parallel_in_order(j.items, run_item, &j);
     free(j.phases);
     return failed || atomic_load(&j.failed) ? -1 : 0;
 }

@@ -1583,6 +1583,10 @@ static void tiles_item(const latent_conv_plan *p, const latent_conv_part *c, int
     latent_conv_part few = find_strip(p, c, item / segments);
     own.v = room + p->code->room;
     own.m = own.v + latent_conv_v_count(p);
+    if (p->unit > 1) {
+        own.t = own.m + latent_conv_m_count(p);
+        few.above = 0;
+    }
     few.left = item % segments * p->tiles;
     if (!whole && few.left + p->tiles < end)
         end = few.left + p->tiles;
@@ -1594,16 +1598,15 @@ static void tiles_item(const latent_conv_plan *p, const latent_conv_part *c, int
             few.width = few.columns * p->n;
         run_tiles(&own, &few, room, p->tiles < p->tile_columns ? &beside : NULL);
     }
-    for (int panel = 0; p->spec.up == 2 && panel < p->panels; panel++)
-        if (p->pictures > 1)
-            for (int i = few.above; i < few.above + few.rows; i += p->rows_each) {
-                latent_conv_part one = picture_of(p, c, i / p->rows_each);
-                for (int y = 0; y < p->h; y++)
-                    blur_rows(p, &one, y, panel);
-            }
-        else
-            for (int y = few.y0 + 1; y < few.y1 - 1; y++)
-                blur_rows(p, c, y, panel);
+    for (int panel = 0; p->spec.up == 2 && panel < p->panels; panel++) {
+        for (int i = 0; p->unit > 1 && i < few.rows / p->unit; i++) {
+            latent_conv_part one = picture_of(p, &few, i);
+            for (int y = 0; y < p->h; y++)
+                blur_rows(&own, &one, y, panel);
+        }
+        for (int y = few.y0 + 1; p->unit == 1 && y < few.y1 - 1; y++)
+            blur_rows(p, c, y, panel);
+    }
 }
 
 /* Keeps the part's last rows of one panel for the chunk that follows. */

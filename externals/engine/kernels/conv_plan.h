@@ -120,7 +120,9 @@ latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent
 void latent_conv_tiles(latent_conv_plan *p, int points);
 void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows);
 size_t latent_conv_v_count(const latent_conv_plan *p);
-size_t latent_conv_m_count(const latent_conv_plan *p); /* the same of M for one item's tiles */
+/* The same of M for one item's tiles, and of t where its strip is whole pictures. */
+size_t latent_conv_m_count(const latent_conv_plan *p);
+size_t latent_conv_t_count(const latent_conv_plan *p);
 latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i);
 int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c);
 /* At least so many floats of the room, aligned; NULL: no memory. */

@@ -1,0 +1,93 @@
+/* Tests of the engine's pool of threads: every item once, whatever the number of threads, each
+   thread's own share first, and in order where that is asked for. */
+#include "engine/parallel.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ITEMS 1000
+
+typedef struct {
+    atomic_int times[ITEMS];
+    atomic_int begun; /* items that are waited for, in order */
+} count;
+
+static void count_item(void *context, int i, int slot)
+{
+    count *c = context;
+    assert_true(slot >= 0 && slot < LATENT_MAX_THREADS);
+    atomic_fetch_add(&c->times[i], 1);
+}
+
+/* Item i is begun after all before it have been. */
+static void wait_item(void *context, int i, int slot)
+{
+    count *c = context;
+    atomic_fetch_add(&c->begun, 1);
+    while (atomic_load(&c->begun) < i + 1)
+        ;
+    count_item(context, i, slot);
+}
+
+static void check_round(int n, int in_order)
+{
+    static count c;
+    for (int i = 0; i < ITEMS; i++)
+        atomic_store(&c.times[i], 0);
+    atomic_store(&c.begun, 0);
+    if (in_order)
+        latent_parallel_in_order(n, wait_item, &c);
+    else
+        latent_parallel(n, count_item, &c);
+    for (int i = 0; i < ITEMS; i++)
+        assert_int_equal(atomic_load(&c.times[i]), i < n);
+}
+
+static void test_rounds(void **unused)
+{
+    static const int sizes[] = {0, 1, 2, 3, 7, 64, 65, ITEMS};
+    (void)unused;
+    for (int threads = 1; threads <= LATENT_MAX_THREADS; threads *= 4)
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+            latent_threads_set(threads);
+            check_round(sizes[i], 0);
+            check_round(sizes[i], 1);
+        }
+    latent_threads_set(2);
+}
+
+/* A thread alone finds everything, beginning with its own share. */
+static void test_shares(void **unused)
+{
+    (void)unused;
+    for (int shares = 1; shares <= LATENT_MAX_THREADS; shares += 3)
+        for (int n = 0; n < 70; n += 23)
+            for (int slot = 0; slot < LATENT_MAX_THREADS; slot += 5) {
+                latent_shares s;
+                int seen[70] = {0}, first, item;
+                latent_shares_init(&s, n, shares);
+                first = latent_shares_take(&s, slot);
+                if (n >= shares)
+                    assert_int_equal(first, n * (slot % shares) / shares);
+                for (item = first; item >= 0; item = latent_shares_take(&s, slot)) {
+                    assert_true(item < n);
+                    seen[item]++;
+                }
+                for (int i = 0; i < n; i++)
+                    assert_int_equal(seen[i], 1);
+            }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_shares),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
