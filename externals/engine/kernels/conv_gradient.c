@@ -11,16 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Floats of V and M' together in a chunk: they stay in the second cache where the sums are small,
-   and are much more than those where they are large. */
+/* Floats of V and M' together in a chunk: they stay in the second cache where the sums are small or
+   a thread's own, and are much more than those where they are large. */
 #define LEAST_FLOATS ((size_t)1 << 18)
 #define MOST_FLOATS ((size_t)1 << 21)
 #define LINE 16 /* floats in a line of the cache */
 #define PLANES 36
 #define INPUTS 16
-#define MOST_SUMS 8  /* that are added up in the end */
-#define SUM_TILES 48 /* the least for one of them */
-#define PARTS 8      /* of a kernel of 1: each sums its pixels */
+#define PARTS 8 /* of a kernel of 1: each sums its pixels */
+
+/* Sums that are added up in the end, tiles for one of them at least, floats of one at most. */
+#define MOST_SUMS 8
+#define SUM_TILES 48
+#define SUM_FLOATS ((size_t)1 << 20)
 
 /* What each plane's product adds to each tap. */
 static void taps_of_planes(int up, float k[9][PLANES])
@@ -182,8 +185,8 @@ static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, in
     begin_plan(&j.x, spec, code, n, h, w, x, styles);
     begin_plan(&j.g, back, code, n, h, w, g, NULL);
     j.g.back = spec.up == 1;
-    j.sums = j.x.tile_rows * j.x.tile_columns / SUM_TILES;
-    j.sums = j.sums < 4 ? 1 : j.sums < MOST_SUMS ? 4 : MOST_SUMS;
+    j.sums = PLANES * weights <= SUM_FLOATS ? j.x.tile_rows * j.x.tile_columns / SUM_TILES : 1;
+    j.sums = j.sums < MOST_SUMS / 2 ? 1 : j.sums < MOST_SUMS ? MOST_SUMS / 2 : MOST_SUMS;
     if (j.sums > j.x.tile_rows)
         j.sums = 1;
     latent_conv_lay_out(&j.x, j.x.tile_rows);
