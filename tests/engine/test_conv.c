@@ -521,6 +521,43 @@ static void test_weights(void **unused)
                      -1);
 }
 
+/* A batch and the gradient of its weights too are the same bytes, whatever the number of threads.
+ */
+static void test_batch_threads(void **unused)
+{
+    enum { IN = 24, OUT = 40, SIDE = 32, N = 6, WEIGHTS = IN * OUT * 9 };
+    const latent_conv_layout layout = {IN * 9, 9, 1, 0};
+    (void)unused;
+    for (int up = -2; up <= 2; up += up < 0 ? 3 : 1) {
+        latent_conv_spec s = {IN, OUT, 3, up};
+        size_t y_count = (size_t)(side_of_y(s, SIDE) * side_of_y(s, SIDE) * N * OUT);
+        int side = side_of_x(s, SIDE);
+        float *weights = numbers(WEIGHTS), *x = numbers((size_t)(side * side * N * IN));
+        float *g = numbers(y_count), *y[2], *gw[2];
+        latent_conv_end end = {.slope = 0.2f, .gain = 1};
+        latent_conv_pictures f = {N, side, side, x, NULL};
+        latent_conv_room *room = latent_conv_room_new();
+        for (int i = 0; i < 2; i++) {
+            y[i] = malloc(y_count * sizeof(float));
+            gw[i] = calloc(WEIGHTS, sizeof(float));
+            latent_threads_set(1 + 2 * i);
+            assert_int_equal(latent_conv_batch(s, room, weights, layout, &f, &end, y[i], NULL), 0);
+            assert_int_equal(latent_conv_gradient(s, room, &f, g, gw[i], layout, NULL), 0);
+        }
+        assert_memory_equal(y[0], y[1], y_count * sizeof(float));
+        assert_memory_equal(gw[0], gw[1], WEIGHTS * sizeof(float));
+        latent_conv_room_free(room);
+        free(weights);
+        free(x);
+        free(g);
+        for (int i = 0; i < 2; i++) {
+            free(y[i]);
+            free(gw[i]);
+        }
+    }
+    latent_threads_set(2);
+}
+
 /* A number that is none stays none, and only where it belongs. */
 static void test_not_a_number(void **unused)
 {
@@ -590,7 +627,7 @@ int main(void)
         cmocka_unit_test(test_not_a_number), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_adjoint),      cmocka_unit_test(test_batch),
         cmocka_unit_test(test_weights),      cmocka_unit_test(test_strips),
-        cmocka_unit_test(test_other_codes),
+        cmocka_unit_test(test_other_codes),  cmocka_unit_test(test_batch_threads),
     };
     latent_threads_set(2);
     return cmocka_run_group_tests(tests, NULL, NULL);
