@@ -164,24 +164,27 @@ static void start_helpers(latent_pool *p, int threads)
     }
 }
 
-static void run_round(latent_round *r, int threads)
+static void run_round(int n, int shares, void (*body)(void *context, int i, int slot),
+                      void *context)
 {
+    latent_round r = {.body = body, .context = context};
     latent_pool *p = own ? own : &engine;
-    int n = r->items.n;
+    int threads = threads_of(p);
+    latent_shares_init(&r.items, n, shares);
     if (n < 2 || threads < 2) {
         pthread_mutex_lock(&p->turn);
-        take_part(r, 0);
+        take_part(&r, 0);
         pthread_mutex_unlock(&p->turn);
         return;
     }
     pthread_mutex_lock(&p->turn);
     pthread_mutex_lock(&p->lock);
     start_helpers(p, threads);
-    p->current = r;
+    p->current = &r;
     p->round_number++;
     pthread_cond_broadcast(&p->work_came);
     pthread_mutex_unlock(&p->lock);
-    take_part(r, 0);
+    take_part(&r, 0);
     pthread_mutex_lock(&p->lock);
     p->current = NULL;
     while (p->helpers_inside)
@@ -192,17 +195,12 @@ static void run_round(latent_round *r, int threads)
 
 void latent_parallel(int n, void (*body)(void *context, int i, int slot), void *context)
 {
-    latent_round r = {.body = body, .context = context};
-    int threads = latent_threads();
-    latent_shares_init(&r.items, n, threads);
-    run_round(&r, threads);
+    run_round(n, latent_threads(), body, context);
 }
 
 void latent_parallel_in_order(int n, void (*body)(void *context, int i, int slot), void *context)
 {
-    latent_round r = {.body = body, .context = context};
-    latent_shares_init(&r.items, n, 1);
-    run_round(&r, latent_threads());
+    run_round(n, 1, body, context);
 }
 
 static void stop(latent_pool *p)

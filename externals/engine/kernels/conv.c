@@ -413,8 +413,6 @@ static void choose_tiles(latent_conv_plan *p)
     p->tiles = u < room ? (int)((room - u) / each) / TILES_STEP * TILES_STEP : 0;
     p->tiles = p->tiles < TILES_STEP ? TILES_STEP : p->tiles > most ? most : p->tiles;
     p->strip = 1;
-    p->set_groups = p->groups;
-    p->sets = 1;
 }
 
 /* Strips of large pictures, as many for each thread: V and M of a thread's own cost less than what
@@ -422,19 +420,15 @@ static void choose_tiles(latent_conv_plan *p)
 static void choose_strips(latent_conv_plan *p)
 {
     int threads = p->threads, rows = p->tile_rows, units = rows / p->unit, n;
-    size_t bytes;
+    size_t bytes = latent_conv_v_count(p) * sizeof(float); /* of the whole */
     if (p->pictures * p->h * p->w < (p->pictures > 1 ? BATCH_PIXELS : STRIP_PIXELS) ||
         (pieces(units, threads) * threads - units) * 20 > units) /* some threads would wait */
         return;
-    latent_conv_lay_out(p, rows);
-    bytes = latent_conv_v_count(p) * sizeof(float);
     n = pieces((int)(bytes / STRIP_BYTES) + 1, threads) * threads;
     while (n > threads && (units < n || rows < 2 * n))
         n -= threads;
     p->strip = pieces(units, n) * p->unit;
     p->tiles = p->tile_columns;
-    p->set_groups = p->groups;
-    p->sets = 1;
 }
 
 static void make_plan(latent_conv_plan *p, int points)
@@ -464,12 +458,14 @@ static void make_plan(latent_conv_plan *p, int points)
         else if (p->spec.in > 256)
             room = 2 * LARGE_CHUNK;
         choose_tiles(p);
-        rows = rows_of_chunk(p, room);
-        if (p->points && !p->tiles && !p->fresh)
+        if (p->points && !p->tiles)
             choose_strips(p);
+        rows = rows_of_chunk(p, room);
         if (p->tiles) {
             int some = p->strip > 1 ? p->threads * p->strip : TILES_ROWS;
             rows = p->spec.up != 2 || p->unit > 1 || p->tile_rows < some ? p->tile_rows : some;
+            p->set_groups = p->groups;
+            p->sets = 1;
         }
         if (p->pictures > 1 && p->spec.up == 2)
             rows = rows < p->rows_each ? p->rows_each : rows / p->rows_each * p->rows_each;
@@ -556,16 +552,22 @@ typedef struct {
     atomic_int failed; /* no memory */
 } job;
 
+void latent_conv_set_rows(const latent_conv_plan *p, latent_conv_part *c, int first, int rows)
+{
+    int end = (first + rows) * p->n, pixels = p->pictures * p->h;
+    c->first = first;
+    c->rows = rows;
+    c->y0 = first * p->n;
+    c->y1 = end < pixels ? end : pixels;
+}
+
 /* Parts are numbered chunk after chunk, set after set. */
 latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i)
 {
     latent_conv_part c;
-    c.first = i / p->sets * p->chunk_rows;
-    c.rows = p->tile_rows - c.first < p->chunk_rows ? p->tile_rows - c.first : p->chunk_rows;
+    int first = i / p->sets * p->chunk_rows, left = p->tile_rows - first;
+    latent_conv_set_rows(p, &c, first, left < p->chunk_rows ? left : p->chunk_rows);
     c.last = c.first + c.rows == p->tile_rows || p->pictures > 1;
-    c.y0 = c.first * p->n;
-    c.y1 = (c.first + c.rows) * p->n < p->pictures * p->h ? (c.first + c.rows) * p->n
-                                                          : p->pictures * p->h;
     c.before = 0;
     c.set = i % p->sets;
     c.buffer = i % 2;

@@ -88,28 +88,30 @@ static int product_items(const job *j)
 static void sum_item(void *context, int number, int slot)
 {
     job own = *(const job *)context;
-    latent_conv_part *c = &own.part;
-    int rows = own.x.tile_rows, end = rows * (number + 1) / own.sums;
+    int rows = own.x.tile_rows, chunk = own.x.chunk_rows, end = rows * (number + 1) / own.sums;
     size_t v = latent_conv_v_count(&own.x) + latent_conv_v_count(&own.g);
     own.x.v += (size_t)number * v;
     own.g.v += (size_t)number * v;
     own.u += (size_t)number * PLANES * (size_t)own.x.spec.in * own.row;
     own.first = 1;
-    *c = latent_conv_find_part(&own.x, 0);
-    for (c->first = rows * number / own.sums; c->first < end; c->first += c->rows) {
-        if (c->rows > end - c->first)
-            c->rows = end - c->first;
-        c->y0 = c->first * own.x.n;
-        c->y1 = c->y0 + c->rows * own.x.n;
-        if (c->y1 > own.x.pictures * own.x.h)
-            c->y1 = own.x.pictures * own.x.h;
-        own.items = latent_conv_input_items(&own.x, c);
-        for (int i = 0; i < own.items + latent_conv_input_items(&own.g, c); i++)
+    own.part = latent_conv_find_part(&own.x, 0);
+    for (int row = rows * number / own.sums; row < end; row += chunk) {
+        latent_conv_set_rows(&own.x, &own.part, row, end - row < chunk ? end - row : chunk);
+        own.items = latent_conv_input_items(&own.x, &own.part);
+        for (int i = 0; i < own.items + latent_conv_input_items(&own.g, &own.part); i++)
             input_item(&own, i, slot);
         for (int i = 0; i < product_items(&own); i++)
             product_item(&own, i, slot);
         own.first = 0;
     }
+}
+
+/* How many sums are made, of so many floats each. */
+static int count_sums(const latent_conv_plan *p, size_t floats)
+{
+    int tiles = p->tile_rows * p->tile_columns;
+    int sums = tiles < MOST_SUMS * SUM_TILES ? MOST_SUMS / 2 : MOST_SUMS;
+    return floats > SUM_FLOATS || tiles < sums * SUM_TILES || p->tile_rows < sums ? 1 : sums;
 }
 
 /* h and w: of the smaller picture. */
@@ -147,7 +149,7 @@ static void add_weights(const float *from, size_t in, size_t row, size_t first, 
 }
 
 typedef struct {
-    const float *k, *u; /* what each plane adds to each tap; [PLANES][in][row] */
+    const float *k, *u; /* what each plane adds to each tap; [sums][PLANES][in][row] */
     size_t in, out, row;
     int sums;
     float *taps; /* [9][in][row] */
@@ -185,16 +187,12 @@ static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, in
     begin_plan(&j.x, spec, code, n, h, w, x, styles);
     begin_plan(&j.g, back, code, n, h, w, g, NULL);
     j.g.back = spec.up == 1;
-    j.sums = PLANES * weights <= SUM_FLOATS ? j.x.tile_rows * j.x.tile_columns / SUM_TILES : 1;
-    j.sums = j.sums < MOST_SUMS / 2 ? 1 : j.sums < MOST_SUMS ? MOST_SUMS / 2 : MOST_SUMS;
-    if (j.sums > j.x.tile_rows)
-        j.sums = 1;
+    j.sums = count_sums(&j.x, PLANES * weights);
     latent_conv_lay_out(&j.x, j.x.tile_rows);
     latent_conv_lay_out(&j.g, j.g.tile_rows);
     both = latent_conv_v_count(&j.x) + latent_conv_v_count(&j.g);
-    most = most < LEAST_FLOATS || j.sums > 1 ? LEAST_FLOATS
-           : most > MOST_FLOATS              ? MOST_FLOATS
-                                             : most;
+    most = most > MOST_FLOATS ? MOST_FLOATS : most;
+    most = most < LEAST_FLOATS || j.sums > 1 ? LEAST_FLOATS : most;
     parts = (int)((both + most - 1) / most);
     if (parts > j.x.tile_rows)
         parts = j.x.tile_rows;
@@ -218,7 +216,7 @@ static int three(latent_conv_spec spec, latent_conv_room *room, int n, int h, in
     j.x.zeros = j.g.zeros = none;
     if (j.sums > 1)
         latent_parallel(j.sums, sum_item, &j);
-    for (int i = 0; i < parts && j.sums == 1; i++) {
+    for (int i = 0; j.sums == 1 && i < parts; i++) {
         j.part = latent_conv_find_part(&j.x, i);
         j.first = !i;
         j.items = latent_conv_input_items(&j.x, &j.part);

@@ -573,7 +573,7 @@ INLINE void ask(later *l)
 /* m[R][WIDTH] (+)= a[R][k] b[k][WIDTH].  coming: so many rows, next, that will be multiplied later,
    are asked for meanwhile, and the rows of m after these where they will be added to. */
 INLINE void multiply_rows(const int R, const float *a, size_t stride, const float *b, int k,
-                          float *m, int add, const float *next, int coming, later *l)
+                          float *m, int add, const float *next, int coming, later *weights)
 {
     vec sum[ROWS][PANEL];
     int line = 0;
@@ -582,17 +582,14 @@ INLINE void multiply_rows(const int R, const float *a, size_t stride, const floa
 #pragma GCC unroll 4
         for (int v = 0; v < PANEL; v++)
             sum[r][v] = add ? load(m + r * WIDTH + v * VL) : all(0);
-    for (; coming && line + 16 <= k; line += 16) {
+    for (; (coming || weights) && line + 16 <= k; line += 16) {
         for (int r = 0; r < coming; r++)
             __builtin_prefetch(next + (size_t)r * stride + line, 0, 2);
-        for (int l = 2 * WIDTH * line / 16; add && l < 2 * WIDTH * (line / 16 + 1); l += 16)
+        for (int l = 2 * WIDTH * line / 16; coming && add && l < 2 * WIDTH * (line / 16 + 1);
+             l += 16)
             __builtin_prefetch(m + R * WIDTH + l);
-        if (l)
-            ask(l);
-        add_products(R, a, stride, b, line, line + 16, sum);
-    }
-    for (; l && line + 16 <= k; line += 16) {
-        ask(l);
+        if (weights)
+            ask(weights);
         add_products(R, a, stride, b, line, line + 16, sum);
     }
     add_products(R, a, stride, b, line, k, sum);
@@ -728,13 +725,18 @@ static int inputs_of(const latent_conv_plan *p, int block)
     return p->spec.in - block * DEPTH < DEPTH ? p->spec.in - block * DEPTH : DEPTH;
 }
 
+static int group_panels(const latent_conv_plan *p, int group)
+{
+    return p->panels - group * GROUP < GROUP ? p->panels - group * GROUP : GROUP;
+}
+
 /* One block of a turn of a group's weights: u[panel][j][input][WIDTH], and a pair's second row next
    floats after the first. */
 static void turn_weights(const latent_conv_plan *p, int group, int turn, int block, float *u,
                          size_t next)
 {
-    int k = inputs_of(p, block), from = block * DEPTH;
-    for (int panel = group * GROUP; panel < (group + 1) * GROUP && panel < p->panels; panel++) {
+    int k = inputs_of(p, block), from = block * DEPTH, first = group * GROUP;
+    for (int panel = first; panel < first + group_panels(p, group); panel++) {
         switch (p->points + HALF * (p->half != NULL)) {
 #define PAIR(N)                                                                                    \
     case N:                                                                                        \
@@ -804,16 +806,16 @@ static void multiply_odd(const latent_conv_plan *p, const latent_conv_part *c, i
                        (size_t)p->spec.in, u, k, panels, t, p->t_panel * WIDTH, block > 0, NULL);
 }
 
-/* What a product by matrix j asks for of the weights of group's panel q in a block, steps times. */
+/* What a product by matrix j asks for of the weights of group's panel q in a block (or -1: of
+   none), steps times. */
 static later weights_later(const latent_conv_plan *p, int group, int block, int q, int j, int steps)
 {
+    size_t row = (size_t)(p->spec.kernel * p->spec.kernel) * WIDTH, floats, from, bytes;
     later l = {NULL, NULL, 0};
-    size_t taps = (size_t)(p->spec.kernel * p->spec.kernel), row = taps * WIDTH;
-    size_t from = (size_t)((group * GROUP + q) * p->spec.in + block * DEPTH) * row;
-    size_t floats = (size_t)inputs_of(p, block) * row / (size_t)p->side, bytes;
     if (block < 0 || group * GROUP + q >= p->panels || !steps)
         return l;
-    from += (size_t)j * floats;
+    floats = (size_t)inputs_of(p, block) * row / (size_t)p->side;
+    from = (size_t)((group * GROUP + q) * p->spec.in + block * DEPTH) * row + (size_t)j * floats;
     bytes = floats * (p->half ? sizeof(*p->half) : sizeof(*p->packed));
     l.at = p->half ? (const char *)(p->half + from) : (const char *)(p->packed + from);
     l.end = l.at + bytes;
@@ -826,7 +828,7 @@ static later weights_later(const latent_conv_plan *p, int group, int block, int 
 static void multiply_planes(const latent_conv_plan *p, const latent_conv_part *c, int group, int i,
                             int cut, int block, const float *u, int next_group, int next)
 {
-    int first = group * GROUP, panels = p->panels - first < GROUP ? p->panels - first : GROUP;
+    int first = group * GROUP, panels = group_panels(p, group);
     int k = inputs_of(p, block);
     later l[GROUP];
     for (int j = 0; j < p->side; j++, u += p->matrix) {
@@ -913,8 +915,8 @@ INLINE void multiply_fresh_row(const int R, const int half, const latent_conv_pl
 static void multiply_fresh_planes(const latent_conv_plan *p, const latent_conv_part *c, int group,
                                   int i, int block)
 {
-    int first = group * GROUP, panels = p->panels - first < GROUP ? p->panels - first : GROUP;
-    int from = block * DEPTH, k = p->spec.in - from < DEPTH ? p->spec.in - from : DEPTH;
+    int first = group * GROUP, panels = group_panels(p, group);
+    int from = block * DEPTH, k = inputs_of(p, block);
     int tiles = c->rows * c->columns;
     latent_conv_plane f = latent_conv_find_plane(p, c, i, 0);
     float a[DEPTH * 6 * LATENT_CONV_FRESH];
@@ -1087,8 +1089,9 @@ INLINE void output_tile(const latent_conv_plan *p, const latent_conv_part *c, in
     }
 }
 
-/* A row of tiles of the transposed convolution to t.  What a tile adds to the next comes along
-   across, in beside; what it adds to the tile below goes to parts of t. */
+/* A row of tiles of the transposed convolution to t, or a part of it.  What a tile adds to the next
+   comes along across, in beside, from part to part; what it adds to the tile below goes to parts of
+   t. */
 static void toom_output_row(const latent_conv_plan *p, const latent_conv_part *c, int row,
                             int panel, vec (*beside)[PANEL])
 {
@@ -1113,6 +1116,8 @@ static void toom_output_row(const latent_conv_plan *p, const latent_conv_part *c
         if (k < 4)
             oe[k] = t + (p->t_start[2] + line * (w + 1)) * WIDTH + left;
     }
+    if (c->left == 0)
+        memset(beside, 0, (TOOM + 4) * sizeof(*beside));
     for (size_t column = 0; column < columns; column++) {
         int there = p->w - (c->left + (int)column) * 4, even = there < 4 ? there : 4, odd = even;
         int last = there <= 4;
@@ -1325,7 +1330,6 @@ static void output_item(const latent_conv_plan *p, const latent_conv_part *c, in
             gather_phases(p, c, item, panel);
         return;
     }
-    memset(beside, 0, sizeof(beside));
     if (p->spec.up == 1)
         segments = (p->tile_columns + LATENT_CONV_SEGMENT - 1) / LATENT_CONV_SEGMENT;
     from = item % segments * LATENT_CONV_SEGMENT;
@@ -1500,13 +1504,10 @@ static void spread_rows(const latent_conv_plan *p, const latent_conv_part *c, in
 static latent_conv_part find_strip(const latent_conv_plan *p, const latent_conv_part *c, int number)
 {
     int strips = (c->rows + p->strip - 1) / p->strip, units = c->rows / p->unit;
+    int end = units * (number + 1) / strips * p->unit;
     latent_conv_part f = *c;
     f.above = units * number / strips * p->unit;
-    f.rows = units * (number + 1) / strips * p->unit - f.above;
-    f.first += f.above;
-    f.y0 += f.above * p->n;
-    if (f.y0 + f.rows * p->n < f.y1)
-        f.y1 = f.y0 + f.rows * p->n;
+    latent_conv_set_rows(p, &f, c->first + f.above, end - f.above);
     return f;
 }
 
@@ -1557,26 +1558,22 @@ static void run_tiles(const latent_conv_plan *p, const latent_conv_part *c, floa
                       besides *beside)
 {
     const int end = c->left + c->columns;
+    vec one[TOOM + 4][PANEL];
     for (int row = 0; row < c->rows; row++)
         input_tiles(p, c, row, c->left, end);
     for (int group = 0; group < p->groups; group++) {
-        int first = group * GROUP, panels = p->panels - first < GROUP ? p->panels - first : GROUP;
+        int first = group * GROUP, panels = group_panels(p, group);
         multiply_group(p, c, group, 0, p->turns, 0, (group + 1) % p->groups, room);
         for (int row = 0; row < c->rows; row++)
-            for (int panel = first; panel < first + panels; panel++) {
-                vec none[TOOM + 4][PANEL];
-                if (!beside)
-                    memset(none, 0, sizeof(none));
-                output_tiles(p, c, row, c->left, end, panel, beside ? (*beside)[panel] : none);
-            }
+            for (int panel = first; panel < first + panels; panel++)
+                output_tiles(p, c, row, c->left, end, panel, beside ? (*beside)[panel] : one);
     }
 }
 
 /* item: a strip, or of up 1 a few tiles of a row. */
 static void tiles_item(const latent_conv_plan *p, const latent_conv_part *c, int item, float *room)
 {
-    int whole = p->spec.up != 1 || p->tiles >= p->tile_columns; /* rows */
-    int segments = whole ? 1 : (p->tile_columns + p->tiles - 1) / p->tiles;
+    int segments = p->spec.up == 1 ? (p->tile_columns + p->tiles - 1) / p->tiles : 1;
     int end = p->tile_columns;
     besides beside;
     latent_conv_plan own = *p;
@@ -1588,9 +1585,8 @@ static void tiles_item(const latent_conv_plan *p, const latent_conv_part *c, int
         few.above = 0;
     }
     few.left = item % segments * p->tiles;
-    if (!whole && few.left + p->tiles < end)
+    if (segments > 1 && few.left + p->tiles < end)
         end = few.left + p->tiles;
-    memset(beside, 0, sizeof(beside));
     for (; few.left < end; few.left += p->tiles) {
         few.columns = end - few.left < p->tiles ? end - few.left : p->tiles;
         few.width = p->w - few.left * p->n;

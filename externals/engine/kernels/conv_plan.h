@@ -72,8 +72,8 @@ typedef struct {
     int cuts;           /* items that share one turn, each with its part of the planes */
     int tiles;          /* of a row, that one item takes through all the steps; or 0 */
     int strip;          /* rows of tiles that it takes, or a unit less */
-    int unit; /* rows of tiles that stay together: with up 2 those of one of many pictures */
-    int threads;
+    int unit;           /* rows of tiles that stay together: up 2, those of each of many pictures */
+    int threads;        /* of the pool */
     /* Scratch.  v: [block][plane][row of v_row floats]; m: [two sets][panel][plane][row of width
        floats]; t: [two sets][panel][row of width floats], the even-even, even-odd and odd-even
        pixels of the transposed convolution, what tiles add to those below them, even-even and
@@ -124,6 +124,8 @@ size_t latent_conv_v_count(const latent_conv_plan *p);
 size_t latent_conv_m_count(const latent_conv_plan *p);
 size_t latent_conv_t_count(const latent_conv_plan *p);
 latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i);
+/* From now on c is these rows of tiles, and the pixels in them. */
+void latent_conv_set_rows(const latent_conv_plan *p, latent_conv_part *c, int first, int rows);
 int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c);
 /* At least so many floats of the room, aligned; NULL: no memory. */
 float *latent_conv_take(latent_conv_room *r, size_t floats);
