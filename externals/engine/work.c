@@ -2,6 +2,7 @@
    A port stands in the queue at most once and goes to its end after each job, so an owner who sends
    a lot does not keep the others waiting. */
 #include "work.h"
+#include "evaluate.h"
 #include "grave.h"
 #include "lock.h"
 #include "parallel.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define STORE_BYTES ((size_t)64 << 20) /* what a busy engine may keep of freed tensors */
+#define STORE_BYTES ((size_t)64 << 20) /* what a busy engine may keep of freed tensors, or more */
 #define IDLE_SECONDS 2                 /* after which it keeps nothing */
 
 typedef struct {
@@ -115,11 +116,19 @@ static void unqueue(latent_port *p)
 
 /* ---- the threads */
 
+/* A large network's next picture needs as much as its last one: what the budget for values leaves
+   is not given back to the system, which would have to clear it again. */
+static size_t store_limit(void)
+{
+    size_t budget = latent_cache(), living = latent_tensor_bytes();
+    return budget > living + STORE_BYTES ? budget - living : STORE_BYTES;
+}
+
 void latent_job_run(latent_job *job)
 {
     job->failed = job->work(job) != 0;
     latent_graves_bury();
-    latent_tensor_trim(STORE_BYTES);
+    latent_tensor_trim(store_limit());
 }
 
 /* Sleeps until something may have come.  The evaluator and the loader look up from time to time:
