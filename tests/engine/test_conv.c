@@ -281,6 +281,15 @@ static void test_strips(void **unused)
     }
 }
 
+/* Small pictures of many outputs, of which each thread takes groups. */
+static void test_groups(void **unused)
+{
+    (void)unused;
+    for (int i = 0; i < KINDS; i++)
+        for (int size = 3; size <= 12; size += 3)
+            check(kind(i, 20, 256), size, size + 1, ALL);
+}
+
 /* What runs on the least of processors, and what this one has beside its best. */
 static void test_other_codes(void **unused)
 {
@@ -303,6 +312,7 @@ static void test_other_codes(void **unused)
         }
         test_long_rows(NULL);
         test_strips(NULL);
+        test_groups(NULL);
     }
     by = NULL;
 }
@@ -633,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_adjoint),      cmocka_unit_test(test_batch),
         cmocka_unit_test(test_weights),      cmocka_unit_test(test_strips),
         cmocka_unit_test(test_other_codes),  cmocka_unit_test(test_batch_threads),
+        cmocka_unit_test(test_groups),
     };
     latent_threads_set(2);
     return cmocka_run_group_tests(tests, NULL, NULL);

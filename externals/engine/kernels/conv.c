@@ -21,10 +21,12 @@
 #define KEPT_BYTES ((size_t)4 << 20)   /* transformed weights that a third-level cache keeps */
 #define SET_ROWS 6                     /* of matrices in the product of a set, or more */
 #define TILES_STEP 12                  /* rows of a product that the registers hold */
-#define TILES_ROWS 4                   /* rows of tiles between two blurs */
+#define BANDS 2                        /* of each thread */
 #define STRIP_BYTES ((size_t)1 << 20)  /* of V in a strip that one thread computes */
 #define STRIP_PIXELS (64 * 64)         /* of the least picture that falls into strips */
 #define BATCH_PIXELS (32 * 32)         /* and of the least batch of several */
+#define OWN_OUT 128                    /* outputs for each V beyond the first */
+#define OWN_BYTES ((size_t)5 << 20)    /* of a V of each thread's own */
 #define STREAM_BYTES ((size_t)8 << 20) /* a result that no cache keeps until the next reads it */
 #define LINE 16                        /* floats in a line of the cache */
 #define SCRATCH ((size_t)2 << 20)      /* it grows by huge pages */
@@ -281,7 +283,7 @@ static size_t odd_lines(size_t floats)
 /* Do strips of whole pictures have all that their blur needs? */
 static int whole_pictures(const latent_conv_plan *p)
 {
-    return p->tiles && p->unit > 1;
+    return p->tiles && p->spec.up == 2 && !p->bands;
 }
 
 /* The sizes of the planes for chunks of so many rows of tiles. */
@@ -316,7 +318,6 @@ void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows)
     p->carry_panel = 0;
     if (p->spec.up == -2 || (p->spec.up == 2 && !p->tiles))
         p->m_panel += pixels;
-    rows = (size_t)(whole_pictures(p) ? p->strip : chunk_rows);
     w = (size_t)p->w;
     if (p->spec.up == 2)
         p->carry_panel = 2 * w;
@@ -345,8 +346,12 @@ size_t latent_conv_m_count(const latent_conv_plan *p)
 
 size_t latent_conv_t_count(const latent_conv_plan *p)
 {
-    size_t panels = (size_t)(p->groups * p->code->group);
-    return whole_pictures(p) ? panels * p->t_panel * (size_t)p->code->width : 0;
+    return (size_t)(p->set_groups * p->code->group * p->code->width) * p->t_panel;
+}
+
+size_t latent_conv_carry_count(const latent_conv_plan *p)
+{
+    return (size_t)p->panels * p->carry_panel * (size_t)p->code->width;
 }
 
 static size_t set_count(const latent_conv_plan *p, size_t rows)
@@ -416,7 +421,7 @@ static void choose_tiles(latent_conv_plan *p)
 }
 
 /* Strips of large pictures, as many for each thread: V and M of a thread's own cost less than what
-   one thread writes and another reads, though each strip transforms the weights again. */
+   one thread writes and another reads, though each strip transforms weights that are not kept. */
 static void choose_strips(latent_conv_plan *p)
 {
     int threads = p->threads, rows = p->tile_rows, units = rows / p->unit, n;
@@ -425,10 +430,37 @@ static void choose_strips(latent_conv_plan *p)
         (pieces(units, threads) * threads - units) * 20 > units) /* some threads would wait */
         return;
     n = pieces((int)(bytes / STRIP_BYTES) + 1, threads) * threads;
-    while (n > threads && (units < n || rows < 2 * n))
+    while (n > threads && (units < n || (!p->kept && rows < 2 * n)))
         n -= threads;
     p->strip = pieces(units, n) * p->unit;
     p->tiles = p->tile_columns;
+}
+
+/* Bands of strips, a few for each thread, which blurs them with t of its own. */
+static void choose_bands(latent_conv_plan *p)
+{
+    int n = BANDS * p->threads, most = p->tile_rows / (2 * p->strip);
+    if (p->spec.up != 2 || p->unit > 1)
+        return;
+    while (n > p->threads && n > most)
+        n -= p->threads;
+    p->bands = n < p->tile_rows ? n : p->tile_rows;
+}
+
+/* The groups of outputs of a small picture, each by one thread, as long as the input is so small
+   that to transform it again costs little. */
+static void choose_own(latent_conv_plan *p)
+{
+    int threads = p->threads;
+    if (p->tiles || p->spec.kernel == 1 || p->groups % threads ||
+        p->spec.out < OWN_OUT * (threads - 1) || latent_conv_v_count(p) * sizeof(float) > OWN_BYTES)
+        return;
+    p->own = 1;
+    p->kept = 0;
+    p->set_groups = 1;
+    p->sets = p->groups;
+    p->item_turns = p->turns;
+    latent_conv_lay_out(p, p->tile_rows);
 }
 
 static void make_plan(latent_conv_plan *p, int points)
@@ -462,10 +494,10 @@ static void make_plan(latent_conv_plan *p, int points)
             choose_strips(p);
         rows = rows_of_chunk(p, room);
         if (p->tiles) {
-            int some = p->strip > 1 ? p->threads * p->strip : TILES_ROWS;
-            rows = p->spec.up != 2 || p->unit > 1 || p->tile_rows < some ? p->tile_rows : some;
+            rows = p->tile_rows;
             p->set_groups = p->groups;
             p->sets = 1;
+            choose_bands(p);
         }
         if (p->pictures > 1 && p->spec.up == 2)
             rows = rows < p->rows_each ? p->rows_each : rows / p->rows_each * p->rows_each;
@@ -484,6 +516,7 @@ static void make_plan(latent_conv_plan *p, int points)
     while (p->side == 1 && p->set_groups * p->cuts < SET_ROWS &&
            p->chunk_rows * p->tile_columns / (p->cuts + 1) >= 128)
         p->cuts++;
+    choose_own(p);
 }
 
 latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent_conv_part *c,
@@ -549,7 +582,8 @@ typedef struct {
     latent_conv_room *room;
     phase *phases;
     int count, items;
-    atomic_int failed; /* no memory */
+    char has_v[LATENT_MAX_THREADS]; /* of its own, each thread */
+    atomic_int failed;              /* no memory */
 } job;
 
 void latent_conv_set_rows(const latent_conv_plan *p, latent_conv_part *c, int first, int rows)
@@ -574,7 +608,6 @@ latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i)
     c.left = 0;
     c.columns = p->tile_columns;
     c.width = p->w;
-    c.above = 0;
     return c;
 }
 
@@ -590,6 +623,7 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
     switch (step) {
     case STEP_TILES:
         return !p->tiles         ? 0
+               : p->bands        ? p->bands
                : p->spec.up != 1 ? pieces(c->rows, p->strip)
                                  : pieces(c->rows, p->strip) * pieces(p->tile_columns, p->tiles);
     case STEP_WEIGHTS:
@@ -608,8 +642,8 @@ static int count_items(const latent_conv_plan *p, const latent_conv_part *c, int
     case STEP_BLUR: /* from row y0 - 1 on */
         if (p->pictures > 1)
             return two && !p->tiles ? panels * (c->y1 - c->y0) : 0;
-        if (two && p->tiles) /* only the first and the last row of each strip */
-            return panels * (2 * pieces(c->rows, p->strip) + c->last);
+        if (p->bands) /* the two rows between them */
+            return panels * 2 * (p->bands - 1);
         return two ? panels * ((c->last ? p->h + 1 : c->y1) - c->y0) : 0;
     default:
         return two && !c->last ? panels : 0;
@@ -699,7 +733,9 @@ static void run_item(void *context, int i, int slot)
     size_t floats = (size_t)p->code->room;
     float *room;
     if (p->tiles)
-        floats += latent_conv_v_count(p) + latent_conv_m_count(p) + latent_conv_t_count(p);
+        floats += latent_conv_v_count(p) + latent_conv_m_count(p);
+    if (whole_pictures(p))
+        floats += latent_conv_t_count(p);
     room = room_for(j->room, slot, floats * sizeof(float));
     while (low < high) { /* the last phase that begins at or before i */
         int middle = (low + high + 1) / 2;
@@ -720,6 +756,34 @@ static void run_item(void *context, int i, int slot)
     else
         atomic_store(&j->failed, 1);
     atomic_fetch_add_explicit(&f->done, 1, memory_order_release);
+}
+
+/* All steps of one group of outputs, with V, made of the whole input once, M and t of the thread's
+   own. */
+static void group_item(void *context, int group, int slot)
+{
+    job *j = context;
+    latent_conv_plan own = *j->p;
+    latent_conv_part c = latent_conv_find_part(&own, 0);
+    size_t v = latent_conv_v_count(&own), m = latent_conv_m_count(&own);
+    size_t t = latent_conv_t_count(&own);
+    size_t floats = (size_t)own.code->room + v + m + t;
+    float *room = room_for(j->room, slot, floats * sizeof(float));
+    if (!room) {
+        atomic_store(&j->failed, 1);
+        return;
+    }
+    own.threads = 1;
+    own.v = room + own.code->room;
+    own.m = own.v + v;
+    own.t = own.m + m;
+    for (int i = 0; !j->has_v[slot] && i < count_items(&own, &c, STEP_INPUT); i++)
+        own.code->item(&own, &c, STEP_INPUT, i, room);
+    j->has_v[slot] = 1;
+    c.set = group;
+    for (int step = STEP_PRODUCT; step <= STEP_BLUR; step++)
+        for (int i = 0; i < count_items(&own, &c, step); i++)
+            own.code->item(&own, &c, step, i, room);
 }
 
 float *latent_conv_take(latent_conv_room *r, size_t floats)
@@ -768,10 +832,14 @@ static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *
     size_t width = (size_t)p->code->width, pictures = (size_t)p->pictures;
     size_t outs = p->outs = lines((size_t)p->panels * width);
     size_t in = lines((size_t)c->spec.in), row = (size_t)(p->w + 1) * width;
-    size_t zeros = row > in ? row : in, v = p->tiles ? 0 : lines(latent_conv_v_count(p));
-    size_t m = p->tiles ? 0 : lines(few ? in * FEW : set_count(p, p->m_panel));
-    size_t t = whole_pictures(p) ? 0 : lines(set_count(p, p->t_panel));
-    size_t carry = lines((size_t)p->panels * p->carry_panel * width);
+    size_t zeros = row > in ? row : in;
+    size_t v = p->tiles || p->own ? 0 : lines(latent_conv_v_count(p));
+    size_t m = p->tiles || p->own ? 0 : lines(few ? in * FEW : set_count(p, p->m_panel));
+    size_t bands = p->bands ? (size_t)p->bands : 1;
+    size_t t = whole_pictures(p) || p->own ? 0
+               : p->bands                  ? lines(bands * 2 * latent_conv_t_count(p))
+                                           : lines(set_count(p, p->t_panel));
+    size_t carry = lines(bands * latent_conv_carry_count(p));
     size_t u = p->kept ? lines(u_count(p)) : 0;
     float *scale, *shift, *style, *none;
     job j = {.p = p, .room = room};
@@ -803,6 +871,10 @@ static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *
     if (few) {
         few_outputs(c, p, p->m);
         return 0;
+    }
+    if (p->own) {
+        latent_parallel(p->groups, group_item, &j);
+        return atomic_load(&j.failed) ? -1 : 0;
     }
     failed = list_phases(&j);
     if (!failed)

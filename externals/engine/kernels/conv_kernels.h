@@ -194,6 +194,7 @@ INLINE void input_channels(const latent_conv_plan *p, const window *f, int chann
                            const int N)
 {
     const int n = N - 2;
+    const size_t plane = p->v_plane[0];
     float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH) + f->tile;
     vec turned[SIDE][SIDE], d[SIDE], r[SIDE], style = all(1);
     if (f->style)
@@ -216,17 +217,14 @@ INLINE void input_channels(const latent_conv_plan *p, const window *f, int chann
             turned[i][j] = r[i];
     }
     for (int i = 0; i < N; i++) {
-        float *to = v + (size_t)(i * N) * p->v_plane[0];
+        float *to = v + (size_t)(i * N) * plane;
 #pragma GCC unroll 8
         for (int j = 0; j < N; j++)
             d[j] = turned[i][j];
         input_points(N, d, r);
 #pragma GCC unroll 8
-        for (int j = 0; j < N; j++) {
-            store(to + (size_t)j * p->v_plane[0], r[j]);
-            if (channel % 16 == 0)
-                __builtin_prefetch(to + (size_t)j * p->v_plane[0] + p->v_row);
-        }
+        for (int j = 0; j < N; j++)
+            store(to + (size_t)j * plane, r[j]);
     }
 }
 
@@ -271,6 +269,8 @@ INLINE void odd_row(const latent_conv_plan *p, const window *f, int channel, int
 
 INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int channel, int some)
 {
+    const size_t both = p->v_plane[0], down = p->v_plane[1], across = p->v_plane[2];
+    const size_t next = p->v_row;
     float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH);
     vec turned[TOOM][4], d[4], r[TOOM];
     for (int i = 0; i < 4; i++) {
@@ -288,14 +288,11 @@ INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int 
             continue;
         toom_input(turned[i], r);
 #pragma GCC unroll 5
-        for (int j = 0; j < TOOM; j++) {
-            store(to + (size_t)j * p->v_plane[2], r[j]);
-            if (channel % 16 == 0)
-                __builtin_prefetch(to + (size_t)j * p->v_plane[2] + p->v_row);
-        }
+        for (int j = 0; j < TOOM; j++)
+            store(to + (size_t)j * across, r[j]);
     }
     for (int j = 0; j < 4; j++) {
-        float *to = v + f->down + (size_t)j * p->v_row;
+        float *to = v + f->down + (size_t)j * next;
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++)
             d[i] = turned[i][j];
@@ -304,20 +301,15 @@ INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int 
         for (int i = 0; i < TOOM; i++) {
             turned[i][j] = r[i];
             if (j < f->columns)
-                store(to + (size_t)i * p->v_plane[1], r[i]);
-            if (channel % 16 == 0)
-                __builtin_prefetch(to + (size_t)i * p->v_plane[1] + 4 * p->v_row);
+                store(to + (size_t)i * down, r[i]);
         }
     }
     for (int i = 0; i < TOOM; i++) {
-        float *to = v + f->tile + (size_t)(i * TOOM) * p->v_plane[0];
+        float *to = v + f->tile + (size_t)(i * TOOM) * both;
         toom_input(turned[i], r);
 #pragma GCC unroll 5
-        for (int j = 0; j < TOOM; j++) {
-            store(to + (size_t)j * p->v_plane[0], r[j]);
-            if (channel % 16 == 0)
-                __builtin_prefetch(to + (size_t)j * p->v_plane[0] + p->v_row);
-        }
+        for (int j = 0; j < TOOM; j++)
+            store(to + (size_t)j * both, r[j]);
     }
 }
 
@@ -792,8 +784,7 @@ static void multiply_odd(const latent_conv_plan *p, const latent_conv_part *c, i
 {
     const size_t w = (size_t)p->w, left = (size_t)(c->left * p->n);
     const int k = inputs_of(p, block);
-    float *t =
-        panel_t(p, c, first) + (p->t_start[5] + (size_t)(c->above * p->n) * w + left) * WIDTH;
+    float *t = panel_t(p, c, first) + (p->t_start[5] + left) * WIDTH;
     if (p->odd) {
         latent_conv_plane f = latent_conv_find_plane(p, c, TOOM, TOOM);
         multiply_plane(p, f.rows, f.a + (size_t)block * f.step, f.stride, u, k, panels, t,
@@ -1047,6 +1038,8 @@ INLINE void finish(const ending *f, vec *r, size_t pixel)
 
 /* ---- the output's step ---- */
 
+#define NOISE_AHEAD 48 /* pixels */
+
 /* One tile to y. */
 INLINE void output_tile(const latent_conv_plan *p, const latent_conv_part *c, int row, int column,
                         int panel, const ending *e, const int N)
@@ -1058,6 +1051,9 @@ INLINE void output_tile(const latent_conv_plan *p, const latent_conv_part *c, in
     int top = (c->first + row) % p->rows_each * n, left = column * n;
     int rows = p->h - top < n ? p->h - top : n, columns = p->w - left < n ? p->w - left : n;
     vec turned[PANEL][SIDE][SIDE], d[SIDE], r[PANEL][SIDE];
+    for (int k = 0; k < n && e->noise; k++)
+        __builtin_prefetch(e->noise + (size_t)(top + k) * (size_t)p->w + (size_t)left +
+                           NOISE_AHEAD);
     for (int v = 0; v < PANEL; v++)
         for (int j = 0; j < N; j++) {
             const float *from = m + (size_t)j * step + v * VL;
@@ -1106,11 +1102,10 @@ static void toom_output_row(const latent_conv_plan *p, const latent_conv_part *c
     float *t = panel_t(p, c, panel), *ee[TOOM], *eo[TOOM], *oe[4];
     int top = (c->first + row) % p->rows_each * 4;
     int pixel_rows = p->h - top < 4 ? p->h - top : 4;
-    const size_t above = (size_t)(c->above + row); /* tile rows of t */
     for (int k = 0; k < TOOM; k++) {
-        size_t line = above * 4 + (size_t)k;
-        size_t even = k < 4 ? p->t_start[0] + line * (w + 1) : p->t_start[3] + above * (w + 1);
-        size_t other = k < 4 ? p->t_start[1] + line * w : p->t_start[4] + above * w;
+        size_t line = (size_t)(row * 4 + k), last = (size_t)row;
+        size_t even = k < 4 ? p->t_start[0] + line * (w + 1) : p->t_start[3] + last * (w + 1);
+        size_t other = k < 4 ? p->t_start[1] + line * w : p->t_start[4] + last * w;
         ee[k] = t + even * WIDTH + left;
         eo[k] = t + other * WIDTH + left;
         if (k < 4)
@@ -1500,14 +1495,61 @@ static void spread_rows(const latent_conv_plan *p, const latent_conv_part *c, in
     }
 }
 
-/* One of the strips of a part. */
-static latent_conv_part find_strip(const latent_conv_plan *p, const latent_conv_part *c, int number)
+/* Keeps the part's last rows of one panel for the chunk, or strip, that follows. */
+static void keep_rows(const latent_conv_plan *p, const latent_conv_part *c, int panel)
 {
-    int strips = (c->rows + p->strip - 1) / p->strip, units = c->rows / p->unit;
-    int end = units * (number + 1) / strips * p->unit;
+    int kinds = p->spec.kernel == 3 ? 4 : 1;
+    size_t line = (size_t)p->w * WIDTH * sizeof(float), more = line + WIDTH * sizeof(float);
+    for (int i = 0; i < 2; i++) {
+        memcpy(carry_row(p, panel, ODD_ODD, i), phase_row(p, c, panel, ODD_ODD, c->y1 - 2 + i),
+               line);
+        if (kinds > 1)
+            memcpy(carry_row(p, panel, ODD_EVEN, i),
+                   phase_row(p, c, panel, ODD_EVEN, c->y1 - 2 + i), more);
+    }
+    for (int which = EVEN_EVEN; kinds > 1 && which <= EVEN_ODD; which++) {
+        size_t bytes = which == EVEN_EVEN ? more : line;
+        float *last = carry_row(p, panel, which, 0);
+        const float *add = added_row(p, c, panel, which, c->y1 - 1);
+        memcpy(last, phase_row(p, c, panel, which, c->y1 - 1), bytes);
+        for (size_t i = 0; add && i < bytes / sizeof(float); i++)
+            last[i] += add[i];
+        memcpy(carry_row(p, panel, which, 1), added_row(p, c, panel, which, c->y1), bytes);
+    }
+}
+
+/* Some rows of tiles of a part. */
+static latent_conv_part some_rows(const latent_conv_plan *p, const latent_conv_part *c, int first,
+                                  int end)
+{
     latent_conv_part f = *c;
-    f.above = units * number / strips * p->unit;
-    latent_conv_set_rows(p, &f, c->first + f.above, end - f.above);
+    latent_conv_set_rows(p, &f, c->first + first, end - first);
+    return f;
+}
+
+/* A band with t and carry of its own. */
+static latent_conv_plan plan_of_band(const latent_conv_plan *p, int band)
+{
+    latent_conv_plan own = *p;
+    own.t += (size_t)band * 2 * latent_conv_t_count(p);
+    own.carry += (size_t)band * latent_conv_carry_count(p);
+    return own;
+}
+
+/* Its first row of tiles. */
+static int row_of_band(const latent_conv_plan *p, int band)
+{
+    return p->tile_rows * band / p->bands;
+}
+
+/* The strip of it that begins with a row of tiles. */
+static latent_conv_part strip_of_band(const latent_conv_plan *p, const latent_conv_part *c,
+                                      int band, int row)
+{
+    int end = row_of_band(p, band + 1), next = row + p->strip;
+    latent_conv_part f = some_rows(p, c, row, next < end ? next : end);
+    f.buffer = row > row_of_band(p, band); /* the first stays for the blur between bands */
+    f.last = f.first + f.rows == p->tile_rows;
     return f;
 }
 
@@ -1530,12 +1572,13 @@ static void blur_item(const latent_conv_plan *p, const latent_conv_part *c, int 
     if (p->panels - first < panels)
         panels = p->panels - first;
     y = c->y0 - 1 + item / panels;
-    if (p->tiles && item >= panels) { /* the first and last row of each strip */
-        int number = item / panels - 1;
-        latent_conv_part strip = find_strip(p, c, number / 2);
-        y = number % 2 ? strip.y1 - 1 : strip.y0;
-        if (number % 2 && y == strip.y0)
-            return;
+    if (p->bands) { /* the last row of a band and the first one of the next */
+        int band = item / panels / 2 + 1;
+        latent_conv_plan own = plan_of_band(p, band);
+        own.carry = plan_of_band(p, band - 1).carry;
+        one = strip_of_band(p, c, band, row_of_band(p, band));
+        blur_rows(&own, &one, one.y0 - 1 + item / panels % 2, item % panels);
+        return;
     }
     if (p->pictures > 1) {
         y = item / panels % p->h;
@@ -1570,62 +1613,63 @@ static void run_tiles(const latent_conv_plan *p, const latent_conv_part *c, floa
     }
 }
 
-/* item: a strip, or of up 1 a few tiles of a row. */
+/* Rows of tiles, from column left to end - 1, a few columns at a time. */
+static void run_rows(const latent_conv_plan *p, latent_conv_part *c, int left, int end, float *room)
+{
+    besides beside;
+    for (; left < end; left += p->tiles) {
+        c->left = left;
+        c->columns = end - left < p->tiles ? end - left : p->tiles;
+        c->width = p->w - left * p->n;
+        if (c->width > c->columns * p->n)
+            c->width = c->columns * p->n;
+        run_tiles(p, c, room, p->tiles < p->tile_columns ? &beside : NULL);
+    }
+}
+
+/* Strip after strip, each blurred as far as it goes. */
+static void run_band(const latent_conv_plan *p, const latent_conv_part *c, int band, float *room)
+{
+    const latent_conv_plan own = plan_of_band(p, band);
+    const int end = row_of_band(p, band + 1);
+    for (int row = row_of_band(p, band); row < end; row += p->strip) {
+        latent_conv_part f = strip_of_band(p, c, band, row);
+        int from = f.buffer ? f.y0 - 1 : band ? f.y0 + 1 : 0, to = f.last ? p->h : f.y1 - 1;
+        run_rows(&own, &f, 0, p->tile_columns, room);
+        for (int panel = 0; panel < p->panels; panel++) {
+            for (int y = from; y < to; y++)
+                blur_rows(&own, &f, y, panel);
+            if (!f.last)
+                keep_rows(&own, &f, panel);
+        }
+    }
+}
+
+/* item: a band, or a strip, or of up 1 a few tiles of a row. */
 static void tiles_item(const latent_conv_plan *p, const latent_conv_part *c, int item, float *room)
 {
     int segments = p->spec.up == 1 ? (p->tile_columns + p->tiles - 1) / p->tiles : 1;
-    int end = p->tile_columns;
-    besides beside;
+    int strip = item / segments, left = item % segments * p->tiles, end = p->tile_columns;
+    int strips = (c->rows + p->strip - 1) / p->strip, units = c->rows / p->unit;
     latent_conv_plan own = *p;
-    latent_conv_part few = find_strip(p, c, item / segments);
+    latent_conv_part few;
     own.v = room + p->code->room;
     own.m = own.v + latent_conv_v_count(p);
-    if (p->unit > 1) {
-        own.t = own.m + latent_conv_m_count(p);
-        few.above = 0;
+    if (p->bands) {
+        run_band(&own, c, item, room);
+        return;
     }
-    few.left = item % segments * p->tiles;
-    if (segments > 1 && few.left + p->tiles < end)
-        end = few.left + p->tiles;
-    for (; few.left < end; few.left += p->tiles) {
-        few.columns = end - few.left < p->tiles ? end - few.left : p->tiles;
-        few.width = p->w - few.left * p->n;
-        if (few.width > few.columns * p->n)
-            few.width = few.columns * p->n;
-        run_tiles(&own, &few, room, p->tiles < p->tile_columns ? &beside : NULL);
-    }
-    for (int panel = 0; p->spec.up == 2 && panel < p->panels; panel++) {
-        for (int i = 0; p->unit > 1 && i < few.rows / p->unit; i++) {
+    own.t = own.m + latent_conv_m_count(p);
+    few = some_rows(p, c, units * strip / strips * p->unit, units * (strip + 1) / strips * p->unit);
+    if (segments > 1 && left + p->tiles < end)
+        end = left + p->tiles;
+    run_rows(&own, &few, left, end, room);
+    for (int panel = 0; p->spec.up == 2 && panel < p->panels; panel++)
+        for (int i = 0; i < few.rows / p->unit; i++) {
             latent_conv_part one = picture_of(p, &few, i);
             for (int y = 0; y < p->h; y++)
                 blur_rows(&own, &one, y, panel);
         }
-        for (int y = few.y0 + 1; p->unit == 1 && y < few.y1 - 1; y++)
-            blur_rows(p, c, y, panel);
-    }
-}
-
-/* Keeps the part's last rows of one panel for the chunk that follows. */
-static void carry_item(const latent_conv_plan *p, const latent_conv_part *c, int item)
-{
-    int panel = c->set * p->set_groups * GROUP + item, kinds = p->spec.kernel == 3 ? 4 : 1;
-    size_t line = (size_t)p->w * WIDTH * sizeof(float), more = line + WIDTH * sizeof(float);
-    for (int i = 0; i < 2; i++) {
-        memcpy(carry_row(p, panel, ODD_ODD, i), phase_row(p, c, panel, ODD_ODD, c->y1 - 2 + i),
-               line);
-        if (kinds > 1)
-            memcpy(carry_row(p, panel, ODD_EVEN, i),
-                   phase_row(p, c, panel, ODD_EVEN, c->y1 - 2 + i), more);
-    }
-    for (int which = EVEN_EVEN; kinds > 1 && which <= EVEN_ODD; which++) {
-        size_t bytes = which == EVEN_EVEN ? more : line;
-        float *last = carry_row(p, panel, which, 0);
-        const float *add = added_row(p, c, panel, which, c->y1 - 1);
-        memcpy(last, phase_row(p, c, panel, which, c->y1 - 1), bytes);
-        for (size_t i = 0; add && i < bytes / sizeof(float); i++)
-            last[i] += add[i];
-        memcpy(carry_row(p, panel, which, 1), added_row(p, c, panel, which, c->y1), bytes);
-    }
 }
 
 /* ---- items ---- */
@@ -1653,7 +1697,7 @@ static void run_item(const latent_conv_plan *p, const latent_conv_part *c, int s
         blur_item(p, c, item);
         break;
     default:
-        carry_item(p, c, item);
+        keep_rows(p, c, c->set * p->set_groups * GROUP + item);
     }
     if (p->stream)
         stream_end();

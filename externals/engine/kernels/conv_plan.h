@@ -23,10 +23,12 @@
      arithmetic.
 
    Threads that share V and M wait for each other's caches, on some machines a quarter of the time.
-   So an item takes a strip of a large picture through all three steps, with V and M of its own, and
-   only t lies between it and the blur, of which it does what needs no other strip.  Where there are
-   few channels, and the weights fit the second cache, the strip is a few tiles of a row, with which
-   V and M fit as well.
+   So an item takes a strip of a large picture through all three steps, with V and M of its own.
+   Where there are few channels, and the weights fit the second cache, the strip is a few tiles of a
+   row, with which V and M fit as well.  Of up 2 an item is a band, some strips one below the other,
+   which it blurs as it goes, with t of its own; only the two rows where bands meet wait for both.
+   A picture too small for strips falls into groups of outputs instead: each thread transforms the
+   whole input for itself, and takes group after group through product, output and blur.
 
    The weights are transformed when they are needed, and the style multiplies them there: a few of
    them once for the whole picture, many of them a block at a time that stays in the cache, again
@@ -72,13 +74,16 @@ typedef struct {
     int cuts;           /* items that share one turn, each with its part of the planes */
     int tiles;          /* of a row, that one item takes through all the steps; or 0 */
     int strip;          /* rows of tiles that it takes, or a unit less */
+    int bands;          /* up 2: so many times some strips, which a thread takes one after the other
+                           with t and carry of its own; or 0 */
     int unit;           /* rows of tiles that stay together: up 2, those of each of many pictures */
-    int threads;        /* of the pool */
+    int own;     /* an item takes a group through all the steps, with V of its thread's own */
+    int threads; /* of the pool */
     /* Scratch.  v: [block][plane][row of v_row floats]; m: [two sets][panel][plane][row of width
-       floats]; t: [two sets][panel][row of width floats], the even-even, even-odd and odd-even
-       pixels of the transposed convolution, what tiles add to those below them, even-even and
-       even-odd, and with tiles the odd-odd pixels; carry: [panel][row of width floats], the last
-       rows of the chunk before. */
+       floats]; t: [band][two sets][panel][row of width floats], the even-even, even-odd and
+       odd-even pixels of the transposed convolution, what tiles add to those below them, even-even
+       and even-odd, and with tiles the odd-odd pixels; carry: [band][panel][row of width floats],
+       the last rows of the chunk, or strip, before. */
     float *v, *m, *t, *carry;
     float *u;           /* all transformed weights, or NULL: each item transforms its own */
     size_t matrix;      /* floats from one transformed matrix to the next */
@@ -102,7 +107,6 @@ typedef struct {
     int last;                 /* no more come */
     int set, buffer;          /* which set, in which half of m and t */
     int left, columns, width; /* columns of tiles; pixels across */
-    int above;                /* tile rows of t before the part's */
 } latent_conv_part;
 
 /* The rows of V, or of pixels, that matrix (i, j) multiplies. */
@@ -120,9 +124,10 @@ latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent
 void latent_conv_tiles(latent_conv_plan *p, int points);
 void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows);
 size_t latent_conv_v_count(const latent_conv_plan *p);
-/* The same of M for one item's tiles, and of t where its strip is whole pictures. */
+/* The same of M for one group, of t for one set and of one carry. */
 size_t latent_conv_m_count(const latent_conv_plan *p);
 size_t latent_conv_t_count(const latent_conv_plan *p);
+size_t latent_conv_carry_count(const latent_conv_plan *p);
 latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i);
 /* From now on c is these rows of tiles, and the pixels in them. */
 void latent_conv_set_rows(const latent_conv_plan *p, latent_conv_part *c, int first, int rows);
