@@ -286,8 +286,8 @@ static void test_groups(void **unused)
 {
     (void)unused;
     for (int i = 0; i < KINDS; i++)
-        for (int size = 3; size <= 12; size += 3)
-            check(kind(i, 20, 256), size, size + 1, ALL);
+        for (int size = 3; size <= THOROUGH(12, 9); size += 3)
+            check(kind(i, 20, 128), size, size + 1, ALL);
 }
 
 /* What runs on the least of processors, and what this one has beside its best. */
