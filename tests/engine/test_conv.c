@@ -450,7 +450,7 @@ static void test_batch(void **unused)
     static const int sizes[] = {1, 4, 5, 8, 12, 16, 32, 64};
     (void)unused;
     for (int i = 0; i < KINDS; i++)
-        for (int s = 0; s < 8; s++) {
+        for (int s = 0; s < THOROUGH(8, 7); s++) {
             check_batch(kind(i, 17, 20), 5, sizes[s], ALL);
             check_batch(kind(i, 17, 20), 4, sizes[s], s % 2 ? BIASED : ALL & ~SCALED);
             check_batch(kind(i, 32, 3), 2, sizes[s], s % 2 ? ALL : BIASED);
@@ -514,7 +514,7 @@ static void test_weights(void **unused)
     for (int i = 0; i < KINDS; i++) {
         if (kinds[i].kernel == 1 && kinds[i].up != 1)
             continue;
-        for (int s = 0; s < 7; s++) {
+        for (int s = 0; s < THOROUGH(7, 6); s++) {
             check_weights(kind(i, 17, 20), 1, sizes[s], s % 2);
             check_weights(kind(i, 32, 3), 3, sizes[s], 1);
             check_weights(kind(i, 19, 33), 4, sizes[s], s % 2);

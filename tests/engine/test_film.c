@@ -632,7 +632,7 @@ static void read_all(const char *path)
 #ifdef __SANITIZE_THREAD__
 #define DAMAGED 12 /* only one thread works here, and slowly */
 #else
-#define DAMAGED THOROUGH(700, 300) /* of each kind */
+#define DAMAGED THOROUGH(700, 150) /* of each kind */
 #endif
 
 static void test_damaged(void **state)
