@@ -404,7 +404,7 @@ static void choose_tiles(latent_conv_plan *p)
     long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
     size_t room = cache > 0 ? (size_t)cache / 4 * 3 : SMALL_CHUNK / 2, u, each;
     int most = pieces(p->tile_columns, TILES_STEP) * TILES_STEP;
-    if (!p->kept || p->blocks > 1 || p->pictures > 1 || p->spec.up == -2 ||
+    if (!p->kept || p->blocks > 1 || (p->pictures > 1 && p->spec.up != 1) || p->spec.up == -2 ||
         p->panels * p->code->width > LATENT_CONV_TILES_OUT)
         return;
     u = u_count(p) * sizeof(float);
