@@ -460,6 +460,7 @@ static void test_batch(void **unused)
         check_batch(kind(i, 256, 192), THOROUGH(4, 2), 4, ALL & ~SCALED);
         check_batch(kind(i, 40, 64), THOROUGH(7, 2), THOROUGH(64, 20), 0);
         check_batch(kind(i, 140, 72), 3, 40, ALL);
+        check_batch(kind(i, 20, 24), 66, 4, ALL); /* so many that they fall into strips */
     }
 }
 

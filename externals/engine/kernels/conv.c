@@ -440,7 +440,7 @@ static void choose_strips(latent_conv_plan *p)
 static void choose_bands(latent_conv_plan *p)
 {
     int n = BANDS * p->threads, most = p->tile_rows / (2 * p->strip);
-    if (p->spec.up != 2 || p->unit > 1)
+    if (p->spec.up != 2 || p->pictures > 1)
         return;
     while (n > p->threads && n > most)
         n -= p->threads;
