@@ -2,11 +2,11 @@
 #include "evaluate.h"
 #include "evaluate_internal.h"
 #include "lock.h"
+#include "seconds.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define MAX_STAGES 1024
 
@@ -19,13 +19,6 @@ LATENT_LOCK(stats_lock)
 static latent_stage stages[MAX_STAGES];
 static int n_stages;
 static long n_runs, n_hits, n_evictions;
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 static void count(const latent_node *n, int hit, double ms)
 {
@@ -136,7 +129,7 @@ static int compute(latent_node *n, latent_error *e)
 {
     latent_tensor *few[16], **in = few, *out = NULL;
     int failed = 0, n_in = latent_computed_inputs(n);
-    double start = now_ms();
+    double start = latent_seconds();
     if (n_in > 16 && !(in = calloc((size_t)n_in, sizeof(*in))))
         return latent_fail(e, "no memory to compute %s", n->op->name);
     for (int i = 0; i < n_in; i++) {
@@ -162,7 +155,7 @@ static int compute(latent_node *n, latent_error *e)
         return -1;
     }
     latent_value_keep(n, out, visit);
-    count(n, 0, now_ms() - start);
+    count(n, 0, 1e3 * (latent_seconds() - start));
     return 0;
 }
 

@@ -29,7 +29,8 @@ latent_request *latent_request_new(latent_node *node,
                                    int (*digest)(latent_request *r, latent_error *e),
                                    void *settings);
 
-/* The budget for cached values, in bytes (default 256 MB). */
+/* The budget for cached values, in bytes (default 256 MB); what they leave of it a busy engine
+   keeps of freed memory. */
 void latent_cache_set(size_t bytes);
 size_t latent_cache(void);
 /* Every cached value is forgotten before the next evaluation (or by now, when none runs). */

@@ -1,16 +1,16 @@
 /* parallel: see parallel.h */
 #include "parallel.h"
+#include "seconds.h"
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STACK_BYTES ((size_t)4 << 20)
-#define AWAKE_NS 150000 /* a thread looks for what comes next before it sleeps */
+#define AWAKE 150e-6 /* seconds for which a thread looks for what comes next before it sleeps */
 
 /* One round of work.  Its helpers count themselves in and out under the mutex, so that it can live
    on the caller's stack. */
@@ -31,8 +31,7 @@ struct latent_pool {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t work_came, work_done;
     latent_round *current;
-    atomic_uint round_number; /* these are also looked at without the lock */
-    atomic_int helpers_inside;
+    atomic_uint round_number, helpers_inside; /* these are also looked at without the lock */
     int quit;
     pthread_t helper[LATENT_MAX_THREADS];
     latent_seat seat[LATENT_MAX_THREADS];
@@ -117,13 +116,6 @@ static int threads_of(latent_pool *p)
     return n;
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void breathe(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -133,24 +125,13 @@ static void breathe(void)
 #endif
 }
 
-/* Rounds follow each other closely, and to fall asleep and be woken takes longer than many of
-   them. */
-static void look_for_round(const latent_pool *p, unsigned seen)
+/* Looks for a moment whether a number is (or, without wanted, is no longer) what is meant: rounds
+   follow each other closely, and to fall asleep and be woken takes longer than many of them. */
+static void look(const atomic_uint *number, unsigned meant, int wanted)
 {
-    for (int64_t start = now_ns(); now_ns() - start < AWAKE_NS;) {
-        if (atomic_load(&p->round_number) != seen)
-            return;
+    double start = latent_seconds();
+    while ((atomic_load(number) == meant) != wanted && latent_seconds() - start < AWAKE)
         breathe();
-    }
-}
-
-static void look_for_end(const latent_pool *p)
-{
-    for (int64_t start = now_ns(); now_ns() - start < AWAKE_NS;) {
-        if (!atomic_load(&p->helpers_inside))
-            return;
-        breathe();
-    }
 }
 
 static void *helper_body(void *context)
@@ -158,25 +139,15 @@ static void *helper_body(void *context)
     const latent_seat *seat = context;
     latent_pool *p = seat->pool;
     unsigned seen = 0;
-    int looked = 1;
     if (seat->gives_way)
         latent_thread_give_way();
     pthread_mutex_lock(&p->lock);
     while (!p->quit) {
         latent_round *r = p->current;
         if (!r || seen == p->round_number || seat->slot >= threads_of(p)) {
-            if (looked) {
-                pthread_cond_wait(&p->work_came, &p->lock);
-                continue;
-            }
-            looked = 1;
-            seen = p->round_number;
-            pthread_mutex_unlock(&p->lock);
-            look_for_round(p, seen);
-            pthread_mutex_lock(&p->lock);
+            pthread_cond_wait(&p->work_came, &p->lock);
             continue;
         }
-        looked = 0;
         seen = p->round_number;
         p->helpers_inside++;
         pthread_mutex_unlock(&p->lock);
@@ -184,6 +155,9 @@ static void *helper_body(void *context)
         pthread_mutex_lock(&p->lock);
         if (--p->helpers_inside == 0)
             pthread_cond_signal(&p->work_done);
+        pthread_mutex_unlock(&p->lock);
+        look(&p->round_number, seen, 0);
+        pthread_mutex_lock(&p->lock);
     }
     pthread_mutex_unlock(&p->lock);
     return NULL;
@@ -236,7 +210,7 @@ static void run_round(int n, int shares, void (*body)(void *context, int i, int 
     pthread_mutex_lock(&p->lock);
     p->current = NULL;
     pthread_mutex_unlock(&p->lock);
-    look_for_end(p);
+    look(&p->helpers_inside, 0, 1);
     pthread_mutex_lock(&p->lock);
     while (p->helpers_inside)
         pthread_cond_wait(&p->work_done, &p->lock);

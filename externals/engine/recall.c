@@ -3,11 +3,11 @@
 #include "evaluate.h"
 #include "grave.h"
 #include "latents.h"
+#include "seconds.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define ONE_IN 300
 #define STEP_SECONDS 0.01
@@ -122,16 +122,9 @@ static int look(latent_recall *r, const float *w, float *seen, const atomic_int 
     return failed;
 }
 
-static double seconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 int latent_recall_step(latent_recall *r, const atomic_int *cancel, latent_error *e)
 {
-    double began = seconds();
+    double began = latent_seconds();
     int at = atomic_load(&r->count);
     while (at < r->room) {
         float *w = r->w + (size_t)at * (size_t)r->generator->w_dim;
@@ -140,7 +133,7 @@ int latent_recall_step(latent_recall *r, const atomic_int *cancel, latent_error 
             look(r, w, r->seen + (size_t)at * (size_t)r->encoder->embedding, cancel, e))
             return -1;
         atomic_store(&r->count, ++at);
-        if (seconds() - began > STEP_SECONDS)
+        if (latent_seconds() - began > STEP_SECONDS)
             break;
     }
     return at == r->room;

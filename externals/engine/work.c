@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define STORE_BYTES ((size_t)64 << 20) /* what a busy engine may keep of freed tensors, or more */
+#define STORE_BYTES ((size_t)64 << 20) /* of freed tensors that a busy engine may keep at least */
 #define IDLE_SECONDS 2                 /* after which it keeps nothing */
 
 typedef struct {

@@ -280,10 +280,15 @@ static size_t odd_lines(size_t floats)
     return (lines(floats) / LINE | 1) * LINE;
 }
 
-/* Do strips of whole pictures have all that their blur needs? */
-static int whole_pictures(const latent_conv_plan *p)
+/* Does an item have V and M of its own, and t as well? */
+static int own_vm(const latent_conv_plan *p)
 {
-    return p->tiles && p->spec.up == 2 && !p->bands;
+    return p->tiles || p->own;
+}
+
+static int own_t(const latent_conv_plan *p)
+{
+    return own_vm(p) && p->spec.up == 2 && !p->bands;
 }
 
 /* The sizes of the planes for chunks of so many rows of tiles. */
@@ -356,7 +361,7 @@ size_t latent_conv_carry_count(const latent_conv_plan *p)
 
 static size_t set_count(const latent_conv_plan *p, size_t rows)
 {
-    size_t buffers = p->sets > 1 || p->chunk_rows < p->tile_rows ? 2 : 1;
+    size_t buffers = p->bands || p->sets > 1 || p->chunk_rows < p->tile_rows ? 2 : 1;
     size_t panels = (size_t)(p->set_groups * p->code->group);
     return buffers * panels * rows * (size_t)p->code->width;
 }
@@ -713,8 +718,12 @@ static void wait_for(const job *j, int need)
             sched_yield();
 }
 
-static float *room_for(latent_conv_room *r, int slot, size_t bytes)
+/* What the items of one thread need: room for weights, and what is their own. */
+static float *room_for(latent_conv_room *r, int slot, const latent_conv_plan *p)
 {
+    size_t vm = own_vm(p) ? latent_conv_v_count(p) + latent_conv_m_count(p) : 0;
+    size_t t = own_t(p) ? latent_conv_t_count(p) : 0;
+    size_t bytes = ((size_t)p->code->room + vm + t) * sizeof(float);
     if (r->slot_bytes[slot] < bytes) {
         free(r->slot[slot]);
         r->slot[slot] = latent_memory((bytes + SCRATCH - 1) / SCRATCH * SCRATCH);
@@ -730,13 +739,7 @@ static void run_item(void *context, int i, int slot)
     int low = 0, high = j->count - 1;
     latent_conv_part c;
     phase *f;
-    size_t floats = (size_t)p->code->room;
-    float *room;
-    if (p->tiles)
-        floats += latent_conv_v_count(p) + latent_conv_m_count(p);
-    if (whole_pictures(p))
-        floats += latent_conv_t_count(p);
-    room = room_for(j->room, slot, floats * sizeof(float));
+    float *room = room_for(j->room, slot, p);
     while (low < high) { /* the last phase that begins at or before i */
         int middle = (low + high + 1) / 2;
         if (j->phases[middle].first <= i)
@@ -766,9 +769,7 @@ static void group_item(void *context, int group, int slot)
     latent_conv_plan own = *j->p;
     latent_conv_part c = latent_conv_find_part(&own, 0);
     size_t v = latent_conv_v_count(&own), m = latent_conv_m_count(&own);
-    size_t t = latent_conv_t_count(&own);
-    size_t floats = (size_t)own.code->room + v + m + t;
-    float *room = room_for(j->room, slot, floats * sizeof(float));
+    float *room = room_for(j->room, slot, &own);
     if (!room) {
         atomic_store(&j->failed, 1);
         return;
@@ -833,12 +834,10 @@ static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *
     size_t outs = p->outs = lines((size_t)p->panels * width);
     size_t in = lines((size_t)c->spec.in), row = (size_t)(p->w + 1) * width;
     size_t zeros = row > in ? row : in;
-    size_t v = p->tiles || p->own ? 0 : lines(latent_conv_v_count(p));
-    size_t m = p->tiles || p->own ? 0 : lines(few ? in * FEW : set_count(p, p->m_panel));
+    size_t v = own_vm(p) ? 0 : lines(latent_conv_v_count(p));
+    size_t m = own_vm(p) ? 0 : lines(few ? in * FEW : set_count(p, p->m_panel));
     size_t bands = p->bands ? (size_t)p->bands : 1;
-    size_t t = whole_pictures(p) || p->own ? 0
-               : p->bands                  ? lines(bands * 2 * latent_conv_t_count(p))
-                                           : lines(set_count(p, p->t_panel));
+    size_t t = own_t(p) ? 0 : lines(bands * set_count(p, p->t_panel));
     size_t carry = lines(bands * latent_conv_carry_count(p));
     size_t u = p->kept ? lines(u_count(p)) : 0;
     float *scale, *shift, *style, *none;

@@ -270,7 +270,7 @@ INLINE void odd_row(const latent_conv_plan *p, const window *f, int channel, int
 INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int channel, int some)
 {
     const size_t both = p->v_plane[0], down = p->v_plane[1], across = p->v_plane[2];
-    const size_t next = p->v_row;
+    const size_t pixel = p->v_row;
     float *v = p->v + (size_t)(channel / DEPTH) * p->v_block + (size_t)(channel % DEPTH);
     vec turned[TOOM][4], d[4], r[TOOM];
     for (int i = 0; i < 4; i++) {
@@ -292,7 +292,7 @@ INLINE void toom_input_channels(const latent_conv_plan *p, const window *f, int 
             store(to + (size_t)j * across, r[j]);
     }
     for (int j = 0; j < 4; j++) {
-        float *to = v + f->down + (size_t)j * next;
+        float *to = v + f->down + (size_t)j * pixel;
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++)
             d[i] = turned[i][j];
@@ -1103,9 +1103,9 @@ static void toom_output_row(const latent_conv_plan *p, const latent_conv_part *c
     int top = (c->first + row) % p->rows_each * 4;
     int pixel_rows = p->h - top < 4 ? p->h - top : 4;
     for (int k = 0; k < TOOM; k++) {
-        size_t line = (size_t)(row * 4 + k), last = (size_t)row;
-        size_t even = k < 4 ? p->t_start[0] + line * (w + 1) : p->t_start[3] + last * (w + 1);
-        size_t other = k < 4 ? p->t_start[1] + line * w : p->t_start[4] + last * w;
+        size_t line = (size_t)(row * 4 + k), tile = (size_t)row;
+        size_t even = k < 4 ? p->t_start[0] + line * (w + 1) : p->t_start[3] + tile * (w + 1);
+        size_t other = k < 4 ? p->t_start[1] + line * w : p->t_start[4] + tile * w;
         ee[k] = t + even * WIDTH + left;
         eo[k] = t + other * WIDTH + left;
         if (k < 4)
@@ -1575,7 +1575,7 @@ static void blur_item(const latent_conv_plan *p, const latent_conv_part *c, int 
     if (p->bands) { /* the last row of a band and the first one of the next */
         int band = item / panels / 2 + 1;
         latent_conv_plan own = plan_of_band(p, band);
-        own.carry = plan_of_band(p, band - 1).carry;
+        own.carry -= latent_conv_carry_count(p); /* of the band before */
         one = strip_of_band(p, c, band, row_of_band(p, band));
         blur_rows(&own, &one, one.y0 - 1 + item / panels % 2, item % panels);
         return;

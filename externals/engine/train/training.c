@@ -1,9 +1,9 @@
 /* training: see training.h */
+#include "../seconds.h"
 #include "training_kind.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define FOLDER_SIDE 256 /* pixels of a folder's pictures: the largest that can be learned */
@@ -55,13 +55,6 @@ const char *latent_training_existing(const char *paths)
     return p;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static const char *folder_in(const char *paths)
 {
     struct stat s;
@@ -105,7 +98,7 @@ static int has_data(const latent_training *t, latent_error *e)
 static int run(latent_train_job *j, latent_error *e)
 {
     latent_training *t = j->training;
-    double from = now(), loss[2] = {0}, first;
+    double from = latent_seconds(), loss[2] = {0}, first;
     int n = 0;
     if (has_data(t, e))
         return -1;
@@ -117,10 +110,10 @@ static int run(latent_train_job *j, latent_error *e)
             return -1;
         t->kind->report(j);
         n++;
-    } while (!atomic_load(&j->job.cancel) && now() - from < j->seconds &&
+    } while (!atomic_load(&j->job.cancel) && latent_seconds() - from < j->seconds &&
              j->report.images - first < j->images);
     j->report.ran = j->report.images - first;
-    j->report.speed = j->report.ran / (now() - from);
+    j->report.speed = j->report.ran / (latent_seconds() - from);
     j->report.loss[0] = loss[0] / n;
     j->report.loss[1] = loss[1] / n;
     return j->snapshot_at > 0 && j->report.images >= j->snapshot_at &&
