@@ -12,13 +12,14 @@
 #   live audio            in real time with sound, into a JACK server that plays to nobody
 #   alone                 after the others, with nothing beside it: it measures time
 #   needs-oracle          skipped where the fixtures (LATENT_ORACLE) are not
+#   needs-cases           skipped where the small failing files (LATENT_CASES) are not
 #   same-bytes            run twice; the files left in [scratch] must exist and be the same
 #   times: <n>            run so often (under a sanitizer a quarter of that); each must pass
 #   long                  more of what other patches do; left out of sanitized builds
 #   disk: <KB>            no file may become larger, as on a disk that is full
 #   heavy                 too slow for valgrind (the Makefile leaves it out there)
 #
-# The environment: PD, BUILD (the library), HELPERS (the test boxes), LATENT_ORACLE,
+# The environment: PD, BUILD (the library), HELPERS (the test boxes), LATENT_ORACLE, LATENT_CASES,
 # PRELOAD (the runtime of a sanitizer with which BUILD was made), JOBS.
 set -u
 export LC_ALL=C.UTF-8 # numbers have points
@@ -26,8 +27,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 top=$(dirname "$here")
 : "${PD:=pd}" "${BUILD:=$top/build/latent}" "${HELPERS:=$top/build/tests-pd}" "${JOBS:=2}"
 : "${PRELOAD:=}" "${LATENT_ORACLE:=$top/../shared/oracle}"
+: "${LATENT_CASES:=$top/../shared/cases}"
 [ -d "$LATENT_ORACLE" ] && LATENT_ORACLE=$(cd "$LATENT_ORACLE" && pwd)
-export LATENT_ORACLE OPENBLAS_CORETYPE
+[ -d "$LATENT_CASES" ] && LATENT_CASES=$(cd "$LATENT_CASES" && pwd)
+export LATENT_ORACLE LATENT_CASES OPENBLAS_CORETYPE
 slow=1 leave_out=() wrap=(env)
 while getopts vx: option; do
   case $option in
@@ -100,7 +103,7 @@ play() { # patch log scratch
   LATENT_SCRATCH=$3 LATENT_PATIENCE=$((limit * 2 / 3)) JACK_DEFAULT_SERVER=latent-test \
     timeout -k 5 "$limit" "${full[@]}" "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
     "${args[@]}" -path "$BUILD" -path "$HELPERS" -path "$LATENT_ORACLE" \
-    -path "$LATENT_ORACLE/../data/clip" "${more[@]}" "$1" \
+    -path "$LATENT_ORACLE/../data/clip" -path "$LATENT_CASES" "${more[@]}" "$1" \
     >"$2" 2>&1 </dev/null
   local rc=$?
   [ -z "$jack" ] || kill "$jack"
@@ -126,6 +129,10 @@ try() {
   name=${name%.pd}
   if has needs-oracle && ! [ -d "$LATENT_ORACLE" ]; then
     echo "SKIP $name: the fixtures are not there (LATENT_ORACLE=$LATENT_ORACLE)"
+    return
+  fi
+  if has needs-cases && ! [ -d "$LATENT_CASES" ]; then
+    echo "SKIP $name: the small failing files are not there (LATENT_CASES=$LATENT_CASES)"
     return
   fi
   if has 'live audio' && ! command -v jackd >/dev/null; then

@@ -12,8 +12,9 @@
 
 LATENT_ORACLE ?= $(abspath ../shared/oracle)
 LATENT_DATA ?= $(abspath ../shared/data)
+LATENT_CASES ?= $(abspath ../shared/cases)
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
-export LATENT_ORACLE LATENT_DATA
+export LATENT_ORACLE LATENT_DATA LATENT_CASES
 
 stages = house engine patches gui fuzz install double clang address thread valgrind
 # A sanitized build is tested for what the sanitizer finds.
