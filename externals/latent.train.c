@@ -4,7 +4,8 @@
    new <size> <channels ...>   fresh networks for pictures of 8 to 256 pixels; channels of the
                     blocks of 4, 8, 16 ... pixels (256 256 128 64 32 16 16 when none are named)
    from <model>     networks to go on with: a file, a name given by [latent.model], or, without a
-                    word, the built-in model; with its discriminator where the file has one
+                    word, the built-in model; with its discriminator where the file has one.
+                    What was made, new or from or resumed, has the name at once
    data rule <name> pictures from a rule, without end; data discs: the simplest of all
    data <name>      those of [latent.dataset -name <name>] as they are now; or those of a folder
    start <n>        trains (n: so many thousand pictures, then done; offline there must be a number)

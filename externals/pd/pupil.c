@@ -94,8 +94,9 @@ static void snapshot(t_latent_pupil *x, latent_model *m)
 {
     latent_model_release(x->model);
     x->model = latent_model_retain(m);
-    if (x->known)
-        latent_model_name(x->known, m); /* which tells others, too */
+    if (!x->known)
+        return;
+    latent_model_name(x->known, m); /* which tells others, too */
     if (!x->gone)
         outlet_bang(x->manners.news);
 }

@@ -95,6 +95,12 @@ static int has_data(const latent_training *t, latent_error *e)
                                       "\"data rule fish\"");
 }
 
+/* The networks as they are now, for whoever plays them. */
+static int publish(latent_train_job *j, latent_error *e)
+{
+    return (j->made = j->training->kind->snapshot(j->training, e)) ? 0 : -1;
+}
+
 static int run(latent_train_job *j, latent_error *e)
 {
     latent_training *t = j->training;
@@ -116,10 +122,7 @@ static int run(latent_train_job *j, latent_error *e)
     j->report.speed = j->report.ran / (latent_seconds() - from);
     j->report.loss[0] = loss[0] / n;
     j->report.loss[1] = loss[1] / n;
-    return j->snapshot_at > 0 && j->report.images >= j->snapshot_at &&
-                   !(j->made = t->kind->snapshot(t, e))
-               ? -1
-               : 0;
+    return j->snapshot_at > 0 && j->report.images >= j->snapshot_at ? publish(j, e) : 0;
 }
 
 static int do_task(latent_train_job *j, latent_error *e)
@@ -146,6 +149,12 @@ static int do_task(latent_train_job *j, latent_error *e)
     return -1;
 }
 
+/* Whoever plays what learns has it before the first step, too. */
+static int makes_networks(latent_train_task task)
+{
+    return task == LATENT_TRAIN_NEW || task == LATENT_TRAIN_FROM || task == LATENT_TRAIN_RESUME;
+}
+
 static int needs_networks(latent_train_task task)
 {
     return task == LATENT_TRAIN_RUN || task == LATENT_TRAIN_SAVE || task == LATENT_TRAIN_WRITE ||
@@ -163,7 +172,7 @@ static int work(latent_job *job)
     if (!t->pool)
         t->pool = latent_pool_new((int)sysconf(_SC_NPROCESSORS_ONLN));
     latent_pool_use(t->pool);
-    failed = do_task(j, &job->error);
+    failed = do_task(j, &job->error) || (makes_networks(j->task) && publish(j, &job->error));
     latent_pool_use(NULL);
     return failed ? -1 : 0;
 }

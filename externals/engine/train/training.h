@@ -67,7 +67,8 @@ typedef struct {
     double snapshot_at;     /* run: make a model when so many pictures have been seen; 0: never */
     /* results */
     latent_train_report report;
-    latent_model *made; /* held, or NULL */
+    latent_model *made; /* new, from, resume, and run where snapshot_at says so: what there is to
+                           play now, held; or NULL */
 } latent_train_job;
 
 /* A job for that training (which it holds), to be filled in; discarded as any job.  NULL: no
