@@ -75,11 +75,11 @@ static void upsample_row(void *context, int i, int slot)
         for (int x = 0; x < j->w; x++)
             for (int b = 0; b < 4; b++) {
                 int s = 2 * x + b - 1;
-                const float *g = j->g + ((size_t)r * 2 * (size_t)j->w + (size_t)s) * c;
+                const float *g = j->g + (size_t)r * 2 * (size_t)j->w * c;
                 float f = tap[a] * tap[b] / 16;
                 if (s >= 0 && s < 2 * j->w)
                     for (size_t k = 0; k < c; k++)
-                        out[(size_t)x * c + k] += f * g[k];
+                        out[(size_t)x * c + k] += f * g[(size_t)s * c + k];
             }
     }
 }

@@ -39,7 +39,7 @@ static inline float two_rows(const float *a, const float *b, int i)
 static inline void enlarge(const float *a, const float *b, int w, const int c, const float *add,
                            float *y)
 {
-    for (int p = 0; p < w; p++, y += 2 * c, add += add ? 2 * c : 0)
+    for (int p = 0; p < w; p++, y += 2 * c, add = add ? add + 2 * c : NULL)
         for (int k = 0; k < c; k++) {
             float here = 3 * two_rows(a, b, p * c + k);
             float left = p ? two_rows(a, b, (p - 1) * c + k) : 0;

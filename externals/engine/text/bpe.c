@@ -366,9 +366,10 @@ static int read_vocab_json(reader *r, const char *folder, int vocabulary)
     char *text;
     size_t size;
     int found = read_file(folder, "vocab.json", &text, &size, r->e), failed;
-    latent_json j = {text, text + size};
+    latent_json j;
     if (found <= 0)
         return found; /* without it the numbers are those of the original */
+    j = (latent_json){text, text + size};
     r->name = "vocab.json";
     failed = read_numbers(r, &j, vocabulary);
     free(text);
