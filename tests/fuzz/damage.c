@@ -3,11 +3,10 @@
    hold for all: nothing crashes (the sanitizers watch), a refusal has a sentence, and the memory
    that the loading takes stays below twice the file and 64 MB.
 
-   damage [-n variants] [-s seed] [-o only this variant] [-w folder] [file ...]
+   damage [-n variants] [-s seed] [-o only this variant] [file ...]
 
-   The right files are those of helper_files.c and the files named.  -w writes the former into a
-   folder (the corpus of the fuzzer) and does nothing else.  Variant number i is always the same for
-   the same seed and files. */
+   The right files are those of helper_files.c and the files named.  Variant number i is always the
+   same for the same seed and files. */
 #include "engine/weights/arrays.h"
 #include "engine/weights/weights.h"
 #include "helper_files.h"
@@ -333,27 +332,6 @@ static int read_file(const char *path, bytes *b)
     return b->size ? 0 : -1;
 }
 
-/* Gives the files back, too. */
-static int write_seeds(bytes *right, const char *folder)
-{
-    int failed = 0;
-    for (size_t i = 0; i < n_seeds() + n_arrays(); i++) {
-        const char *name;
-        bytes b = i < n_seeds() ? make_seed(i, &name) : make_array(i - n_seeds(), &name);
-        char path[4096];
-        FILE *f;
-        snprintf(path, sizeof(path), "%s/%s", folder, name);
-        f = fopen(path, "wb");
-        if (!f || fwrite(b.data, 1, b.size, f) != b.size || fclose(f)) {
-            fprintf(stderr, "cannot write %s\n", path);
-            failed = 1;
-        }
-        bytes_free(&b);
-        bytes_free(right + i);
-    }
-    return failed;
-}
-
 int main(int argc, char **argv)
 {
     bytes right[64] = {0};
@@ -368,9 +346,7 @@ int main(int argc, char **argv)
         right[n_right] = make_array(n_right - n_seeds(), NULL);
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
-        if (argv[i][0] == '-' && argv[i][1] && strchr("nsow", argv[i][1])) {
-            if (argv[i][1] == 'w')
-                return write_seeds(right, value);
+        if (argv[i][0] == '-' && argv[i][1] && strchr("nso", argv[i][1])) {
             if (argv[i][1] == 'n')
                 n = strtoull(value, NULL, 10);
             else if (argv[i][1] == 's')

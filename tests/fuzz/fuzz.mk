@@ -1,56 +1,59 @@
-# The readers of model files against damaged ones; included by tests.mk.
+# Fuzzers and damaged files: every reader of bytes from outside; included by tests.mk.
 #
-#   make damage      10,000 damaged files (DAMAGE = how many), each the same every time
-#   make fuzz-smoke  libFuzzer for FUZZ_SECONDS on a copy of each corpus
-#   make fuzz        the same without end
+#   make fuzz [SECONDS=60] [TARGET=weights]   libFuzzer, every reader (or one) so many seconds
+#   make check-fuzz                           the same for one second each, and the damaged files
+#   make damage                               10,000 damaged model files (DAMAGE = how many), each the
+#                                             same every time
+#   make fuzz-seeds                           writes the corpora anew that our own programs make
 #
-# Both are built with sanitizers, straight from the sources they test.
+# The readers are listed in tests/fuzz/readers.c, their corpora lie in tests/fuzz/corpus/<name>; what
+# a fuzzer finds belongs there, too.  What the readers call is built by clang with sanitizers, the
+# kernels, which get no bytes of a file before they have been checked, as they are.
 
 DAMAGE ?= 10000
-FUZZ_SECONDS ?= 20
-fuzz_sources = $(wildcard externals/engine/weights/*.c) externals/engine/error.c
-fuzz_headers = $(wildcard externals/engine/weights/*.h externals/engine/*.h tests/engine/helper_files.h)
-fuzz_flags = -std=c11 -O1 -g -D_GNU_SOURCE -Iexternals -Itests/engine -Wall -Wextra -Werror \
-             -fno-omit-frame-pointer -fno-sanitize-recover=all
+
+# ---- libFuzzer
+
+fuzz_top = build/variant-fuzz
+fuzz_watched = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+fuzz_plain = $(wildcard externals/engine/kernels/*.c)
+fuzz_objects = $(call objects,$(filter-out $(fuzz_plain),$(engine_sources) $(media_sources) $(sound_sources)))
+fuzz_own = $(call test_object,$(addprefix tests/fuzz/,readers.c read_models.c read_media.c read_texts.c \
+  make.c) tests/engine/helper_network.c)
+
+# In the build that "fuzz-program" makes.
+$(top)/fuzz/readers: $(fuzz_own) $(fuzz_objects) $(patsubst externals/engine/%.c,build/obj/engine/%.o,$(fuzz_plain))
+	@mkdir -p $(@D)
+	$(CC) $(fuzz_watched) -fsanitize=fuzzer -o $@ $^ $(ldflags) -lcmocka $(engine_libs) $(media_libs) $(sound_libs)
+fuzz-program:
+	@$(MAKE) -s --no-print-directory -j$(JOBS) $(patsubst externals/engine/%.c,build/obj/engine/%.o,$(fuzz_plain))
+	@$(MAKE) -s --no-print-directory -j$(JOBS) CC=clang folder=$(fuzz_top) \
+	  CFLAGS='-O1 -g1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link $(fuzz_watched)' $(fuzz_top)/fuzz/readers
+
+fuzz:
+	@JOBS='$(JOBS)' MAKE='$(MAKE)' tests/fuzz/fuzz.sh $(or $(SECONDS),60) $(TARGET)
+fuzz-seeds: $(top)/fuzz/seeds
+	$< tests/fuzz/corpus
+$(top)/fuzz/seeds: $(call test_object,tests/fuzz/seeds.c tests/fuzz/make.c tests/engine/helper_network.c \
+  tests/engine/helper_files.c) $(call objects,$(engine_sources) $(media_sources))
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(ldflags) -lcmocka $(engine_libs) $(media_libs)
+
+# ---- damaged files: straight from the sources that they test, so that memory can be counted
+
+damage_sources = $(wildcard externals/engine/weights/*.c) externals/engine/error.c
+damage_headers = $(wildcard externals/engine/weights/*.h externals/engine/*.h tests/engine/helper_files.h)
+damage_flags = -std=c11 -O1 -g -D_GNU_SOURCE -Iexternals -Itests/engine -Wall -Wextra -Werror \
+               -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize=address,undefined
 damage_wrap = $(foreach f,malloc calloc realloc free,-Wl,--wrap=$(f))
 damage_files = $(wildcard $(addprefix $(LATENT_ORACLE)/,*.pkl *.pt *.safetensors))
-fuzz_corpus = tests/fuzz/corpus
-# Far more than the readers may take, so that what stops the fuzzer is a real fault.
-fuzz_limits = -max_len=65536 -rss_limit_mb=1024 -malloc_limit_mb=256 -timeout=20
 
-$(top)/fuzz/damage: tests/fuzz/damage.c tests/engine/helper_files.c $(fuzz_sources) $(fuzz_headers)
+$(top)/fuzz/damage: tests/fuzz/damage.c tests/engine/helper_files.c $(damage_sources) $(damage_headers)
 	@mkdir -p $(@D)
-	$(CC) $(fuzz_flags) -fsanitize=address,undefined -o $@ $(filter %.c,$^) $(damage_wrap) -lz -lm
-
-$(top)/fuzz/fuzz_weights: tests/fuzz/fuzz_weights.c $(fuzz_sources) $(fuzz_headers)
-	@mkdir -p $(@D)
-	clang $(fuzz_flags) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^) -lz -lm
-
-$(top)/fuzz/fuzz_captions: tests/fuzz/fuzz_captions.c externals/engine/train/captions.c \
-  externals/engine/text/json.c externals/engine/text/clean.c externals/engine/error.c
-	@mkdir -p $(@D)
-	clang $(fuzz_flags) -fsanitize=fuzzer,address,undefined -o $@ $(filter %.c,$^) -lm
+	$(CC) $(damage_flags) -o $@ $(filter %.c,$^) $(damage_wrap) -lz -lm
 
 damage: $(top)/fuzz/damage
 	@$(if $(damage_files),,echo 'SKIP there are no fixtures; the small files are damaged alone';) \
 	  $< -n $(DAMAGE) $(damage_files)
 
-# A fuzzer for a while, from a copy of its corpus.
-smoke = @if ! command -v clang >/dev/null; then \
-	  echo 'SKIP there is no clang for libFuzzer'; echo '0 passed, 0 failed, 1 skipped'; \
-	else $(MAKE) --no-print-directory $(top)/fuzz/$(1) && \
-	  rm -rf $(top)/fuzz/$(notdir $(2)) && cp -r $(2) $(top)/fuzz/$(notdir $(2)) && \
-	  $(top)/fuzz/$(1) $(fuzz_limits) -max_total_time=$(FUZZ_SECONDS) \
-	    -artifact_prefix=$(top)/fuzz/ $(top)/fuzz/$(notdir $(2)) && echo '1 passed, 0 failed'; fi
-
-fuzz-weights:
-	$(call smoke,fuzz_weights,$(fuzz_corpus))
-fuzz-captions:
-	$(call smoke,fuzz_captions,tests/fuzz/captions)
-fuzz-smoke: fuzz-weights fuzz-captions
-
-fuzz: $(top)/fuzz/fuzz_weights
-	@mkdir -p $(top)/fuzz/found
-	$< $(fuzz_limits) -artifact_prefix=$(top)/fuzz/ $(top)/fuzz/found $(fuzz_corpus)
-
-.PHONY: damage fuzz-smoke fuzz-weights fuzz-captions fuzz
+.PHONY: damage fuzz fuzz-program fuzz-seeds

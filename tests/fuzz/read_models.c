@@ -1,0 +1,187 @@
+/* read_models: readers of networks and latents for the fuzzers.  See readers.h. */
+#include "engine/directions.h"
+#include "engine/evaluate.h"
+#include "engine/models/model.h"
+#include "engine/train/training.h"
+#include "engine/weights/arrays.h"
+#include "engine/weights/weights.h"
+#include "make.h"
+#include "readers.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const latent_progress quietly = {NULL, NULL};
+
+void fuzz_weights(const uint8_t *data, size_t size)
+{
+    latent_error e = {""};
+    latent_weights *w = latent_weights_open_memory(data, size, &e);
+    double number = 0;
+    if (!w) {
+        fuzz_refused(&e);
+        return;
+    }
+    for (size_t i = 0; i < latent_weights_count(w); i++) {
+        const latent_entry *t = latent_weights_at(w, i);
+        float *x = malloc((size_t)t->count * sizeof(float) + 1);
+        fuzz_check(latent_weights_find(w, t->name) == t);
+        /* what the table promises can be read */
+        fuzz_check(x && latent_weights_read(w, t, x, &e) >= 0);
+        latent_weights_text(w, t->name);
+        latent_weights_number(w, t->name, &number);
+        free(x);
+    }
+    latent_weights_close(w);
+}
+
+void fuzz_arrays(const uint8_t *data, size_t size)
+{
+    static const char *const keys[] = {NULL, "w", "z"};
+    for (size_t i = 0; i < 3; i++) {
+        latent_error e = {""};
+        latent_array a;
+        if (!latent_array_read_memory(&a, data, size, keys[i], &e))
+            latent_array_free(&a);
+        else
+            fuzz_refused(&e);
+    }
+}
+
+/* Takes n over. */
+static void draw(latent_node *n, const latent_error *why)
+{
+    latent_error e = {""};
+    latent_tensor *t;
+    if (!n) {
+        fuzz_refused(why);
+        return;
+    }
+    if (latent_evaluate(n, NULL, &t, &e))
+        fuzz_refused(&e);
+    else
+        latent_tensor_release(t);
+    latent_node_release(n);
+    latent_tensor_trim(0);
+}
+
+/* Plays it as the boxes do, unless it is so large that this says nothing new. */
+static void play(latent_model *m)
+{
+    static float numbers[4096], w[4096];
+    latent_noise noise = {LATENT_NOISE_RANDOM, 1, 1};
+    latent_error e = {""};
+    latent_node *picture;
+    if (m->weights_bytes > (size_t)16 << 20 || m->resolution > 64)
+        return;
+    if (m->embedding) {
+        fuzz_check(!latent_model_is(m, LATENT_ENCODER, &e));
+        picture = latent_op_planes(numbers, 3, 8, 8, NULL, &e);
+        draw(latent_model_embed_picture(m, picture, &e), &e);
+        latent_node_release(picture);
+        draw(latent_model_embed_text(m, "a fish", &e), &e);
+        return;
+    }
+    fuzz_check(!latent_model_is(m, LATENT_GENERATOR, &e));
+    if (m->w_dim > 4096 || m->z_dim > 4096)
+        return;
+    if (latent_model_map(m, numbers, NULL, w, &e) || latent_model_truncate(m, w, 0.7f, -1, w, &e))
+        fuzz_refused(&e);
+    for (int i = -1; i < m->n_layers; i++) {
+        e.text[0] = 0;
+        draw(latent_model_picture(m, w, 1, i, noise, &e), &e);
+    }
+}
+
+/* Any network, and what it is written as. */
+void fuzz_models(const uint8_t *data, size_t size)
+{
+    latent_error e = {""};
+    latent_weights *w = latent_weights_open_memory(data, size, &e);
+    latent_model *m = w ? latent_model_from_weights(w, "fuzzed", quietly, &e) : NULL;
+    latent_weights_close(w);
+    if (!m) {
+        fuzz_refused(&e);
+        return;
+    }
+    play(m);
+    if (!m->embedding && m->weights_bytes < (size_t)4 << 20) {
+        const char *path = fuzz_file("written.safetensors", data, 0);
+        latent_model *again;
+        if (latent_model_write(m, path, &e))
+            fuzz_refused(&e);
+        else {
+            fuzz_check((again = latent_model_load(path, quietly, &e)) != NULL);
+            fuzz_check(again->w_dim == m->w_dim && again->n_layers == m->n_layers);
+            latent_model_release(again);
+        }
+    }
+    latent_model_release(m);
+}
+
+/* The config.json beside a CLIP of Hugging Face's, and behind a byte 0 its merges.txt. */
+void fuzz_beside(const uint8_t *data, size_t size)
+{
+    static int there;
+    latent_error e = {""};
+    latent_model *m;
+    char path[4200];
+    if (!there)
+        fuzz_check(!fuzz_make_clip(fuzz_file("clip/model.safetensors", data, 0), 1, &e));
+    there = 1;
+    for (int i = 0; i < 2; i++) {
+        char *text = fuzz_text(&data, &size);
+        fuzz_file(i ? "clip/merges.txt" : "clip/config.json", (const uint8_t *)text, strlen(text));
+        free(text);
+    }
+    snprintf(path, sizeof(path), "%s/clip/model.safetensors", fuzz_folder());
+    if (!(m = latent_model_load(path, quietly, &e))) {
+        fuzz_refused(&e);
+        return;
+    }
+    play(m);
+    latent_model_release(m);
+}
+
+/* As text, and as safetensors. */
+void fuzz_directions(const uint8_t *data, size_t size)
+{
+    static const char *const names[] = {"directions.txt", "directions.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        latent_error e = {""};
+        latent_directions *d = latent_directions_read(fuzz_file(names[i], data, size), &e), *again;
+        if (!d) {
+            fuzz_refused(&e);
+            continue;
+        }
+        for (int k = 0; k < 2; k++) {
+            const char *path = fuzz_file(names[k], data, 0);
+            if (latent_directions_write(d, path, &e))
+                fuzz_refused(&e);
+            else {
+                again = latent_directions_read(path, &e);
+                fuzz_check(again && again->count == d->count && again->dim == d->dim);
+                latent_directions_free(again);
+            }
+        }
+        latent_directions_free(d);
+    }
+}
+
+/* A checkpoint of either kind of training. */
+void fuzz_trainings(const uint8_t *data, size_t size)
+{
+    const char *path = fuzz_file("checkpoint.safetensors", data, size);
+    const latent_clip_settings settings = latent_clip_settings_usual();
+    latent_error e = {""};
+    latent_trainer t;
+    latent_clip_training *clip;
+    if (latent_trainer_open(&t, path, &e))
+        fuzz_refused(&e);
+    else
+        latent_trainer_free(&t);
+    e.text[0] = 0;
+    if (!(clip = latent_clip_training_open(NULL, path, &settings, &e)))
+        fuzz_refused(&e);
+    latent_clip_training_free(clip);
+}
