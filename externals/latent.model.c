@@ -36,6 +36,7 @@ typedef struct {
     t_latent_modelref *x_next; /* what is being read, or NULL */
     int x_progress;            /* what was told of the file that is read, in thousandths */
     t_clock *x_soon;           /* to say that a model was there at once */
+    int *x_gone;               /* what is to be set when the box goes, or NULL */
     t_latent_mail *x_writer;
     t_outlet *x_out, *x_info;
 } t_latent_modelbox;
@@ -88,7 +89,22 @@ static void latent_modelbox_failed(void *z)
     x->x_next = NULL;
     x->x_progress = 0;
     if (x->x_name && !latent_modelref_get(x->x_ref, 0))
-        latent_model_name(x->x_name, NULL);
+        latent_model_name(&x->x_obj, x->x_name, NULL, NULL);
+}
+
+/* Gives the model its name.  Boxes that hear of it may be the end of this one: 0, or -1 then. */
+static int latent_modelbox_give(t_latent_modelbox *x, latent_model *m)
+{
+    int gone = 0, *before = x->x_gone;
+    if (!x->x_name)
+        return 0;
+    x->x_gone = &gone;
+    latent_model_name(&x->x_obj, x->x_name, m, x->x_ref);
+    if (!gone)
+        x->x_gone = before;
+    else if (before)
+        *before = 1;
+    return -gone;
 }
 
 static void latent_modelbox_arrived(t_latent_modelbox *x)
@@ -104,10 +120,8 @@ static void latent_modelbox_arrived(t_latent_modelbox *x)
         x->x_next = NULL;
         latent_modelref_free(before);
     }
-    if (!(m = latent_modelref_get(x->x_ref, 0)))
+    if (!(m = latent_modelref_get(x->x_ref, 0)) || latent_modelbox_give(x, m))
         return;
-    if (x->x_name)
-        latent_model_name(x->x_name, m);
     if (x->x_progress)
         latent_modelbox_progress(x, 1000);
     x->x_progress = 0;
@@ -121,13 +135,13 @@ static void latent_modelbox_ready(void *z)
 
 static void latent_modelbox_read(t_latent_modelbox *x, t_symbol *file)
 {
-    latent_modelref_free(x->x_next);
-    x->x_file = file;
-    x->x_next =
-        latent_modelref_new_half(&x->x_obj, x->x_canvas, file, x->x_half, latent_modelbox_ready);
-    if (!x->x_next)
+    t_latent_modelref *next = latent_modelref_new_for(&x->x_obj, x->x_canvas, file, x->x_half,
+                                                      x->x_name, latent_modelbox_ready);
+    if (!next)
         return;
-    latent_modelref_kind(x->x_next, LATENT_ANY_KIND);
+    latent_modelref_free(x->x_next);
+    x->x_next = next;
+    x->x_file = file;
     latent_modelref_watch(x->x_next, latent_modelbox_failed, latent_modelbox_progress);
     latent_modelref_reread(x->x_next);
     if (!x->x_next || latent_modelref_reading(x->x_next) > 0)
@@ -194,11 +208,18 @@ static void latent_modelbox_named(t_latent_modelbox *x, t_symbol *name)
     latent_model *m = latent_modelref_get(x->x_ref, 0);
     if (name == x->x_name)
         return;
+    if (latent_modelref_leads_to(x->x_ref, name) || latent_modelref_leads_to(x->x_next, name)) {
+        latent_complain(&x->x_obj,
+                        "this box has its own model by the name %s; it can't give it that name, "
+                        "too",
+                        name->s_name);
+        return;
+    }
     if (x->x_name)
-        latent_model_name(x->x_name, NULL);
+        latent_model_name(&x->x_obj, x->x_name, NULL, NULL);
     x->x_name = name;
     if (m) /* else when it arrives */
-        latent_model_name(name, m);
+        latent_modelbox_give(x, m);
 }
 
 /* ---- telling */
@@ -256,6 +277,25 @@ static int latent_modelbox_half_flag(t_latent_modelbox *x, int argc, t_atom *arg
     return kept;
 }
 
+/* The model that was named at creation. */
+static void latent_modelbox_begin(t_latent_modelbox *x)
+{
+    t_symbol *file = x->x_file;
+    latent_model *m;
+    for (int tries = 0; tries < 2 && !x->x_ref; tries++, file = &s_) /* refused: the built-in one */
+        x->x_ref = latent_modelref_new_for(&x->x_obj, x->x_canvas, file, x->x_half, x->x_name,
+                                           latent_modelbox_ready);
+    if (x->x_ref)
+        latent_modelref_watch(x->x_ref, latent_modelbox_failed, latent_modelbox_progress);
+    m = latent_modelref_get(x->x_ref, 0);
+    if (m)
+        clock_delay(x->x_soon, 0);
+    if (m && x->x_name)
+        latent_model_name(&x->x_obj, x->x_name, m, x->x_ref);
+    else if (x->x_name)
+        latent_model_expect(&x->x_obj, x->x_name, x->x_ref);
+}
+
 static void *latent_modelbox_new(t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_modelbox *x = (t_latent_modelbox *)pd_new(latent_model_class);
@@ -268,17 +308,7 @@ static void *latent_modelbox_new(t_symbol *s, int argc, t_atom *argv)
     x->x_info = outlet_new(&x->x_obj, 0);
     x->x_writer = latent_mail_new(x, LATENT_WRITER, 0, latent_modelbox_written);
     x->x_soon = clock_new(x, (t_method)latent_modelbox_arrived);
-    x->x_ref = latent_modelref_new_half(&x->x_obj, x->x_canvas, x->x_file, x->x_half,
-                                        latent_modelbox_ready);
-    latent_modelref_kind(x->x_ref, LATENT_ANY_KIND);
-    if (x->x_ref)
-        latent_modelref_watch(x->x_ref, latent_modelbox_failed, latent_modelbox_progress);
-    if (latent_modelref_get(x->x_ref, 0)) {
-        if (x->x_name)
-            latent_model_name(x->x_name, latent_modelref_get(x->x_ref, 0));
-        clock_delay(x->x_soon, 0);
-    } else if (x->x_name && latent_modelref_loading(x->x_ref))
-        latent_model_expect(x->x_name);
+    latent_modelbox_begin(x);
     return x;
 }
 
@@ -286,8 +316,10 @@ static void latent_modelbox_free(t_latent_modelbox *x)
 {
     latent_mail_free(x->x_writer);
     clock_free(x->x_soon);
+    if (x->x_gone)
+        *x->x_gone = 1;
     if (x->x_name)
-        latent_model_name(x->x_name, NULL);
+        latent_model_name(&x->x_obj, x->x_name, NULL, NULL);
     latent_modelref_free(x->x_next);
     latent_modelref_free(x->x_ref);
 }

@@ -26,8 +26,9 @@ typedef struct _slot {
     char *reason;        /* why loading failed */
     t_latent_mail *mail;
     t_latent_modelref *users;
-    int named; /* a [latent.model] has given it this name */
-    int busy;  /* telling its users: not to be freed */
+    t_object *giver;    /* the box that has given it this name, or NULL */
+    struct _slot *from; /* by which that box has the model, or NULL; the box holds it */
+    int busy;           /* telling its users: not to be freed */
 } t_slot;
 
 struct _latent_modelref {
@@ -152,7 +153,7 @@ static void free_slot(t_slot *s)
 
 static int slot_unused(const t_slot *s)
 {
-    return !s->users && !s->busy && !s->named;
+    return !s->users && !s->busy && !s->giver;
 }
 
 /* Calls what(user) for every user; they may delete themselves and each other meanwhile. */
@@ -279,21 +280,50 @@ static int looks_like_file(const char *word)
     return strchr(word, '.') || strchr(word, '/');
 }
 
-static t_latent_modelref *make_reference(t_object *x, t_canvas *canvas, t_symbol *word, int half,
-                                         latent_model_kind kind, void (*ready)(void *x))
+/* Does a slot have its model from the one of that name?  Boxes are kept from going round in
+   circles, so that this ends. */
+static int leads_to(const t_slot *s, const t_symbol *name)
 {
-    t_latent_modelref *r = calloc(1, sizeof(*r));
-    const char *own = kind == LATENT_ENCODER ? BUILTIN_ENCODER : BUILTIN;
+    while (s && (s->paths || s->word != name))
+        s = s->from;
+    return s != NULL;
+}
+
+/* The slot of a word that is a name; NULL where it is, or may be, a file.  -1 after a complaint. */
+static int name_slot(t_object *x, t_symbol *word, const t_symbol *own, t_slot **found)
+{
+    t_slot *s = find_slot(word, NULL, 0, 0);
+    *found = s;
+    if (!own || (s ? !leads_to(s, own) : word != own))
+        return 0;
+    *found = NULL;
+    if (looks_like_file(word->s_name))
+        return 0;
+    latent_complain(x,
+                    "%s can't be read: it is the name that this box gives its model%s; give the "
+                    "name of a file, or of another model",
+                    word->s_name, word == own ? "" : ", by way of another box");
+    return -1;
+}
+
+static t_latent_modelref *make_reference(t_object *x, t_canvas *canvas, t_symbol *word, int half,
+                                         latent_model_kind kind, const t_symbol *own,
+                                         void (*ready)(void *x))
+{
+    t_latent_modelref *r;
+    const char *file = kind == LATENT_ENCODER ? BUILTIN_ENCODER : BUILTIN;
     int builtin = !word || !*word->s_name;
-    t_slot *s = builtin ? NULL : find_slot(word, NULL, 0, 0);
-    if (!r)
+    t_slot *s = NULL;
+    if (!builtin && name_slot(x, word, own, &s))
+        return NULL;
+    if (!(r = calloc(1, sizeof(*r))))
         return NULL;
     if (!s && (builtin || looks_like_file(word->s_name))) {
         size_t size;
-        char *paths = builtin ? builtin_path(own, &size) : find_paths(canvas, word->s_name, &size);
+        char *paths = builtin ? builtin_path(file, &size) : find_paths(canvas, word->s_name, &size);
         if (paths && (s = find_slot(word, paths, size, half)))
             free(paths);
-        else if (!paths || !(s = make_slot(builtin ? gensym(own) : word, paths, size, half)))
+        else if (!paths || !(s = make_slot(builtin ? gensym(file) : word, paths, size, half)))
             free(paths);
     } else if (!s)
         s = make_slot(word, NULL, 0, 0);
@@ -321,30 +351,24 @@ static t_latent_modelref *make_reference(t_object *x, t_canvas *canvas, t_symbol
 
 t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready)(void *x))
 {
-    return make_reference(x, canvas_getcurrent(), word, 0, LATENT_GENERATOR, ready);
+    return make_reference(x, canvas_getcurrent(), word, 0, LATENT_GENERATOR, NULL, ready);
 }
 
 t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbol *word,
                                           void (*ready)(void *x))
 {
-    return make_reference(x, canvas, word, 0, LATENT_GENERATOR, ready);
+    return make_reference(x, canvas, word, 0, LATENT_GENERATOR, NULL, ready);
 }
 
-t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_symbol *word, int half,
-                                            void (*ready)(void *x))
+t_latent_modelref *latent_modelref_new_for(t_object *x, t_canvas *canvas, t_symbol *word, int half,
+                                           t_symbol *own, void (*ready)(void *x))
 {
-    return make_reference(x, canvas, word, half, LATENT_GENERATOR, ready);
+    return make_reference(x, canvas, word, half, LATENT_ANY_KIND, own, ready);
 }
 
 t_latent_modelref *latent_modelref_new_encoder(t_object *x, t_symbol *word, void (*ready)(void *x))
 {
-    return make_reference(x, canvas_getcurrent(), word, 0, LATENT_ENCODER, ready);
-}
-
-void latent_modelref_kind(t_latent_modelref *r, latent_model_kind kind)
-{
-    if (r)
-        r->kind = kind;
+    return make_reference(x, canvas_getcurrent(), word, 0, LATENT_ENCODER, NULL, ready);
 }
 
 void latent_modelref_watch(t_latent_modelref *r, void (*failed)(void *x),
@@ -428,30 +452,55 @@ int latent_modelref_is_word(const t_atom *a)
     return a->a_type == A_SYMBOL && a->a_w.w_symbol->s_name[0] != '-';
 }
 
-void latent_model_expect(t_symbol *name)
+int latent_modelref_leads_to(const t_latent_modelref *r, const t_symbol *name)
+{
+    return r && leads_to(r->slot, name);
+}
+
+/* The slot of a name that a box gives from now on; NULL without memory. */
+static t_slot *give(t_object *x, t_symbol *name, const t_latent_modelref *from)
 {
     t_slot *s = find_slot(name, NULL, 0, 0);
     if (!s && !(s = make_slot(name, NULL, 0, 0)))
+        return NULL;
+    if (s->giver && s->giver != x)
+        latent_complain(x, "the name %s was another box's, a %s's; from now on it means this model",
+                        name->s_name, class_getname(pd_class(&s->giver->ob_pd)));
+    s->giver = x;
+    s->from = from ? from->slot : NULL;
+    return s;
+}
+
+static void take_back(const t_object *x, t_symbol *name)
+{
+    t_slot *s = find_slot(name, NULL, 0, 0);
+    if (!s || s->giver != x)
         return;
-    s->named = 1;
+    s->giver = NULL;
+    s->from = NULL;
     if (!s->model)
+        s->state = UNKNOWN;
+    if (slot_unused(s))
+        free_slot(s);
+}
+
+void latent_model_expect(t_object *x, t_symbol *name, const t_latent_modelref *from)
+{
+    t_slot *s = give(x, name, from);
+    if (s && !s->model && (!from || latent_modelref_loading(from)))
         s->state = LOADING;
 }
 
-void latent_model_name(t_symbol *name, latent_model *m)
+void latent_model_name(t_object *x, t_symbol *name, latent_model *m, const t_latent_modelref *from)
 {
-    t_slot *s = find_slot(name, NULL, 0, 0);
-    if (!s && (!m || !(s = make_slot(name, NULL, 0, 0))))
+    t_slot *s = m ? give(x, name, from) : NULL;
+    if (!m)
+        take_back(x, name);
+    if (!s)
         return;
-    s->named = m != NULL;
-    if (!s->model)
-        s->state = UNKNOWN;
-    if (m) {
-        latent_model_retain(m);
-        latent_model_release(s->model);
-        s->model = m;
-        s->state = READY;
-        tell(s, tell_ready, 0);
-    } else if (slot_unused(s))
-        free_slot(s);
+    latent_model_retain(m);
+    latent_model_release(s->model);
+    s->model = m;
+    s->state = READY;
+    tell(s, tell_ready, 0);
 }

@@ -19,15 +19,14 @@ t_latent_modelref *latent_modelref_new(t_object *x, t_symbol *word, void (*ready
 /* The same outside the new method; canvas is what canvas_getcurrent() gave inside it. */
 t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbol *word,
                                           void (*ready)(void *x));
-/* The same with weights in half precision (1), or not (0); of a name that stands for what it does.
- */
-t_latent_modelref *latent_modelref_new_half(t_object *x, t_canvas *canvas, t_symbol *word, int half,
-                                            void (*ready)(void *x));
+/* For a [latent.model] that gives its model the name own (or NULL): with weights in half precision
+   (1), or not (0), of a name that stands for what it does; of any kind.  A word that leads back to
+   own is the file of that name; NULL after a complaint when it is no file's name. */
+t_latent_modelref *latent_modelref_new_for(t_object *x, t_canvas *canvas, t_symbol *word, int half,
+                                           t_symbol *own, void (*ready)(void *x));
 void latent_modelref_free(t_latent_modelref *r);
 /* The same for a box that looks and reads: it takes encoders, and clip-tiny is built in. */
 t_latent_modelref *latent_modelref_new_encoder(t_object *x, t_symbol *word, void (*ready)(void *x));
-/* Which models the box takes: generators, until it is told. */
-void latent_modelref_kind(t_latent_modelref *r, latent_model_kind kind);
 /* More news, for [latent.model]: a load that failed (what is wrong has been said, as the box's own
    error), and how far one is, in thousandths. */
 void latent_modelref_watch(t_latent_modelref *r, void (*failed)(void *x),
@@ -51,11 +50,17 @@ int latent_modelref_builtin(const t_latent_modelref *r);
 /* Does an argument name a model (a symbol that is no flag)? */
 int latent_modelref_is_word(const t_atom *a);
 
-/* For [latent.model]: give a loaded model a name (takes no holder away).  Every box using that name
-   is told.  NULL takes the name back; boxes that use it keep what they have. */
-void latent_model_name(t_symbol *name, latent_model *m);
-/* A model of that name is being loaded: boxes that use it wait instead of complaining. */
-void latent_model_expect(t_symbol *name);
+/* For [latent.model] and [latent.train]: the box gives a loaded model a name (takes no holder
+   away), and every box using that name is told; from is the reference by which it has the model
+   itself, or NULL.  It says so when it takes a name from another box.  m NULL takes the name back,
+   where it is still this box's; boxes that use it keep what they have. */
+void latent_model_name(t_object *x, t_symbol *name, latent_model *m, const t_latent_modelref *from);
+/* The box is going to give a model that name: boxes that use it wait instead of complaining, where
+   it is being loaded. */
+void latent_model_expect(t_object *x, t_symbol *name, const t_latent_modelref *from);
+/* Is a model known by that word the one of that name, by way of however many boxes that have names
+   from each other?  To give it that name would never end. */
+int latent_modelref_leads_to(const t_latent_modelref *r, const t_symbol *name);
 
 /* Where file lies (canvas: canvas_getcurrent() of the new method, kept), looking beside the patch
    and in Pd's path without touching the disk here: the candidates, each a full path, malloc'd one

@@ -82,12 +82,12 @@ static void go_on(t_latent_pupil *x)
 void latent_pupil_renamed(t_latent_pupil *x)
 {
     if (x->known)
-        latent_model_name(x->known, NULL);
+        latent_model_name(x->owner, x->known, NULL, NULL);
     x->known = *(*x->manners.name)->s_name ? *x->manners.name : NULL;
     if (x->known && x->model)
-        latent_model_name(x->known, x->model);
+        latent_model_name(x->owner, x->known, x->model, NULL);
     else if (x->known)
-        latent_model_expect(x->known);
+        latent_model_expect(x->owner, x->known, NULL);
 }
 
 static void snapshot(t_latent_pupil *x, latent_model *m)
@@ -96,7 +96,7 @@ static void snapshot(t_latent_pupil *x, latent_model *m)
     x->model = latent_model_retain(m);
     if (!x->known)
         return;
-    latent_model_name(x->known, m); /* which tells others, too */
+    latent_model_name(x->owner, x->known, m, NULL); /* which tells others, too */
     if (!x->gone)
         outlet_bang(x->manners.news);
 }
@@ -378,7 +378,7 @@ void latent_pupil_free(t_latent_pupil *x)
     latent_modelref_free(x->from);
     latent_modelref_free(x->eyes);
     if (x->known)
-        latent_model_name(x->known, NULL);
+        latent_model_name(x->owner, x->known, NULL, NULL);
     latent_model_release(x->model);
     latent_training_release(x->training);
     x->gone = 1;
