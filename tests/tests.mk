@@ -108,7 +108,7 @@ check-house:
 # Most of the time a patch is waited for.
 check-gui:
 	$(MAKE) -j$(JOBS) all helpers
-	@$(run_environment) tests/each.sh -j 6 $(foreach n,1 2 3 4 5 6,'tests/gui/open-all.sh -n $(n)/6') -- \
+	@$(run_environment) tests/each.sh -j 6 $(foreach n,1 2 3 4 5 6,'tests/gui/play.sh -n $(n)/6') -- \
 	  tests/gui/view.sh
 
 check-install:

@@ -93,7 +93,7 @@ canvas_of() {
   window=$(xdotool search --onlyvisible --name "^${1//./\\.}" 2>/dev/null | head -1)
   [ -n "$window" ] || return 1
   xdotool windowmove "$window" 0 0 windowraise "$window" 2>/dev/null
-  xwininfo -id "$window" -tree | awk '/^ +0x/ && match($0, /[0-9]+x[0-9]+\+/) {
+  xwininfo -id "$window" -tree 2>/dev/null | awk '/^ +0x/ && match($0, /[0-9]+x[0-9]+\+/) {
     split(substr($0, RSTART, RLENGTH), side, /[x+]/)
     if (side[1] * side[2] > most) { most = side[1] * side[2]; id = $1 } } END { print id }'
 }
@@ -103,7 +103,7 @@ has_no_window() { ! has_window "$1"; }
 # look title: takes a picture of the window.
 look() {
   canvas=$(canvas_of "$1") || return 1
-  width=$(xwininfo -id "$canvas" | sed -n 's/^ *Width: //p')
+  width=$(xwininfo -id "$canvas" 2>/dev/null | sed -n 's/^ *Width: //p')
   import -window "$canvas" -depth 8 "rgb:$work/shot.rgb" 2>/dev/null
 }
 # keep title file: a picture of it for people.
