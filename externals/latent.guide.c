@@ -10,6 +10,10 @@
    loss spherical, loss cosine, loss directional     how the distance is measured (spherical)
    from <words>    for directional: what the picture shows now; the picture that comes next is the
                    start, and the goal is its embedding moved by what the prompt says more than from
+   start           the picture that comes next is a new start
+   follow 1        so is a picture whose latent jumped: whose styles lie further from those of the
+                   picture before than half of how far the network's styles lie from their mean; 0:
+                   only after start and from, as where [latent.step] shakes the latent (1)
    reach f         for directional: how far it is moved, a picture's embedding being 1 long; 0: as
                    far as the words are apart, which may be less than pictures of them are (0)
    cutouts n       so many squares of the picture are looked at (8); 0: the whole picture, once
@@ -34,6 +38,7 @@
    or a name given by [latent.model], and a vocabulary, where the model needs one, lies beside the
    file or in Pd's path.  The same error is said once, until something is changed. */
 #include "engine/ops/ops.h"
+#include "engine/reference.h"
 #include "pd/box.h"
 #include "pd/encoder.h"
 #include "pd/guidance.h"
@@ -55,7 +60,8 @@ typedef struct {
     latent_goal x_goals[LATENT_MAX_GOALS];
     int x_n;
     char *x_from;
-    latent_node *x_start; /* the first picture after from, or NULL */
+    latent_reference x_start; /* the picture that directional begins with */
+    int x_follow;
     latent_node *x_image;
     latent_guide_kept x_kept;
     int x_recall;     /* pictures that are to be recalled, or 0 */
@@ -109,6 +115,7 @@ static const t_latent_param latent_guide_params[] = {
      latent_guide_changed},
     {"augment", LATENT_REAL, offsetof(t_latent_guide, x_augment), 0, 1, NULL, latent_guide_changed},
     {"reach", LATENT_REAL, offsetof(t_latent_guide, x_reach), 0, 100, NULL, latent_guide_changed},
+    {"follow", LATENT_WHOLE, offsetof(t_latent_guide, x_follow), 0, 1, NULL, NULL},
     {"seed", LATENT_WHOLE, offsetof(t_latent_guide, x_seed), 0, 0, NULL, latent_guide_reseeded},
     {"recall", LATENT_WHOLE, offsetof(t_latent_guide, x_recall), 0, LATENT_RECALL_MOST, NULL,
      latent_guide_recall_anew},
@@ -154,6 +161,7 @@ static void latent_guide_bang(t_latent_guide *x)
     latent_guide_settings settings;
     latent_model *m;
     t_latent_guidance *w;
+    latent_error e;
     int replaced;
     x->x_waits = 0;
     if (!x->x_image)
@@ -164,15 +172,15 @@ static void latent_guide_bang(t_latent_guide *x)
         strcpy(x->x_said, "no model"); /* is said once */
         return;
     }
-    if (x->x_from && !x->x_start)
-        x->x_start = latent_node_retain(x->x_image);
+    if (x->x_from && latent_reference_see(&x->x_start, x->x_image, x->x_follow, &e))
+        latent_guide_say(x, e.text);
     settings = (latent_guide_settings){.loss = x->x_loss,
                                        .cutouts = x->x_cutouts,
                                        .power = (float)x->x_power,
                                        .augment = (float)x->x_augment,
                                        .seed = (uint32_t)x->x_seed + x->x_steps,
                                        .from = x->x_from,
-                                       .start = x->x_start,
+                                       .start = x->x_start.start,
                                        .reach = (float)x->x_reach};
     w = latent_guidance_new(m, x->x_image, x->x_goals, x->x_n, &settings,
                             latent_recaller_get(x->x_recaller));
@@ -295,9 +303,13 @@ static void latent_guide_from(t_latent_guide *x, t_symbol *s, int argc, t_atom *
     (void)s;
     free(x->x_from);
     x->x_from = argc ? latent_words_join(argc, argv) : NULL;
-    latent_node_release(x->x_start);
-    x->x_start = NULL;
+    latent_reference_forget(&x->x_start);
     latent_guide_changed(x);
+}
+
+static void latent_guide_start(t_latent_guide *x)
+{
+    latent_reference_forget(&x->x_start);
 }
 
 static void latent_guide_preset_named(t_latent_guide *x, t_symbol *name)
@@ -327,6 +339,7 @@ static void *latent_guide_new(t_symbol *s, int argc, t_atom *argv)
     x->x_loss = LATENT_GUIDE_SPHERICAL;
     x->x_cutouts = 8;
     x->x_power = 0.5;
+    x->x_follow = 1;
     x->x_word = &s_;
     argc = latent_params_flags(&x->x_obj, latent_guide_params, argc, argv);
     latent_params_rest(&x->x_obj, argc && argv->a_type == A_SYMBOL, argc, argv);
@@ -348,7 +361,7 @@ static void latent_guide_free(t_latent_guide *x)
     latent_inlet_free(x->x_right);
     latent_guide_drop(x, EVERYTHING);
     free(x->x_from);
-    latent_node_release(x->x_start);
+    latent_reference_forget(&x->x_start);
     latent_node_release(x->x_image);
     latent_guide_forget(&x->x_kept);
 }
@@ -366,6 +379,7 @@ void setup_latent0x2eguide(void)
     class_addmethod(latent_guide_class, (t_method)latent_guide_target, gensym("target"), A_GIMME,
                     0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_from, gensym("from"), A_GIMME, 0);
+    class_addmethod(latent_guide_class, (t_method)latent_guide_start, gensym("start"), 0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_clear, gensym("clear"), 0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_preset_named, gensym("preset"),
                     A_DEFSYM, 0);

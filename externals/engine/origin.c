@@ -1,6 +1,7 @@
 /* origin: see origin.h.  A walk over the graph, each node once, the nearest to the picture first:
    the first style that is met belongs to the network that worked last. */
 #include "origin.h"
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,4 +119,21 @@ void latent_origin_free(latent_origin *o)
 {
     free(o->w);
     memset(o, 0, sizeof(*o));
+}
+
+float latent_origin_apart(const latent_origin *a, const latent_origin *b)
+{
+    int rows = a->rows > b->rows ? a->rows : b->rows, n = a->w_dim;
+    double sum = 0;
+    if (!a->w && !b->w)
+        return 0;
+    if (!a->w || !b->w || n != b->w_dim || strcmp(a->drawer.name, b->drawer.name) != 0 ||
+        (a->rows != b->rows && a->rows != 1 && b->rows != 1))
+        return HUGE_VALF;
+    for (int r = 0; r < rows; r++)
+        for (int i = 0; i < n; i++) {
+            float by = a->w[(a->rows > 1 ? r : 0) * n + i] - b->w[(b->rows > 1 ? r : 0) * n + i];
+            sum += (double)(by * by);
+        }
+    return b->drawer.spread > 0 ? (float)sqrt(sum / rows) / b->drawer.spread : 0;
 }

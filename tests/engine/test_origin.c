@@ -1,7 +1,10 @@
 /* test_origin: a picture's promise tells which network drew it, and of which latent. */
 #include "engine/models/model.h"
 #include "engine/origin.h"
+#include "engine/reference.h"
+#include "helper_builtin.h"
 #include "helper_network.h"
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -165,11 +168,90 @@ static void test_hash(void **state)
     latent_model_release(copy);
 }
 
+/* ---- how far pictures are apart, and what a directional loss begins with */
+
+static latent_node *fish_at(latent_model *fish, const float *w, float by)
+{
+    float moved[BUILTIN_MOST];
+    for (int i = 0; i < fish->w_dim; i++)
+        moved[i] = w[i] + (i % 2 ? by : -by);
+    return network_picture(fish, moved, 1);
+}
+
+static float apart(latent_node *a, latent_node *b)
+{
+    latent_origin from = origin_of(a), to = origin_of(b);
+    float by = latent_origin_apart(&from, &to);
+    latent_origin_free(&from);
+    latent_origin_free(&to);
+    return by;
+}
+
+/* Two draws are about sqrt(2) apart, a step of 0.1 in each number a small part of that. */
+static void test_apart(void **state)
+{
+    latent_model *fish = builtin_fish(), *other = model_of(1);
+    float w[2][BUILTIN_MOST], ws[BUILTIN_MOST * 16] = {0};
+    latent_node *a, *b, *step, *mixed, *foreign;
+    size_t n = (size_t)fish->w_dim;
+    (void)state;
+    builtin_w(fish, 1, w[0]);
+    builtin_w(fish, 2, w[1]);
+    a = fish_at(fish, w[0], 0);
+    b = fish_at(fish, w[1], 0);
+    step = fish_at(fish, w[0], 0.1f);
+    for (int r = 0; r < fish->num_ws; r++) /* half of the layers have the other's */
+        memcpy(ws + (size_t)r * n, w[r % 2], n * sizeof(*ws));
+    mixed = network_picture(fish, ws, fish->num_ws);
+    foreign = network_picture(other, ws, 1);
+    assert_true(apart(a, a) == 0 && apart(a, foreign) == HUGE_VALF);
+    assert_true(fabsf(apart(a, b) - 1.41f) < 0.5f);
+    assert_true(fabsf(apart(a, mixed) / apart(a, b) - 0.707f) < 0.001f);
+    assert_true(fabsf(apart(mixed, a) / apart(a, mixed) - 1) < 0.001f);
+    assert_true(apart(a, step) > 0.01f && apart(a, step) < 0.5f * LATENT_JUMP);
+    for (latent_node **p = (latent_node *[]){a, b, step, mixed, foreign, NULL}; *p; p++)
+        latent_node_release(*p);
+    latent_model_release(fish);
+    latent_model_release(other);
+}
+
+/* Which of the pictures is the start after each of them has come? */
+static void test_reference(void **state)
+{
+    latent_model *fish = builtin_fish();
+    latent_reference r = {0};
+    latent_node *seen[6];
+    float w[2][BUILTIN_MOST];
+    latent_error e;
+    (void)state;
+    builtin_w(fish, 1, w[0]);
+    builtin_w(fish, 2, w[1]);
+    for (int i = 0; i < 6; i++) /* three steps with the one, three with the other */
+        seen[i] = fish_at(fish, w[i / 3], 0.05f * (float)(i % 3));
+    for (int follow = 1; follow >= 0; follow--) {
+        for (int i = 0; i < 6; i++) {
+            assert_int_equal(latent_reference_see(&r, seen[i], follow, &e), 0);
+            assert_ptr_equal(r.start, seen[follow && i >= 3 ? 3 : 0]);
+        }
+        latent_reference_forget(&r);
+    }
+    latent_reference_see(&r, seen[0], 1, &e);
+    latent_reference_forget(&r);
+    latent_reference_see(&r, seen[1], 1, &e);
+    assert_ptr_equal(r.start, seen[1]);
+    latent_reference_forget(&r);
+    for (int i = 0; i < 6; i++)
+        latent_node_release(seen[i]);
+    latent_model_release(fish);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows), cmocka_unit_test(test_early), cmocka_unit_test(test_two),
-        cmocka_unit_test(test_none), cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_rows),      cmocka_unit_test(test_early),
+        cmocka_unit_test(test_two),       cmocka_unit_test(test_none),
+        cmocka_unit_test(test_hash),      cmocka_unit_test(test_apart),
+        cmocka_unit_test(test_reference),
     };
     return cmocka_run_group_tests_name("origin", tests, NULL, NULL);
 }

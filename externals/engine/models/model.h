@@ -76,8 +76,9 @@ struct latent_model {
     latent_grave grave;
     const latent_arch *arch;
     char label[64];       /* for messages: the file's name without its folder */
-    latent_drawer drawer; /* generators: the same, and a hash (16 hex digits) of the trained
-                             weights, equal for the same network in another kind of file */
+    latent_drawer drawer; /* generators: the same, a hash (16 hex digits) of the trained weights,
+                             equal for the same network in another kind of file, and how far its
+                             styles lie from their mean */
     int z_dim, w_dim, num_ws;
     int classes;    /* 0: not conditional */
     int resolution; /* of the whole picture; encoders: of the pictures they look at */

@@ -28,6 +28,7 @@ latent_node *latent_op_style(int row, int rows, const float *w, int count, laten
 typedef struct {
     char name[64]; /* of the model's file */
     char hash[24]; /* of its weights, see latent_model */
+    float spread;  /* how far its styles lie from their mean (root mean square); 0: not known */
 } latent_drawer;
 latent_node *latent_op_style_of(const latent_drawer *by, int row, int rows, const float *w,
                                 int count, latent_error *e);
