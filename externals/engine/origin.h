@@ -20,7 +20,8 @@ int latent_origin_of(latent_node *picture, latent_origin *o, latent_error *e);
 void latent_origin_free(latent_origin *o);
 /* How far apart the latents of two pictures are: 1 is as far as the styles that their network makes
    lie from their mean (root mean square, over the rows too).  HUGE_VALF when two networks drew
-   them, or a network only one; 0 when none drew either, or the spread of the styles is not known. */
+   them, or a network only one; 0 when none drew either, or the spread of the styles is not known.
+ */
 float latent_origin_apart(const latent_origin *a, const latent_origin *b);
 
 #pragma GCC visibility pop
