@@ -2,27 +2,34 @@
    to say about it.  The idea is the plotter artists' (Molnar, Mohr, Nake): write the rule down, let
    chance or a hand choose its numbers.
 
-   Argument: the rule (fish).  Flags, each a message too: -seed n (0); -size n (64) pixels;
-   -captions none, words or whole (words; whole is each sentence as one symbol, to be shown); and
-   every parameter of the rule, as in -girth 0.9 -tail fan.
+   Argument: the rule (fish, molnar ...).  Flags, each a message too: -seed n (0); -size n (64)
+   pixels; -mask 0/1: white where the figure is; -captions none, words or whole (words; whole is
+   each sentence as one symbol, to be shown); and every parameter of the rule, as in -girth 0.9
+   -tail fan.
 
-   bang, random    the next picture by chance
+   bang            of a still: the next picture by chance; of a process: one step on
+   random          the next picture by chance
    float, seed n   the first picture of this seed; bangs go on from there
    list            the picture of these parameters, in the rule's order; what is too large or too
                    small for a parameter is brought to its limit
    <name> v        one parameter, a number or one of its words (tail fan)
    usual           the rule's usual picture
+   restart         a process begins again
+   palette name    its colours; or numbers from 0 to 255, three a colour, the paper first
+   <items> list    where a rule has items (charges x y q ...): these; no numbers: its own again
    caption         another sentence about the same picture
-   size n          so many pixels wide and high, 16 to 1024
+   size n          so many pixels wide and high, 16 to 2048
    info            to the right outlet: the rule, its settings and parameters
+
+   Second inlet: image, what the rule follows (the field of its lines, where there is disorder, what
+   a process begins from); third: image, whose colours are taken.  clear forgets either.
 
    Outlets: image; list of the parameters; caption en <words>, caption zh <words>, info.  Nothing is
    drawn before somebody looks: the same parameters are the same promise. */
 #include "engine/ops/ops.h"
 #include "pd/box.h"
-#include <math.h>
+#include "pd/drawing.h"
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #define WORDS 100 /* in a sentence; what is longer is cut */
@@ -31,13 +38,15 @@ typedef enum { NONE, SINGLE, WHOLE } t_captions;
 
 typedef struct {
     t_object x_obj;
-    const latent_rule *x_rule;
+    t_latent_drawing x_drawing; /* the rule and all that it is told */
     double x_seed;
-    int x_size, x_captions; /* a t_captions */
-    uint32_t x_next;        /* the number of the next picture by chance */
-    uint32_t x_saying;      /* which of all sentences */
-    float x_params[LATENT_RULE_MOST];
+    int x_size, x_mask, x_captions; /* a t_captions */
+    uint32_t x_next;                /* the number of the next picture by chance */
+    uint32_t x_saying;              /* which of all sentences */
+    latent_process *x_process;      /* NULL: a still, or not begun */
+    int x_step;
     latent_node *x_last; /* what was sent last, or NULL */
+    struct _latent_inlet *x_second, *x_third;
     t_outlet *x_list, *x_info;
 } t_rule;
 
@@ -51,7 +60,8 @@ static void rule_say(t_rule *x, latent_language language)
     char text[LATENT_RULE_CAPTION], *rest = text, *word;
     t_atom words[WORDS];
     int n = 1;
-    latent_rule_caption(x->x_rule, x->x_params, (uint32_t)x->x_seed, x->x_saying, language, text);
+    latent_rule_caption(x->x_drawing.rule, x->x_drawing.params, (uint32_t)x->x_seed, x->x_saying,
+                        language, text);
     SETSYMBOL(words, gensym(language == LATENT_CHINESE ? "zh" : "en"));
     while (n < WORDS && (word = strsep(&rest, x->x_captions == WHOLE ? "" : " "))) {
         SETSYMBOL(words + n, gensym(word));
@@ -72,40 +82,97 @@ static void rule_other_caption(t_rule *x)
     rule_caption(x);
 }
 
+/* The promise of what is set now, with one holder; NULL after a complaint. */
+static latent_node *rule_promise(t_rule *x)
+{
+    latent_rule_setting s = latent_drawing_setting(&x->x_drawing, x->x_size, x->x_mask);
+    latent_node *n = NULL;
+    latent_error e;
+    if (!latent_rule_channels(x->x_drawing.rule))
+        n = latent_op_rule_set(x->x_drawing.rule, &s, &e);
+    else if (x->x_process || (x->x_process = latent_process_new(
+                                  x->x_drawing.rule, x->x_drawing.params, x->x_size, &e)))
+        n = latent_op_process(x->x_process, x->x_step, &s, &e);
+    if (!n)
+        latent_complain(&x->x_obj, "%s", e.text);
+    return n;
+}
+
 static void rule_send(t_rule *x)
 {
-    latent_error e;
-    latent_node *n = latent_op_rule(x->x_rule, x->x_params, x->x_size, &e), *before = x->x_last;
-    if (!n) {
-        latent_complain(&x->x_obj, "%s", e.text);
+    latent_node *n = rule_promise(x), *before = x->x_last;
+    if (!n)
         return;
-    }
     x->x_last = n;
     latent_node_release(before);
     if (x->x_captions != NONE)
         rule_caption(x);
-    latent_list_send(x->x_list, latent_rule_count(x->x_rule), x->x_params);
+    latent_list_send(x->x_list, latent_rule_count(x->x_drawing.rule), x->x_drawing.params);
     latent_promise_send(x->x_obj.ob_outlet, x->x_last);
+}
+
+/* Parameters have changed: a process goes on with them from here. */
+static void rule_changed(t_rule *x)
+{
+    if (x->x_process)
+        latent_process_change(x->x_process, x->x_step, x->x_drawing.params);
+    rule_send(x);
+}
+
+/* ---- steps */
+
+/* A process begins anew when its picture is asked for next. */
+static void rule_begin(t_rule *x)
+{
+    latent_process_release(x->x_process);
+    x->x_process = NULL;
+    x->x_step = latent_rule_channels(x->x_drawing.rule) ? (int)x->x_drawing.params[0] : 0;
+}
+
+static void rule_restart(t_rule *x)
+{
+    rule_begin(x);
+    rule_send(x);
+}
+
+static void rule_resize(void *z)
+{
+    t_rule *x = z;
+    if (x->x_last)
+        rule_restart(x);
+    else
+        rule_begin(x);
 }
 
 /* ---- by chance */
 
-static void rule_bang(t_rule *x)
+static void rule_random(t_rule *x)
 {
     x->x_saying = x->x_next;
-    latent_rule_random(x->x_rule, (uint32_t)x->x_seed, x->x_next, x->x_params);
+    latent_rule_random(x->x_drawing.rule, (uint32_t)x->x_seed, x->x_next, x->x_drawing.params);
     x->x_next++;
+    rule_restart(x);
+}
+
+static void rule_bang(t_rule *x)
+{
+    if (!latent_rule_channels(x->x_drawing.rule)) {
+        rule_random(x);
+        return;
+    }
+    if (x->x_last && x->x_step < LATENT_MAX_ID)
+        x->x_step++;
     rule_send(x);
 }
 
-static void rule_restart(void *z)
+static void rule_reseed(void *z)
 {
     t_rule *x = z;
     x->x_next = 0;
-    rule_bang(x);
+    rule_random(x);
 }
 
-static void rule_resize(void *z)
+static void rule_remask(void *z)
 {
     t_rule *x = z;
     if (x->x_last)
@@ -113,9 +180,10 @@ static void rule_resize(void *z)
 }
 
 static const t_latent_param rule_params[] = {
-    {"seed", LATENT_REAL, offsetof(t_rule, x_seed), 0, 4294967295.0, NULL, rule_restart},
+    {"seed", LATENT_REAL, offsetof(t_rule, x_seed), 0, 4294967295.0, NULL, rule_reseed},
     {"size", LATENT_WHOLE, offsetof(t_rule, x_size), LATENT_RULE_SMALLEST, LATENT_RULE_LARGEST,
      NULL, rule_resize},
+    {"mask", LATENT_WHOLE, offsetof(t_rule, x_mask), 0, 1, NULL, rule_remask},
     {"captions", LATENT_CHOICE, offsetof(t_rule, x_captions), 0, 0, "none words whole", NULL},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
@@ -131,116 +199,65 @@ static void rule_float(t_rule *x, t_floatarg f)
 static void rule_list(t_rule *x, t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_list list = {0, 0, NULL};
-    int n = latent_rule_count(x->x_rule);
+    int n = latent_rule_count(x->x_drawing.rule);
     (void)s;
     if (argc != n)
         latent_complain(&x->x_obj,
                         "a list of %d numbers came, but a %s has %d: \"info\" names them", argc,
-                        latent_rule_name(x->x_rule), n);
+                        latent_rule_name(x->x_drawing.rule), n);
     else if (!latent_list_set(&x->x_obj, &list, argc, argv)) {
-        memcpy(x->x_params, list.v, (size_t)n * sizeof(float));
-        latent_rule_clamp(x->x_rule, x->x_params);
-        rule_send(x);
+        memcpy(x->x_drawing.params, list.v, (size_t)n * sizeof(float));
+        latent_rule_clamp(x->x_drawing.rule, x->x_drawing.params);
+        rule_changed(x);
     }
     latent_list_free(&list);
 }
 
-/* The number that one atom means for a parameter; 0, or -1 after a complaint. */
-static int rule_value(t_rule *x, const latent_rule_param *p, int argc, const t_atom *argv, float *v)
+/* ---- pictures at the other inlets */
+
+static void rule_second(void *z, t_symbol *s, int argc, t_atom *argv)
 {
-    char word[80];
-    double f = 0;
-    int symbol = argc == 1 && argv->a_type == A_SYMBOL;
-    if (argc != 1) {
-        latent_complain(&x->x_obj, "%s wants one %s, but %d came; it stays as it was", p->name,
-                        p->choices ? "word or number" : "number", argc);
-        return -1;
-    }
-    f = symbol ? latent_rule_choice(p, argv->a_w.w_symbol->s_name) : argv->a_w.w_float;
-    if (isfinite(f) && f >= p->low && f <= p->high) {
-        *v = (float)f;
-        return 0;
-    }
-    atom_string((t_atom *)argv, word, sizeof(word));
-    if (p->choices)
-        latent_complain(&x->x_obj, "%s is one of %s, but %s came; it stays as it was", p->name,
-                        p->choices, word);
-    else
-        latent_complain(&x->x_obj,
-                        "%s takes a number from %g to %g, but %s came; it stays as it "
-                        "was",
-                        p->name, (double)p->low, (double)p->high, word);
-    return -1;
+    t_rule *x = z;
+    if (!latent_drawing_follow(&x->x_obj, &x->x_drawing, s, argc, argv) && x->x_last)
+        rule_send(x);
 }
 
-/* Sets the parameter of that name; 1, 0 when there is none, -1 after a complaint. */
-static int rule_set(t_rule *x, const char *name, int argc, const t_atom *argv)
+static void rule_third(void *z, t_symbol *s, int argc, t_atom *argv)
 {
-    int i = latent_rule_param_find(x->x_rule, name);
-    if (i < 0)
-        return 0;
-    if (rule_value(x, latent_rule_params(x->x_rule) + i, argc, argv, x->x_params + i))
-        return -1;
-    latent_rule_clamp(x->x_rule, x->x_params);
-    return 1;
+    t_rule *x = z;
+    if (!latent_drawing_colours(&x->x_obj, &x->x_drawing, s, argc, argv) && x->x_last)
+        rule_send(x);
 }
+
+/* ---- by words */
 
 static void rule_anything(t_rule *x, t_symbol *s, int argc, t_atom *argv)
 {
-    int set = rule_set(x, s->s_name, argc, argv);
-    char names[300] = "";
-    size_t used = 0;
-    if (set > 0)
+    if (latent_drawing_set(&x->x_obj, &x->x_drawing, s->s_name, argc, argv) > 0)
+        rule_changed(x);
+}
+
+static void rule_palette(t_rule *x, t_symbol *s, int argc, t_atom *argv)
+{
+    (void)s;
+    if (!latent_drawing_palette(&x->x_obj, &x->x_drawing, argc, argv) && x->x_last)
         rule_send(x);
-    if (set)
-        return;
-    for (int i = 0; i < latent_rule_count(x->x_rule) && used < sizeof(names); i++)
-        used += (size_t)snprintf(names + used, sizeof(names) - used, " %s",
-                                 latent_rule_params(x->x_rule)[i].name);
-    latent_complain(&x->x_obj, "a %s has no %s; it has%s", latent_rule_name(x->x_rule), s->s_name,
-                    names);
 }
 
 static void rule_usual(t_rule *x)
 {
-    latent_rule_usual(x->x_rule, x->x_params);
-    rule_send(x);
+    latent_rule_usual(x->x_drawing.rule, x->x_drawing.params);
+    rule_changed(x);
 }
 
 static void rule_info(t_rule *x)
 {
-    const latent_rule_param *p = latent_rule_params(x->x_rule);
-    int n = latent_rule_count(x->x_rule);
-    char word[64];
-    latent_info_word(x->x_info, "rule", latent_rule_name(x->x_rule));
+    latent_info_word(x->x_info, "rule", latent_rule_name(x->x_drawing.rule));
     latent_params_info(&x->x_obj, rule_params, x->x_info);
-    latent_info_number(x->x_info, "count", n);
-    for (int i = 0; i < n; i++)
-        if (p[i].choices) {
-            latent_rule_word(p + i, x->x_params[i], word, sizeof(word));
-            latent_info_word(x->x_info, p[i].name, word);
-        } else
-            latent_info_number(x->x_info, p[i].name, x->x_params[i]);
+    latent_drawing_info(&x->x_drawing, x->x_info);
 }
 
 /* ---- birth and death */
-
-static const latent_rule *rule_named(t_rule *x, int argc, t_atom *argv)
-{
-    const latent_rule *rule = latent_rule_at(0);
-    char word[80], names[200] = "";
-    size_t used = 0;
-    if (!argc)
-        return rule;
-    atom_string(argv, word, sizeof(word));
-    if ((rule = latent_rule_find(word)))
-        return rule;
-    for (int i = 0; (rule = latent_rule_at(i)) && used < sizeof(names); i++)
-        used += (size_t)snprintf(names + used, sizeof(names) - used, " %s", latent_rule_name(rule));
-    latent_complain(&x->x_obj, "there is no rule %s; the rules are%s; %s is taken", word, names,
-                    latent_rule_name(latent_rule_at(0)));
-    return latent_rule_at(0);
-}
 
 /* Takes flags that are parameters of the rule out of the arguments. */
 static int rule_flags(t_rule *x, int argc, t_atom *argv)
@@ -248,7 +265,8 @@ static int rule_flags(t_rule *x, int argc, t_atom *argv)
     int kept = 0;
     for (int i = 0; i < argc; i++) {
         const char *word = argv[i].a_type == A_SYMBOL ? argv[i].a_w.w_symbol->s_name : "";
-        if (*word == '-' && rule_set(x, word + 1, i + 1 < argc, argv + i + 1))
+        if (*word == '-' &&
+            latent_drawing_flag(&x->x_obj, &x->x_drawing, word + 1, i + 1 < argc, argv + i + 1))
             i++;
         else
             argv[kept++] = argv[i];
@@ -261,13 +279,15 @@ static void *rule_new(t_symbol *s, int argc, t_atom *argv)
     t_rule *x = (t_rule *)pd_new(rule_class);
     int named = argc && !(argv->a_type == A_SYMBOL && *argv->a_w.w_symbol->s_name == '-');
     (void)s;
-    x->x_rule = rule_named(x, named, argv);
+    latent_drawing_init(&x->x_obj, &x->x_drawing, named, argv);
     x->x_size = 64;
     x->x_captions = SINGLE;
-    latent_rule_usual(x->x_rule, x->x_params);
     argc = rule_flags(x, argc - named, argv + named);
     argc = latent_params_flags(&x->x_obj, rule_params, argc, argv + named);
     latent_params_rest(&x->x_obj, 0, argc, argv + named);
+    rule_begin(x);
+    x->x_second = latent_inlet_new(&x->x_obj, rule_second);
+    x->x_third = latent_inlet_new(&x->x_obj, rule_third);
     outlet_new(&x->x_obj, NULL);
     x->x_list = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, NULL);
@@ -276,7 +296,11 @@ static void *rule_new(t_symbol *s, int argc, t_atom *argv)
 
 static void rule_free(t_rule *x)
 {
+    latent_inlet_free(x->x_second);
+    latent_inlet_free(x->x_third);
+    latent_process_release(x->x_process);
     latent_node_release(x->x_last);
+    latent_drawing_free(&x->x_drawing);
 }
 
 __attribute__((visibility("default"))) void setup_latent0x2erule(void)
@@ -287,7 +311,9 @@ __attribute__((visibility("default"))) void setup_latent0x2erule(void)
     class_addfloat(rule_class, rule_float);
     class_addlist(rule_class, rule_list);
     class_addanything(rule_class, rule_anything);
-    class_addmethod(rule_class, (t_method)rule_bang, gensym("random"), 0);
+    class_addmethod(rule_class, (t_method)rule_random, gensym("random"), 0);
+    class_addmethod(rule_class, (t_method)rule_restart, gensym("restart"), 0);
+    class_addmethod(rule_class, (t_method)rule_palette, gensym("palette"), A_GIMME, 0);
     class_addmethod(rule_class, (t_method)rule_usual, gensym("usual"), 0);
     class_addmethod(rule_class, (t_method)rule_other_caption, gensym("caption"), 0);
     class_addmethod(rule_class, (t_method)rule_info, gensym("info"), 0);

@@ -234,8 +234,8 @@ static void test_hostile(void **state)
 
 static void test_sizes(void **state)
 {
-    static const int good[] = {16, 17, 33, 1024}, bad[] = {15, 0, -1, 1025, 1 << 30};
-    float *picture = malloc(sizeof(float) * 1024 * 1024 * 3), p[LATENT_RULE_MOST];
+    static const int good[] = {16, 17, 33, 2048}, bad[] = {15, 0, -1, 2049, 1 << 30};
+    float *picture = malloc(sizeof(float) * 2048 * 2048 * 3), p[LATENT_RULE_MOST];
     latent_error e;
     (void)state;
     assert_non_null(picture);
@@ -247,7 +247,7 @@ static void test_sizes(void **state)
     }
     for (int i = 0; i < 5; i++) {
         assert_int_equal(latent_rule_draw(fish, p, bad[i], picture, &e), -1);
-        assert_non_null(strstr(e.text, "16 to 1024"));
+        assert_non_null(strstr(e.text, "16 to 2048"));
     }
     free(picture);
 }
@@ -679,7 +679,7 @@ static void test_promise(void **state)
     latent_node_release(b);
     latent_node_release(a);
     assert_null(latent_op_rule(fish, p, 4000, &e));
-    assert_non_null(strstr(e.text, "16 to 1024"));
+    assert_non_null(strstr(e.text, "16 to 2048"));
 }
 
 static void test_source(void **state)

@@ -3,7 +3,7 @@
 #ifndef LATENT_OPS_H
 #define LATENT_OPS_H
 #include "../graph.h"
-#include "../rules/rules.h"
+#include "../rules/process.h"
 
 #pragma GCC visibility push(default)
 
@@ -44,6 +44,22 @@ latent_node *latent_op_random(int h, int w, uint32_t seed, latent_error *e);
    promise), [1][size][size][3]. */
 latent_node *latent_op_rule(const latent_rule *rule, const float *params, int size,
                             latent_error *e);
+/* The same with all that a rule can be told.  follow: a picture to follow; colours: one that the
+   palette is taken from (it goes before palette); palette, list, follow and colours may be NULL. */
+typedef struct {
+    const float *params;
+    int size, mask;
+    const latent_palette *palette;
+    const float *list;
+    int list_count;
+    latent_node *follow, *colours;
+} latent_rule_setting;
+latent_node *latent_op_rule_set(const latent_rule *rule, const latent_rule_setting *s,
+                                latent_error *e);
+/* The picture of a process after so many steps; s->size is the process's, and s->follow is what it
+   begins from. */
+latent_node *latent_op_process(latent_process *process, int step, const latent_rule_setting *s,
+                               latent_error *e);
 
 /* linear.c */
 

@@ -550,12 +550,12 @@ static void fish_measure(fish *f)
                      .890 + .035 * cos(2 * PI * p[PAPER] - 4)};
 }
 
-static void fish_draw(cairo_t *c, const float *p)
+static void fish_draw(cairo_t *c, const rule_scene *scene)
 {
+    const float *p = scene->p;
     fish f = {.c = c, .p = p};
     fish_measure(&f);
-    colour(&f, f.paper, 1);
-    cairo_paint(c);
+    rule_paper(c, scene, (const float[]){(float)f.paper.r, (float)f.paper.g, (float)f.paper.b});
     if (p[FACING] > .5) {
         cairo_translate(c, 64, 0);
         cairo_scale(c, -1, 1);
@@ -617,5 +617,11 @@ static void fish_random(rule_chance *r, float *p)
     p[MOUTH] = (float)rule_uniform(r);
 }
 
-const latent_rule latent_rule_fish = {"fish",    fish_params, FISH_PARAMS,
-                                      fish_draw, fish_random, fish_caption};
+const latent_rule latent_rule_fish = {
+    .name = "fish",
+    .params = fish_params,
+    .count = FISH_PARAMS,
+    .draw = fish_draw,
+    .random = fish_random,
+    .caption = fish_caption,
+};
