@@ -109,9 +109,12 @@ $(foreach c,$(sound_classes),$(eval $(BUILD)/$(name).$(c).$(ext): $(filter %.o,$
 
 all: $(shared) $(binaries) $(data)
 
+# Compiled anew is only what this user has not compiled before, where there is a ccache (and the
+# compiler is none by itself).
+ccache := $(if $(findstring ccache,$(CC) $(realpath $(shell command -v $(firstword $(CC))))),,$(shell command -v ccache))
 define compile
 @mkdir -p $(@D)
-$(CC) $(cppflags) $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
+$(ccache) $(CC) $(cppflags) $(CPPFLAGS) $(CFLAGS) $(cflags) -c -o $@ $<
 endef
 $(obj)/%.o: externals/%.c
 	$(compile)

@@ -1,6 +1,7 @@
 # What "make check", "make check-fast" and "make bench" build and run; included by the Makefile.
 #
-#   tests/engine/test_*.c   programs (cmocka) over the engine alone; helper_*.c is linked into each
+#   tests/engine/test_*.c   tests (cmocka) of the engine alone; main.c runs those of one file
+#   tests/models/test_*.c   the same, of how good the built-in models are
 #   tests/helpers/*.c       boxes for the test patches, which are never installed
 #   tests/patches/*.pd      patches, each run in a Pd of its own (tests/run.sh says how)
 #   tests/gui/*.sh          scripts that need a screen (Xvfb)
@@ -16,7 +17,7 @@ LATENT_CASES ?= $(abspath ../shared/cases)
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 export LATENT_ORACLE LATENT_DATA LATENT_CASES
 
-stages = house engine patches gui fuzz install double clang address thread valgrind
+stages = house engine models patches gui fuzz install double clang address thread valgrind
 # A sanitized build is tested for what the sanitizer finds.
 $(if $(SANITIZE),$(eval stages = engine patches))
 
@@ -30,35 +31,60 @@ check-fast:
 engine_objects = $(call objects,$(engine_sources) $(media_sources) $(sound_sources))
 engine_tests := $(patsubst tests/engine/%.c,%,$(wildcard tests/engine/test_*.c))
 # What starts no threads takes minutes under the thread sanitizer and shows nothing there (what is
-# recalled in the background has its patch).  What measures how good a network is runs through the
-# same code as the tests of each part.
+# recalled in the background has its patch).
 threadless = test_ear test_cleaning test_soundfile test_symmetric test_recall
-measuring = test_guide_builtin test_fish_builtin test_clip_builtin test_learns_fish
-engine_tests := $(filter-out $(if $(SANITIZE),$(measuring)) $(if $(filter thread,$(SANITIZE)),$(threadless)),$(engine_tests))
-# The longest first: what is left at the end keeps one processor waiting.
-engine_tests := $(filter $(engine_tests),$(measuring)) $(filter-out $(measuring),$(engine_tests))
+engine_tests := $(filter-out $(if $(filter thread,$(SANITIZE)),$(threadless)),$(engine_tests))
+# What measures how good a network is runs through the same code as the tests of each part: without
+# sanitizers, and only when that code or a model has changed.
+model_tests := $(if $(SANITIZE),,$(patsubst tests/models/%.c,%,$(wildcard tests/models/test_*.c)))
 engine_programs = $(engine_tests:%=$(top)/tests/%)
-# Each of these programs is linked with the whole engine: this linker needs a third of the time.
+model_programs = $(model_tests:%=$(top)/tests/%)
+# This linker needs a third of the time.
 quick_link := $(if $(shell command -v ld.gold),-fuse-ld=gold)
 bench_programs = $(patsubst tests/bench/%.c,$(top)/bench/%,$(wildcard tests/bench/bench_*.c))
 test_object = $(patsubst tests/%.c,$(obj)/tests/%.o,$(1))
 test_helpers = $(call test_object,$(wildcard tests/engine/helper_*.c) tests/helpers/npz.c)
+model_objects = $(call test_object,$(model_tests:%=tests/models/%.c))
+test_objects = $(call test_object,tests/engine/main.c $(engine_tests:%=tests/engine/%.c)) $(model_objects)
 
-$(obj)/tests/%.o: cppflags += -Itests/engine
+# All tests are one program (tests/engine/main.c), which is linked once; $(top)/tests/test_x is a link
+# to it that runs the tests of that file.
+$(obj)/tests/%.o: cppflags += -Itests/engine -I$(obj)/tests
+$(obj)/tests/engine/test_%.o: cppflags += -Dmain=$(*F)_main
+$(obj)/tests/models/test_%.o: cppflags += -Dmain=$(*F)_main
 $(obj)/tests/%.o: tests/%.c
 	$(compile)
-$(top)/tests/%: $(obj)/tests/engine/%.o $(test_helpers) $(engine_objects)
+$(obj)/tests/engine/main.o: $(obj)/tests/groups.h
+$(test_objects): tests/engine/main.c # whose functions they are
+$(obj)/tests/groups.h: always
+	@mkdir -p $(@D)
+	@printf 'GROUP(%s)\n' $(engine_tests) $(model_tests) >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+$(top)/tests/engine: $(test_objects) $(test_helpers) $(engine_objects)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(ldflags) $(quick_link) $(LDFLAGS) -lcmocka $(engine_libs) $(media_libs) $(sound_libs)
+$(top)/tests/test_%: $(top)/tests/engine
+	@ln -sf engine $@
 $(top)/bench/%: $(obj)/tests/bench/%.o $(obj)/tests/bench/measure.o $(engine_objects)
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs) $(sound_libs)
 
-engine-tests: $(engine_programs)
+engine-tests: $(engine_programs) $(model_programs)
 
+build_tests = $(MAKE) -k -j$(JOBS) engine-tests || \
+  { echo 'FAIL the tests of the engine can be built'; echo '0 passed, 1 failed'; exit 1; }
 check-engine:
-	-$(MAKE) -k -j$(JOBS) engine-tests
+	@$(build_tests)
 	@TSAN_OPTIONS=suppressions=$(abspath tests/tsan.supp) tests/each.sh -j $(JOBS) $(engine_programs)
+
+# What was measured before says so again, as long as neither a model nor the engine has changed.
+check-models:
+	@$(build_tests)
+	@$(MAKE) -s --no-print-directory $(top)/tests/models.passed && cat $(top)/tests/models.passed
+$(top)/tests/models.passed: $(model_objects) $(test_helpers) $(engine_objects) $(wildcard examples/models/*.safetensors)
+	@rm -f $@
+	@tests/each.sh -j $(JOBS) $(model_programs) >$@.new || { cat $@.new; exit 1; }
+	@mv $@.new $@
 
 bench:
 	$(MAKE) -j$(JOBS) $(bench_programs)
@@ -150,4 +176,4 @@ check-fuzz:
 
 include tests/fuzz/fuzz.mk
 
-.PHONY: $(addprefix check-,$(stages) fast) bench stage helpers engine-tests double-tests
+.PHONY: $(addprefix check-,$(stages) fast) bench stage helpers engine-tests double-tests always
