@@ -300,6 +300,7 @@ play() { # patch
     return
   fi
   find_boxes "$1"
+  within 20 see before
   [[ $steps =~ (^|$'\n')slow\ ([0-9]+) ]] && limit=${BASH_REMATCH[2]}
   while read -r line; do
     [[ $line != complains\ * ]] || announced="${announced:+$announced|}${line#complains }"

@@ -18,7 +18,7 @@ done
 work=$(mktemp -d)
 mkdir "$work/run" "$work/home"
 export XDG_RUNTIME_DIR=$work/run
-server='' pd='' last=0
+server='' pd='' last=0 canvas='' width=0
 
 leave() {
   [ -z "$pd" ] || kill -9 "$pd" 2>/dev/null
