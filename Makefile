@@ -48,7 +48,8 @@ ldflags = -pthread $(sanitize)
 
 # A sanitizer's runtime must be in the process before Pd is: the tests preload it.
 ifneq ($(SANITIZE),)
-  sanitize = -fsanitize=$(SANITIZE) $(if $(findstring undefined,$(SANITIZE)),-fno-sanitize-recover=undefined)
+  # A number too large for a whole one is undefined as well, but has to be asked for.
+  sanitize = -fsanitize=$(SANITIZE) $(if $(findstring undefined,$(SANITIZE)),-fsanitize=float-cast-overflow -fno-sanitize-recover=undefined$(comma)float-cast-overflow)
   ifneq ($(findstring clang,$(shell $(CC) --version)),)
     sanitize += -shared-libsan -Wl,-rpath,$(dir $(preload)) -Wno-unused-command-line-argument
     preload := $(shell $(CC) -print-file-name=libclang_rt.$(if $(filter thread,$(SANITIZE)),tsan,asan)-$(shell uname -m).so)

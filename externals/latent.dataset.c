@@ -122,7 +122,8 @@ static void latent_dataset_rule(t_latent_dataset *x, t_symbol *s, int argc, t_at
         latent_complain(&x->x_obj, "a data set has 1 to %d pictures, but %g were asked for",
                         LATENT_DATASET_MOST, (double)count);
     else
-        latent_plateset_rule(x->x_plates, rule, (uint32_t)seed, (int)count);
+        latent_plateset_rule(x->x_plates, rule, latent_whole32(seed),
+                             latent_whole(count, 1, LATENT_DATASET_MOST));
 }
 
 static void latent_dataset_write(t_latent_dataset *x, t_symbol *folder)

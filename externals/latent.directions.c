@@ -222,7 +222,7 @@ static void latent_directions_calibrate(t_latent_directions *x, t_symbol *s, int
     latent_model *m = latent_modelref_get(x->x_model, 1);
     const char *stop = x->x_stop->s_name;
     t_float said = argc ? atom_getfloat(argv) : 4;
-    int pictures = said >= 0 && said < 1e6 ? (int)said : -1, layer = -1;
+    int pictures = latent_whole(said, -1, 1000000), layer = -1;
     latent_calibration *c;
     latent_error e;
     (void)s;
@@ -264,7 +264,7 @@ static void latent_directions_one(t_latent_directions *x, int i, int numbered)
 static void latent_directions_bang(t_latent_directions *x)
 {
     if (x->x_set && x->x_current >= 0 && x->x_current < x->x_set->count)
-        latent_directions_one(x, (int)x->x_current, 0);
+        latent_directions_one(x, latent_whole(x->x_current, 0, x->x_set->count - 1), 0);
     else if (x->x_set)
         latent_complain(&x->x_obj, "there are the directions 0 to %d, but %g was asked for",
                         x->x_set->count - 1, (double)x->x_current);
@@ -311,7 +311,7 @@ static void latent_directions_dump(t_latent_directions *x, t_floatarg n)
         return;
     }
     x->x_next = 0;
-    x->x_end = n >= 1 && n < x->x_set->count ? (int)n : x->x_set->count;
+    x->x_end = n >= 1 ? latent_whole(n, 1, x->x_set->count) : x->x_set->count;
     outlet_anything(x->x_out, gensym("clear"), 0, 0);
     latent_directions_dump_on(x);
 }

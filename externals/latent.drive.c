@@ -248,8 +248,7 @@ static void latent_drive_other(void *z, t_symbol *s, int argc, t_atom *argv)
     else if (!latent_list_set(&x->x_obj, &x->x_fresh, argc - 1, argv + 1) &&
              (*m || (*m = latent_drive_map_new()))) {
         x->x_mode = DIRECTIONS;
-        if (latent_drive_map_set(*m, at >= 0 && at < 1e6 ? (int)at : -1, x->x_fresh.v, x->x_fresh.n,
-                                 &e))
+        if (latent_drive_map_set(*m, latent_whole(at, -1, 1000000), x->x_fresh.v, x->x_fresh.n, &e))
             latent_complain(&x->x_obj, "%s", e.text);
     }
 }

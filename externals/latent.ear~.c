@@ -25,6 +25,7 @@
 #include "pd/hearing.h"
 #include "pd/mail.h"
 #include "pd/signals.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,7 +274,7 @@ static int inlets_of(t_ear *x, int argc, const t_atom *argv)
     if (argc && argv->a_type == A_FLOAT)
         n = argv->a_w.w_float;
     if (n >= 1 && n <= MOST_INLETS)
-        return (int)n;
+        return latent_whole(n, 1, MOST_INLETS);
     latent_complain(&x->x_obj, "there are 1 to %d signal inlets, but %g were asked for; 1 is there",
                     MOST_INLETS, (double)n);
     return 1;

@@ -38,7 +38,7 @@ static void latent_engine_sync(t_latent_engine *x, t_floatarg f)
 static void latent_engine_threads(t_latent_engine *x, t_floatarg f)
 {
     if (f >= 1 && f <= LATENT_MAX_THREADS)
-        latent_threads_set((int)f);
+        latent_threads_set(latent_whole(f, 1, LATENT_MAX_THREADS));
     else
         latent_complain(&x->x_obj, "threads takes a number from 1 to %d, %g came",
                         LATENT_MAX_THREADS, (double)f);
@@ -47,7 +47,7 @@ static void latent_engine_threads(t_latent_engine *x, t_floatarg f)
 static void latent_engine_memory(t_latent_engine *x, t_floatarg f)
 {
     if (f >= 0 && f <= 1 << 20)
-        latent_cache_set((size_t)((double)f * 1e6));
+        latent_cache_set((size_t)latent_whole64((double)f * 1e6));
     else
         latent_complain(&x->x_obj, "memory takes a number of megabytes, %g came", (double)f);
 }

@@ -198,7 +198,7 @@ static void latent_file_number(t_latent_file *x, t_float f)
 {
     int n = x->x_kept ? x->x_kept->latents : 0;
     if (n && f >= 0 && f < n) {
-        x->x_now = (int)f;
+        x->x_now = latent_whole(f, 0, n - 1);
         latent_file_bang(x);
     } else
         latent_complain(&x->x_obj,

@@ -27,7 +27,7 @@ static int latent_fromlist_takes(t_latent_fromlist *x, int argc, t_atom *argv)
                                        "and width, as in [latent.fromlist 3 64 64]");
             return -1;
         }
-        shape[i] = (int)f;
+        shape[i] = latent_whole(f, 1, 16384);
     }
     if ((double)shape[0] * shape[1] * shape[2] > 1 << 24) {
         latent_complain(&x->x_obj, "%d x %d x %d is more than a list can hold", shape[0], shape[1],

@@ -120,7 +120,7 @@ static void latent_image_serve(t_latent_image *x, t_wish wish)
     else if (wish.kind == TIME)
         latent_image_fetch(x, latent_reel_at(x->x_reel, wish.value));
     else if (wish.value >= 0 && wish.value < frames)
-        latent_image_fetch(x, (int)wish.value);
+        latent_image_fetch(x, latent_whole(wish.value, 0, frames - 1));
     else
         latent_complain(&x->x_obj, "there is no frame %g; %s has %d, 0 to %d", wish.value,
                         x->x_file->s_name, frames, frames - 1);

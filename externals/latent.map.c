@@ -224,7 +224,7 @@ static void map_average(t_map *x, t_symbol *s, int argc, t_atom *argv)
                         MOST_SAMPLES);
         return;
     }
-    x->x_samples = (int)n;
+    x->x_samples = latent_whole(n, 1, MOST_SAMPLES);
     map_do(x, argc ? SAMPLES : AVERAGE);
 }
 

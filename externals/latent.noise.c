@@ -92,7 +92,7 @@ static int noise_dim(t_noise *x, int complain)
 static void noise_draw(t_noise *x, int dim)
 {
     if (x->x_drawn != dim)
-        latent_random_seed(&x->x_random, (uint32_t)x->x_seed);
+        latent_random_seed(&x->x_random, latent_whole32(x->x_seed));
     x->x_drawn = dim;
     latent_draw(&x->x_random, dim, x->x_truncate, x->x_z.v);
 }
@@ -109,7 +109,7 @@ static int make_work(latent_job *job)
 {
     t_make *m = (t_make *)job;
     const t_recipe *r = &m->recipe;
-    m->walk = latent_coloured_new((uint32_t)r->seed, r->colour, r->length, r->dim, r->closed,
+    m->walk = latent_coloured_new(latent_whole32(r->seed), r->colour, r->length, r->dim, r->closed,
                                   &job->cancel, &job->error);
     return m->walk ? 0 : -1;
 }
@@ -188,10 +188,11 @@ static void noise_do(t_noise *x, t_request request, double place)
     if (!dim || request == DRIFT || latent_list_room(&x->x_obj, &x->x_z, dim))
         return;
     if (request == WALK)
-        failed = latent_walk(&x->x_seeds, (uint32_t)x->x_seed, dim, x->x_truncate, place, x->x_z.v);
+        failed = latent_walk(&x->x_seeds, latent_whole32(x->x_seed), dim, x->x_truncate, place,
+                             x->x_z.v);
     else if (request == LOOP)
-        failed = latent_loop(&x->x_seeds, (uint32_t)x->x_seed, x->x_points, dim, x->x_truncate,
-                             place, x->x_z.v);
+        failed = latent_loop(&x->x_seeds, latent_whole32(x->x_seed), x->x_points, dim,
+                             x->x_truncate, place, x->x_z.v);
     else {
         if (request == RESTART)
             x->x_drawn = 0;
@@ -273,7 +274,7 @@ static void *noise_new(t_symbol *s, int argc, t_atom *argv)
     x->x_info = outlet_new(&x->x_obj, NULL);
     if (argc && argv->a_type == A_FLOAT && argv->a_w.w_float != 0) { /* 0: see latent_params_rest */
         t_float dim = argv->a_w.w_float;
-        x->x_dim = dim >= 1 && dim <= MOST ? (int)dim : BUILTIN;
+        x->x_dim = dim >= 1 && dim <= MOST ? latent_whole(dim, 1, MOST) : BUILTIN;
         if (!(dim >= 1 && dim <= MOST))
             latent_complain(&x->x_obj, "a z has 1 to %d numbers, but %g came; %d are taken", MOST,
                             (double)dim, BUILTIN);

@@ -60,8 +60,8 @@ static void rule_say(t_rule *x, latent_language language)
     char text[LATENT_RULE_CAPTION], *rest = text, *word;
     t_atom words[WORDS];
     int n = 1;
-    latent_rule_caption(x->x_drawing.rule, x->x_drawing.params, (uint32_t)x->x_seed, x->x_saying,
-                        language, text);
+    latent_rule_caption(x->x_drawing.rule, x->x_drawing.params, latent_whole32(x->x_seed),
+                        x->x_saying, language, text);
     SETSYMBOL(words, gensym(language == LATENT_CHINESE ? "zh" : "en"));
     while (n < WORDS && (word = strsep(&rest, x->x_captions == WHOLE ? "" : " "))) {
         SETSYMBOL(words + n, gensym(word));
@@ -149,7 +149,8 @@ static void rule_resize(void *z)
 static void rule_random(t_rule *x)
 {
     x->x_saying = x->x_next;
-    latent_rule_random(x->x_drawing.rule, (uint32_t)x->x_seed, x->x_next, x->x_drawing.params);
+    latent_rule_random(x->x_drawing.rule, latent_whole32(x->x_seed), x->x_next,
+                       x->x_drawing.params);
     x->x_next++;
     rule_restart(x);
 }

@@ -195,7 +195,7 @@ static void soundfile_frame(t_soundfile *x, t_floatarg f)
     if (!soundfile_sound(x))
         return;
     if (f >= 0)
-        soundfile_send(x, (long)(f < 1e9 ? f : 1e9));
+        soundfile_send(x, latent_whole(f, 0, 1000000000));
     else
         latent_complain(&x->x_obj, "frames are counted from 0, but %g came", (double)f);
 }

@@ -106,11 +106,11 @@ static void latent_tap_channels(t_latent_tap *x, t_symbol *s, int argc, t_atom *
     }
     for (int i = 0; i < argc; i++) {
         t_float f = atom_getfloat(argv + i);
-        if (!(f >= 0 && f < 1 << 20)) {
+        if (!(f >= 0)) {
             latent_complain(&x->x_obj, "channels are counted from 0, %g came", (double)f);
             return;
         }
-        x->x_channel[i] = (int)f;
+        x->x_channel[i] = latent_whole(f, 0, 1 << 20);
     }
     x->x_n = argc;
     x->x_look = CHANNELS;
@@ -123,7 +123,7 @@ static void latent_tap_grid(t_latent_tap *x, t_floatarg f)
         latent_complain(&x->x_obj, "a grid has 1 to 64 channels a side, %g came", (double)f);
         return;
     }
-    x->x_n = (int)f;
+    x->x_n = latent_whole(f, 1, 64);
     x->x_look = GRID;
     latent_tap_show(x);
 }

@@ -139,7 +139,7 @@ static void latent_target_bang(t_latent_target *x)
                                              .perceptual = (float)x->x_perceptual,
                                              .n_depths = x->x_depths.n};
     for (int i = 0; i < x->x_depths.n; i++)
-        a->settings.depths[i] = (int)x->x_depths.v[i];
+        a->settings.depths[i] = latent_whole(x->x_depths.v[i], 1, 1000);
     if ((replaced = latent_mail_send(x->x_mail, &a->slope.job)) < 0)
         latent_complain(&x->x_obj, "no thread to compute with");
     else

@@ -46,6 +46,7 @@
 #include "engine/media/picture.h"
 #include "pd/box.h"
 #include "pd/pupil.h"
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -151,19 +152,20 @@ static void latent_train_wishes(void *z, latent_train_job *j)
 
 static void latent_train_new_networks(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
 {
+    int size = argc ? latent_whole(atom_getfloat(argv), INT_MIN, INT_MAX) : 64;
     latent_generator_shape shape;
     latent_error e;
     (void)s;
-    if (latent_train_shape(argc ? (int)atom_getfloat(argv) : 64, &shape, &e)) {
+    if (latent_train_shape(size, &shape, &e)) {
         latent_complain(&x->x_obj, "%s", e.text);
         return;
     }
     shape.z = shape.w = x->x_z;
     for (int i = 1; i < argc && i <= shape.blocks; i++)
-        shape.channels[i - 1] = (int)atom_getfloat(argv + i);
+        shape.channels[i - 1] = latent_whole(atom_getfloat(argv + i), INT_MIN, INT_MAX);
     if (argc - 1 > shape.blocks)
         latent_complain(&x->x_obj, "%d blocks draw %d pixels; channels of more came", shape.blocks,
-                        (int)atom_getfloat(argv));
+                        size);
     latent_pupil_make(x->x_pupil, &shape);
 }
 
@@ -215,7 +217,7 @@ static void latent_train_score(t_latent_train *x, t_symbol *s, int argc, t_atom 
     t_float n = argc ? atom_getfloat(argv) : SCORED;
     (void)s;
     if (n >= 2 && n <= 1e6)
-        latent_pupil_score(x->x_pupil, (int)n);
+        latent_pupil_score(x->x_pupil, latent_whole(n, 2, 1000000));
     else
         latent_complain(&x->x_obj, "score compares 2 to 1000000 pictures, but %g came", (double)n);
 }

@@ -307,8 +307,8 @@ static int latent_view_set_size(t_latent_view *x, int argc, const t_atom *argv)
                         SMALLEST, LARGEST, x->x_frame.w, x->x_frame.h);
         return -1;
     }
-    x->x_frame.w = (int)w;
-    x->x_frame.h = (int)h;
+    x->x_frame.w = latent_whole(w, SMALLEST, LARGEST);
+    x->x_frame.h = latent_whole(h, SMALLEST, LARGEST);
     return 0;
 }
 

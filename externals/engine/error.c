@@ -1,5 +1,6 @@
 /* error: see error.h */
 #include "error.h"
+#include "number.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -11,5 +12,6 @@ int latent_fail(latent_error *e, const char *format, ...)
     va_start(args, format);
     vsnprintf(e->text, sizeof(e->text), format, args);
     va_end(args);
+    latent_singular(e->text);
     return -1;
 }

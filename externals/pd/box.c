@@ -18,6 +18,7 @@ void latent_complain(t_object *x, const char *format, ...)
     va_start(args, format);
     vsnprintf(sentence, sizeof(sentence), format, args);
     va_end(args);
+    latent_singular(sentence);
     pd_error(x, "%s: %s", class_getname(pd_class(&x->ob_pd)), sentence);
 }
 
@@ -92,12 +93,17 @@ static int set_number(t_object *x, const t_latent_param *p, double value, void *
         limited = 1;
     }
     if (!isfinite(value) || (limited && (value < low || value > high))) {
-        latent_complain(x, "%s takes a number from %g to %g, but %g came; it stays as it was",
-                        p->name, limited ? low : -FLT_MAX, limited ? high : FLT_MAX, value);
+        if (limited)
+            latent_complain(x, "%s takes a number from %s to %s, but %s came; it stays as it was",
+                            p->name, latent_figure(low).text, latent_figure(high).text,
+                            latent_figure(value).text);
+        else
+            latent_complain(x, "%s takes a finite number, but %g came; it stays as it was", p->name,
+                            value);
         return -1;
     }
     if (p->kind == LATENT_WHOLE)
-        *(int *)field = (int)value; /* as everywhere in Pd, what is behind the point is cut off */
+        *(int *)field = latent_whole(value, INT_MIN, INT_MAX);
     else
         *(double *)field = value;
     return 0;
@@ -109,9 +115,9 @@ int latent_choice(t_object *x, const char *name, const char *choices, const t_at
     int place = -1;
     if (a->a_type == A_SYMBOL)
         place = find_choice(choices, a->a_w.w_symbol->s_name);
-    else if (a->a_w.w_float >= 0 && a->a_w.w_float < 1000 &&
-             !choice_at(choices, (int)a->a_w.w_float, word, sizeof(word)))
-        place = (int)a->a_w.w_float;
+    else if (a->a_w.w_float >= 0 &&
+             !choice_at(choices, latent_whole(a->a_w.w_float, 0, 1000), word, sizeof(word)))
+        place = latent_whole(a->a_w.w_float, 0, 1000);
     if (place < 0) {
         atom_string((t_atom *)a, word, sizeof(word));
         latent_complain(x, "%s is one of %s, but %s came; it stays as it was", name, choices, word);
@@ -145,9 +151,9 @@ static int set_param(t_object *x, const t_latent_param *p, int argc, const t_ato
     if (p->kind == LATENT_CHOICE)
         return set_choice(x, p, argv, field);
     if (p->kind == LATENT_WORD) {
-        char word[32];
-        snprintf(word, sizeof(word), "%g", (double)atom_getfloat((t_atom *)argv));
-        *(t_symbol **)field = argv->a_type == A_SYMBOL ? argv->a_w.w_symbol : gensym(word);
+        *(t_symbol **)field = argv->a_type == A_SYMBOL
+                                  ? argv->a_w.w_symbol
+                                  : gensym(latent_figure(argv->a_w.w_float).text);
         return 0;
     }
     if (argv->a_type == A_SYMBOL) {

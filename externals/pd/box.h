@@ -3,6 +3,7 @@
 #ifndef LATENT_BOX_H
 #define LATENT_BOX_H
 #include "engine/graph.h"
+#include "engine/number.h"
 #include <m_pd.h>
 
 #pragma GCC visibility push(default)

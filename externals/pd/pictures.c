@@ -1,6 +1,7 @@
 /* pictures: see pictures.h */
 #include "pictures.h"
 #include "encoder.h"
+#include "engine/number.h"
 #include "engine/rules/rules.h"
 #include "engine/train/source_rule.h"
 #include "plates.h"
@@ -12,7 +13,7 @@ static latent_source *of_rule(int argc, const t_atom *argv, latent_error *e)
     const char *name = argc ? atom_getsymbol(argv)->s_name : "fish";
     const latent_rule *rule = latent_rule_find(name);
     if (rule)
-        return latent_source_rule(rule, argc > 1 ? (uint32_t)atom_getfloat(argv + 1) : 1, e);
+        return latent_source_rule(rule, argc > 1 ? latent_whole32(atom_getfloat(argv + 1)) : 1, e);
     latent_fail(e, "there is no rule %s", name);
     return NULL;
 }

@@ -138,7 +138,7 @@ void latent_plateset_go(t_latent_plateset *x, t_float n)
         latent_complain(x->x_obj, "go wants a picture's number from 1 to %d, but %g came", count,
                         (double)n);
     else
-        set_show(x, (int)n - 1);
+        set_show(x, latent_whole(n, 1, count) - 1);
 }
 
 void latent_plateset_walk(t_latent_plateset *x, int by)

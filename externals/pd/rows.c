@@ -12,7 +12,7 @@ int latent_rows_range(t_object *x, t_symbol *s, int argc, const t_atom *argv, co
                         s->s_name, purpose);
         return -1;
     }
-    *first = (int)from;
-    *last = (int)to;
+    *first = latent_whole(from, -1, LATENT_MAX_LAYERS);
+    *last = latent_whole(to, -1, LATENT_MAX_LAYERS);
     return 0;
 }

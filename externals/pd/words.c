@@ -37,13 +37,11 @@ void latent_say_symbol(t_outlet *o, const char *word, t_symbol *value)
 
 t_symbol *latent_name_of(int argc, const t_atom *argv)
 {
-    char name[32];
     if (argc < 1)
         return NULL;
     if (argv->a_type == A_SYMBOL)
         return *argv->a_w.w_symbol->s_name ? argv->a_w.w_symbol : NULL;
-    snprintf(name, sizeof(name), "%g", (double)atom_getfloat((t_atom *)argv));
-    return gensym(name);
+    return gensym(latent_figure((double)atom_getfloat((t_atom *)argv)).text);
 }
 
 t_symbol *latent_numbered_name(t_symbol *folder, int number)

@@ -1,5 +1,6 @@
 /* take: see take.h */
 #include "take.h"
+#include "../number.h"
 #include "../pixels.h"
 #include "picture.h"
 #include <math.h>
@@ -100,7 +101,7 @@ latent_take_job *latent_take_job_new(const latent_take_target *t, void *picture,
 
 int64_t latent_pace_now(const latent_pace *p, double ms)
 {
-    return (int64_t)floor(ms * p->fps / 1000 + 0.5);
+    return latent_whole64(ms * p->fps / 1000 + 0.5);
 }
 
 int64_t latent_pace_for(const latent_pace *p, double ms)

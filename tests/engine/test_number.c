@@ -1,0 +1,65 @@
+/* Numbers as they come from outside and as people write them. */
+#include "engine/error.h"
+#include "engine/number.h"
+#include <limits.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_whole(void **state)
+{
+    (void)state;
+    assert_int_equal(latent_whole(3.9, 0, 10), 3);
+    assert_int_equal(latent_whole(-3.9, -10, 10), -3);
+    assert_int_equal(latent_whole(1e38, 0, INT_MAX), INT_MAX);
+    assert_int_equal(latent_whole(-1e38, INT_MIN, 7), INT_MIN);
+    assert_int_equal(latent_whole(2147483647.5, INT_MIN, INT_MAX), INT_MAX);
+    assert_int_equal(latent_whole(NAN, 2, 7), 2);
+    assert_int_equal(latent_whole(INFINITY, 2, 7), 7);
+    assert_true(latent_whole32(-1) == 0 && latent_whole32(NAN) == 0);
+    assert_true(latent_whole32(4294967295.0) == UINT32_MAX && latent_whole32(1e38) == UINT32_MAX);
+    assert_true(latent_whole64(1e300) == (int64_t)1 << 53 && latent_whole64(1e10) == 10000000000);
+}
+
+static void test_figures(void **state)
+{
+    (void)state;
+    assert_string_equal(latent_figure(4294967295.0).text, "4294967295");
+    assert_string_equal(latent_figure(1e6).text, "1000000");
+    assert_string_equal(latent_figure(-1000).text, "-1000");
+    assert_string_equal(latent_figure(0.01).text, "0.01");
+    assert_string_equal(latent_figure(1e30).text, "1e+30");
+    assert_string_equal(latent_figure(-INFINITY).text, "-inf");
+}
+
+static void test_singular(void **state)
+{
+    static const char *const as[][2] = {
+        {"1 numbers came, but the z has 1 numbers", "1 number came, but the z has 1 number"},
+        {"a list of 1 numbers (1 rows)", "a list of 1 number (1 row)"},
+        {"11 numbers, -1 rows, 0.1 parts, v1 lists", "11 numbers, -1 rows, 0.1 parts, v1 lists"},
+        {"0 to 1 numbers", "0 to 1 numbers"},
+        {"number 1 is one less, 1 has 1 class", "number 1 is one less, 1 has 1 class"},
+        {"can't read 1 cats.png", "can't read 1 cats.png"},
+        {"", ""}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(as) / sizeof(*as); i++) {
+        latent_error e;
+        latent_fail(&e, "%s", as[i][0]);
+        assert_string_equal(e.text, as[i][1]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_singular),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
