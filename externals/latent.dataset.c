@@ -27,7 +27,7 @@
 #include "engine/media/picture.h"
 #include "pd/box.h"
 #include "pd/encoder.h"
-#include "pd/modelref.h"
+#include "pd/names.h"
 #include "pd/plateset.h"
 #include <stddef.h>
 #include <stdlib.h>

@@ -21,6 +21,7 @@
 #include "pd/modelref.h"
 #include "pd/rows.h"
 #include "pd/stepwise.h"
+#include "pd/words.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,7 +188,8 @@ static void latent_directions_write_file(t_latent_directions *x, t_symbol *file)
 {
     latent_error e;
     char path[MAXPDSTRING];
-    canvas_makefilename(x->x_canvas, file->s_name, path, sizeof(path));
+    if (latent_place(&x->x_obj, NULL, x->x_canvas, file->s_name, path))
+        return;
     latent_directions_send(x, x->x_writer,
                            latent_directions_job_write(x->x_set, path, file->s_name, &e), &e);
 }
@@ -195,13 +197,10 @@ static void latent_directions_write_file(t_latent_directions *x, t_symbol *file)
 static void latent_directions_written(void *z, latent_job *job)
 {
     t_latent_directions *x = z;
-    t_atom a;
-    if (job->failed) {
+    if (job->failed)
         latent_complain(&x->x_obj, "%s", job->error.text);
-        return;
-    }
-    SETSYMBOL(&a, gensym(((latent_directions_job *)job)->label));
-    outlet_anything(x->x_info, gensym("written"), 1, &a);
+    else
+        latent_say_symbol(x->x_info, "written", gensym(((latent_directions_job *)job)->label));
 }
 
 /* ---- calibration */

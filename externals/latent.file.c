@@ -15,12 +15,11 @@
                   written <file>; error <words>
 
    A file given as an argument is read at once and comes out at the first bang.  What was there
-   before stays when a file can't be read.  Files are read and written off Pd's thread; offline at
-   once. */
+   before stays when a file can't be read.  Files are read and written off Pd's thread. */
 #include "engine/weights/arrays.h"
 #include "pd/box.h"
 #include "pd/mail.h"
-#include "pd/modelref.h"
+#include "pd/names.h"
 #include "pd/words.h"
 #include <stddef.h>
 #include <stdlib.h>
@@ -326,14 +325,15 @@ static void latent_file_write(t_latent_file *x, t_symbol *file)
 {
     const t_kept *k = x->x_kept;
     char path[MAXPDSTRING];
-    t_file_job *j;
+    t_file_job *j = NULL;
     if (!k || !*file->s_name) {
         latent_words_error(&x->x_obj, x->x_info,
                            k ? "write wants a file's name, as in \"write fish.npz\""
                              : "there is no latent yet that could be written; send a list first");
         return;
     }
-    canvas_makefilename(x->x_canvas, file->s_name, path, sizeof(path));
+    if (latent_place(&x->x_obj, x->x_info, x->x_canvas, file->s_name, path))
+        return;
     if ((j = calloc(1, sizeof(*j)))) {
         j->job.work = write_work;
         j->job.discard = file_discard;

@@ -22,7 +22,7 @@
 #include "engine/media/load.h"
 #include "pd/box.h"
 #include "pd/mail.h"
-#include "pd/modelref.h"
+#include "pd/names.h"
 #include "pd/words.h"
 #include <stddef.h>
 #include <stdlib.h>

@@ -190,14 +190,16 @@ static void latent_modelbox_written(void *z, latent_job *job)
 static void latent_modelbox_write(t_latent_modelbox *x, t_symbol *path)
 {
     latent_model *m = latent_modelref_get(x->x_ref, 1);
-    t_write *w = m ? calloc(1, sizeof(*w)) : NULL;
-    if (!w)
+    char file[MAXPDSTRING];
+    t_write *w;
+    if (!m || latent_place(&x->x_obj, NULL, x->x_canvas, path->s_name, file) ||
+        !(w = calloc(1, sizeof(*w))))
         return;
     w->job.work = write_work;
     w->job.discard = write_discard;
     w->model = latent_model_retain(m);
     w->path = path;
-    canvas_makefilename(x->x_canvas, path->s_name, w->file, sizeof(w->file));
+    strcpy(w->file, file);
     latent_mail_send(x->x_writer, &w->job);
 }
 

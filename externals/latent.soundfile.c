@@ -21,7 +21,7 @@
 #include "engine/sound/soundfile.h"
 #include "pd/hearing.h"
 #include "pd/mail.h"
-#include "pd/modelref.h"
+#include "pd/names.h"
 #include "pd/words.h"
 #include <stdlib.h>
 #include <string.h>

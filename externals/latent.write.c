@@ -2,7 +2,8 @@
 
    image               the picture
    write <file.png>    writes the one that came last
-   open <folder>       every picture that comes is written: folder/000001.png ... (made, replaced)
+   open <folder>       every picture that comes is written: folder/000001.png ...; those that are
+                       there are kept in a folder with a ~ behind its name
    open <film> [f]     the same into a film of f pictures a second (25): .mp4 .mkv .webm .mov .gif
                        .apng; one that was there is kept with a ~ behind its name
    close               ends that
@@ -12,7 +13,8 @@
    sound <file>        what is heard with them, from the first picture on; sound none: nothing
    seed n              is noted in the PNG from now on; seed alone: no more
    left outlet         bang, when a picture to be written, or all that was open, is on disk
-   right outlet        written <file>, progress <0 to 1, of what was asked for>, error <words>,
+   right outlet        kept <what was there before>, written <file>, progress <0 to 1, of what was
+                       asked for>, error <words>,
                        dropped <how many pictures of this folder or film were left out>,
                        late <how many places of a film had no new picture: the last one stayed>
 
@@ -23,6 +25,8 @@
 #include "engine/media/take.h"
 #include "pd/box.h"
 #include "pd/mail.h"
+#include "pd/names.h"
+#include "pd/tally.h"
 #include "pd/words.h"
 #include <stddef.h>
 #include <stdio.h>
@@ -45,6 +49,7 @@ typedef struct {
     latent_node *x_next; /* the one that is to be computed next */
     int64_t x_next_at;   /* and its place in the film */
     t_symbol *x_open;    /* the folder or film, as it was given; NULL: none is open */
+    t_symbol *x_path;    /* and where it lies */
     int x_is_film, x_opening, x_closing;
     latent_film *x_film; /* NULL until it is open */
     latent_pace x_pace;
@@ -52,7 +57,7 @@ typedef struct {
     int64_t x_end;              /* its length, known when it is closed */
     int x_take, x_number;       /* tells openings apart; of the picture that was written last */
     int x_computing, x_writing; /* pictures of this take that are on their way */
-    int x_asked, x_written;     /* since nothing was on its way */
+    t_latent_tally x_tally;
     int x_dropped, x_told, x_late_told;
     t_latent_mail *x_compute, *x_disk;
     t_outlet *x_done, *x_info;
@@ -80,30 +85,13 @@ static void latent_write_say_missed(t_latent_write *x)
         latent_say_number(x->x_info, "late", x->x_late_told = x->x_pace.late);
 }
 
-/* The count begins anew when nothing is on its way. */
-static void latent_write_settle(t_latent_write *x)
-{
-    if (x->x_written >= x->x_asked)
-        x->x_written = x->x_asked = 0;
-}
-
-static void latent_write_say_written(t_latent_write *x, t_symbol *name)
-{
-    double share = (double)++x->x_written / x->x_asked;
-    latent_write_settle(x);
-    if (name)
-        latent_say_symbol(x->x_info, "written", name);
-    latent_say_number(x->x_info, "progress", share);
-}
-
 /* ---- the way of a picture: asked for, computed, written */
 
 /* Nothing more goes into the folder or film. */
 static void latent_write_end(t_latent_write *x)
 {
     x->x_open = NULL;
-    x->x_asked -= x->x_next != NULL;
-    latent_write_settle(x);
+    latent_tally_ask(&x->x_tally, -(x->x_next != NULL));
     latent_node_release(x->x_next);
     x->x_next = NULL;
     latent_film_release(x->x_film);
@@ -117,8 +105,7 @@ static void latent_write_failed(t_latent_write *x, const latent_take_target *t,
 {
     int still = t->step == LATENT_TAKE_STILL;
     int told = !still && t->take != x->x_take; /* the take's first failure was said */
-    x->x_asked -= still || t->step == LATENT_TAKE_FRAME;
-    latent_write_settle(x);
+    latent_tally_ask(&x->x_tally, -(still || t->step == LATENT_TAKE_FRAME));
     if (told)
         return;
     if (!still)
@@ -126,38 +113,35 @@ static void latent_write_failed(t_latent_write *x, const latent_take_target *t,
     latent_write_error(x, sentence);
 }
 
+/* path: of a single picture. */
 static int latent_write_compute(t_latent_write *x, latent_node *n, latent_take_step step,
-                                t_symbol *name)
+                                t_symbol *name, const char *path)
 {
-    latent_take_target *t = calloc(1, sizeof(*t));
+    latent_take_target t = {.step = step, .take = x->x_take, .at = x->x_next_at, .word = name};
     latent_request *r;
-    if (t) {
-        t->step = step;
-        t->take = x->x_take;
-        t->film = step == LATENT_TAKE_FRAME && x->x_is_film;
-        t->at = x->x_next_at;
-        t->word = name;
-        snprintf(t->patch, sizeof(t->patch), "%s", latent_patch_of(x->x_canvas));
-        t->has_seed = x->x_has_seed;
-        t->seed = x->x_seed;
-        if (step == LATENT_TAKE_STILL)
-            canvas_makefilename(x->x_canvas, name->s_name, t->path, MAXPDSTRING);
-    }
-    r = t ? latent_request_new(n, latent_take_digest, t) : NULL;
+    t.film = step == LATENT_TAKE_FRAME && x->x_is_film;
+    t.has_seed = x->x_has_seed;
+    t.seed = x->x_seed;
+    snprintf(t.patch, sizeof(t.patch), "%s", latent_patch_of(x->x_canvas));
+    snprintf(t.path, sizeof(t.path), "%s", path);
+    r = latent_take_request(n, &t);
     if (r && latent_mail_send(x->x_compute, &r->job) >= 0)
         return 0;
     latent_write_error(x, "there is no memory, or no thread, to compute a picture with");
     return -1;
 }
 
-static void latent_write_to_disk(t_latent_write *x, const latent_take_target *t, void *picture)
+/* sounds: where a film's may lie; the job's from now on. */
+static void latent_write_to_disk(t_latent_write *x, const latent_take_target *t, void *picture,
+                                 char *sounds)
 {
     latent_take_job *j = latent_take_job_new(t, picture, t->film ? x->x_film : NULL);
     if (j && t->step == LATENT_TAKE_OPEN) {
         j->settings = (latent_film_settings){x->x_pace.fps, x->x_size, x->x_quality, NULL};
-        if (x->x_sound && strcmp(x->x_sound->s_name, "none"))
-            canvas_makefilename(x->x_canvas, x->x_sound->s_name, j->sound, MAXPDSTRING);
+        j->sounds = sounds;
+        sounds = NULL;
     }
+    free(sounds);
     if (!j || latent_mail_send(x->x_disk, &j->job) < 0)
         latent_write_failed(x, t, "there is no memory, or no thread, to write with");
 }
@@ -186,7 +170,7 @@ static void latent_write_advance(t_latent_write *x)
         x->x_computing = 1;
         if (x->x_is_film)
             latent_pace_take(&x->x_pace, x->x_next_at);
-        if (latent_write_compute(x, n, LATENT_TAKE_FRAME, NULL))
+        if (latent_write_compute(x, n, LATENT_TAKE_FRAME, NULL, ""))
             latent_write_end(x);
         latent_node_release(n);
         return; /* offline it has come back, and been here, already */
@@ -195,7 +179,7 @@ static void latent_write_advance(t_latent_write *x)
         latent_take_target t = {.step = LATENT_TAKE_CLOSE, .take = x->x_take, .at = x->x_end};
         t.film = x->x_is_film;
         x->x_closing = 2;
-        latent_write_to_disk(x, &t, NULL);
+        latent_write_to_disk(x, &t, NULL, NULL);
     }
 }
 
@@ -209,18 +193,18 @@ static void latent_write_computed(void *z, latent_job *job)
     if (frame && !late)
         x->x_computing = 0;
     if (job->failed || late) { /* what can't be computed closes nothing */
-        x->x_asked--;
-        latent_write_settle(x);
+        latent_tally_ask(&x->x_tally, -1);
         if (!late)
             latent_write_error(x, job->error.text);
     } else {
         r->result = NULL;
         x->x_writing += frame;
         if (frame && !t->film) {
-            t_symbol *name = t->word = latent_numbered_name(x->x_open, ++x->x_number);
-            canvas_makefilename(x->x_canvas, name->s_name, t->path, MAXPDSTRING);
+            t->word = latent_numbered_name(x->x_open, ++x->x_number);
+            snprintf(t->path, sizeof(t->path), "%s",
+                     latent_numbered_name(x->x_path, x->x_number)->s_name);
         }
-        latent_write_to_disk(x, t, picture);
+        latent_write_to_disk(x, t, picture, NULL);
     }
     if (frame)
         latent_write_advance(x);
@@ -246,11 +230,13 @@ static void latent_write_written(void *z, latent_job *job)
         x->x_opening = 0;
         x->x_film = j->film;
         j->film = NULL;
+        if (*j->kept)
+            latent_say_symbol(x->x_info, "kept", latent_name_behind(x->x_open, j->kept));
     }
     if (job->failed)
         latent_write_failed(x, t, job->error.text);
     else if (t->step == LATENT_TAKE_STILL || t->step == LATENT_TAKE_FRAME)
-        latent_write_say_written(x, t->word);
+        latent_tally_written(&x->x_tally, x->x_info, t->word);
     latent_write_say_missed(x);
     if (job->failed || (!mine && t->step != LATENT_TAKE_STILL))
         return;
@@ -287,7 +273,7 @@ static void latent_write_image(t_latent_write *x, t_symbol *s, int argc, t_atom 
     if (x->x_next)
         x->x_dropped++;
     else
-        x->x_asked++;
+        latent_tally_ask(&x->x_tally, 1);
     latent_node_release(x->x_next);
     x->x_next = latent_node_retain(n);
     latent_write_advance(x);
@@ -296,15 +282,16 @@ static void latent_write_image(t_latent_write *x, t_symbol *s, int argc, t_atom 
 static void latent_write_write(t_latent_write *x, t_symbol *name)
 {
     const char *dot = strrchr(name->s_name, '.');
+    char path[MAXPDSTRING];
     if (!dot || strcasecmp(dot, ".png"))
         latent_write_error(x, "pictures are written as PNG; a name that ends with .png was "
                               "expected, as in \"write fish.png\"");
     else if (!x->x_last)
         latent_write_error(x, "no picture has come yet that could be written; send an image first");
-    else {
-        x->x_asked++;
-        if (latent_write_compute(x, x->x_last, LATENT_TAKE_STILL, name))
-            x->x_asked--;
+    else if (!latent_place(&x->x_obj, x->x_info, x->x_canvas, name->s_name, path)) {
+        latent_tally_ask(&x->x_tally, 1);
+        if (latent_write_compute(x, x->x_last, LATENT_TAKE_STILL, name, path))
+            latent_tally_ask(&x->x_tally, -1);
     }
 }
 
@@ -312,6 +299,8 @@ static void latent_write_open(t_latent_write *x, t_symbol *s, int argc, t_atom *
 {
     latent_take_target t = {.step = LATENT_TAKE_OPEN};
     t_symbol *name = latent_name_of(argc, argv);
+    char *sounds = NULL;
+    int film, with_sound;
     (void)s;
     if (!name || argc > 2 || (argc == 2 && !(atom_getfloat(argv + 1) > 0))) {
         latent_write_error(x, "open wants a folder or a film, and maybe how many pictures are a "
@@ -324,14 +313,19 @@ static void latent_write_open(t_latent_write *x, t_symbol *s, int argc, t_atom *
                                   : "a folder or film is open already; send close first");
         return;
     }
+    film = latent_film_named(name->s_name);
+    with_sound = film && x->x_sound && strcmp(x->x_sound->s_name, "none");
+    if (latent_place(&x->x_obj, x->x_info, x->x_canvas, name->s_name, t.path) ||
+        (with_sound && !(sounds = latent_find_paths(&x->x_obj, x->x_canvas, x->x_sound->s_name))))
+        return;
     x->x_open = name;
-    x->x_is_film = t.film = latent_film_named(name->s_name);
+    x->x_path = gensym(t.path);
+    x->x_is_film = t.film = film;
     x->x_number = x->x_closing = x->x_dropped = x->x_told = x->x_late_told = 0;
     x->x_pace = (latent_pace){argc == 2 ? (double)atom_getfloat(argv + 1) : 25, -1, 0};
     t.take = ++x->x_take;
-    canvas_makefilename(x->x_canvas, name->s_name, t.path, MAXPDSTRING);
     x->x_opening = 1;
-    latent_write_to_disk(x, &t, NULL);
+    latent_write_to_disk(x, &t, NULL, sounds);
 }
 
 static void latent_write_close(t_latent_write *x)

@@ -53,69 +53,17 @@ static t_slot *slots;
 
 /* ---- where files lie */
 
-typedef struct {
-    char *text;
-    size_t size, room;
-    const char *file;
-} t_paths;
-
-static int add_path(const char *dir, void *data)
-{
-    t_paths *p = data;
-    char full[MAXPDSTRING];
-    int n = snprintf(full, sizeof(full), "%s%s%s", dir, *dir ? "/" : "", p->file);
-    char *text;
-    if (n <= 0 || n >= (int)sizeof(full))
-        return 1;
-    if (!(text = realloc(p->text, p->size + (size_t)n + 2)))
-        return 0;
-    p->text = text;
-    memcpy(p->text + p->size, full, (size_t)n + 1);
-    p->size += (size_t)n + 1;
-    p->text[p->size] = 0;
-    return 1;
-}
-
-static char *find_paths(t_canvas *canvas, const char *file, size_t *size)
-{
-    t_paths p = {NULL, 0, 0, file};
-    if (sys_isabsolutepath(file))
-        add_path("", &p);
-    else {
-        if (canvas)
-            add_path(canvas_getdir(canvas)->s_name, &p);
-        canvas_path_iterate(canvas, add_path, &p);
-    }
-    *size = p.size;
-    return p.text;
-}
-
-char *latent_find_paths(t_object *x, t_canvas *canvas, const char *file)
-{
-    size_t size;
-    char *paths = find_paths(canvas, file, &size);
-    if (!paths)
-        latent_complain(x, "no memory to look for %s", file);
-    return paths;
-}
-
-/* The built-in models lie beside this library. */
+/* The built-in models lie beside this library.  The path, and an empty one behind it. */
 static char *builtin_path(const char *file, size_t *size)
 {
     Dl_info info;
-    t_paths p = {NULL, 0, 0, file};
-    char dir[MAXPDSTRING];
-    char *slash;
-    if (dladdr((void *)(size_t)builtin_path, &info) && info.dli_fname) {
-        snprintf(dir, sizeof(dir), "%s", info.dli_fname);
-        if ((slash = strrchr(dir, '/')))
-            *slash = 0;
-        else
-            snprintf(dir, sizeof(dir), ".");
-        add_path(dir, &p);
-    }
-    *size = p.size;
-    return p.text;
+    const char *from = dladdr((void *)(size_t)builtin_path, &info) ? info.dli_fname : NULL;
+    const char *slash = from ? strrchr(from, '/') : NULL;
+    int dir = slash ? (int)(slash - from) : 1;
+    char *path = NULL;
+    int n = asprintf(&path, "%.*s/%s%c", dir, slash ? from : ".", file, 0);
+    *size = n > 0 ? (size_t)n : 0;
+    return n > 0 ? path : NULL;
 }
 
 /* ---- loading */
@@ -314,13 +262,15 @@ static t_latent_modelref *make_reference(t_object *x, t_canvas *canvas, t_symbol
     const char *file = kind == LATENT_ENCODER ? BUILTIN_ENCODER : BUILTIN;
     int builtin = !word || !*word->s_name;
     t_slot *s = NULL;
+    latent_error e = {"no memory for a model"};
     if (!builtin && name_slot(x, word, own, &s))
         return NULL;
     if (!(r = calloc(1, sizeof(*r))))
         return NULL;
     if (!s && (builtin || looks_like_file(word->s_name))) {
         size_t size;
-        char *paths = builtin ? builtin_path(file, &size) : find_paths(canvas, word->s_name, &size);
+        char *paths = builtin ? builtin_path(file, &size)
+                              : latent_names_find(canvas, word->s_name, &size, &e);
         if (paths && (s = find_slot(word, paths, size, half)))
             free(paths);
         else if (!paths || !(s = make_slot(builtin ? gensym(file) : word, paths, size, half)))
@@ -329,7 +279,7 @@ static t_latent_modelref *make_reference(t_object *x, t_canvas *canvas, t_symbol
         s = make_slot(word, NULL, 0, 0);
     if (!s) {
         free(r);
-        latent_complain(x, "no memory for a model");
+        latent_complain(x, "%s", e.text);
         return NULL;
     }
     r->owner = x;

@@ -3,6 +3,7 @@
 #ifndef LATENT_MODELREF_H
 #define LATENT_MODELREF_H
 #include "engine/models/model.h"
+#include "names.h"
 #include <m_pd.h>
 
 #include <g_canvas.h>
@@ -61,12 +62,6 @@ void latent_model_expect(t_object *x, t_symbol *name, const t_latent_modelref *f
 /* Is a model known by that word the one of that name, by way of however many boxes that have names
    from each other?  To give it that name would never end. */
 int latent_modelref_leads_to(const t_latent_modelref *r, const t_symbol *name);
-
-/* Where file lies (canvas: canvas_getcurrent() of the new method, kept), looking beside the patch
-   and in Pd's path without touching the disk here: the candidates, each a full path, malloc'd one
-   after another, ended by an empty one; freed by free(). Open the first that exists, on a worker.
- */
-char *latent_find_paths(t_object *x, t_canvas *canvas, const char *file);
 
 #pragma GCC visibility pop
 #endif

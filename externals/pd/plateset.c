@@ -4,7 +4,7 @@
 #include "box.h"
 #include "engine/evaluate.h"
 #include "mail.h"
-#include "modelref.h"
+#include "names.h"
 #include "words.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -326,16 +326,19 @@ static void set_stored(void *z, latent_job *job)
 
 void latent_plateset_write(t_latent_plateset *x, t_symbol *folder)
 {
+    char to[MAXPDSTRING];
     if (!*folder->s_name)
         latent_complain(x->x_obj, "write wants a folder, as in \"write cleaned\"");
     else if (*x->x_to)
         latent_complain(x->x_obj, "%s is being written; wait until it is told", x->x_to);
     else if (!latent_dataset_count(x->x_set))
         latent_complain(x->x_obj, "there is no picture yet that could be written");
+    else if (latent_place(x->x_obj, NULL, x->x_canvas, folder->s_name, to))
+        return;
     else if (!(x->x_index = open_memstream(&x->x_text, &x->x_text_size)))
         latent_complain(x->x_obj, "there is no memory to write with");
     else {
-        canvas_makefilename(x->x_canvas, folder->s_name, x->x_to, sizeof(x->x_to));
+        strcpy(x->x_to, to);
         x->x_store = -1;
         set_pump(x);
     }

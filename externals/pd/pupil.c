@@ -337,11 +337,12 @@ void latent_pupil_stop(t_latent_pupil *x)
 
 void latent_pupil_store(t_latent_pupil *x, latent_train_task task, t_symbol *file)
 {
-    latent_train_job *j = ask(x, task);
-    if (!j)
-        return;
-    canvas_makefilename(x->canvas, file->s_name, j->file, sizeof(j->file));
-    send(x, j);
+    char path[MAXPDSTRING];
+    latent_train_job *j;
+    if (!latent_place(x->owner, NULL, x->canvas, file->s_name, path) && (j = ask(x, task))) {
+        snprintf(j->file, sizeof(j->file), "%s", path);
+        send(x, j);
+    }
 }
 
 void latent_pupil_info(const t_latent_pupil *x)

@@ -44,14 +44,21 @@ t_symbol *latent_name_of(int argc, const t_atom *argv)
     return gensym(latent_figure((double)atom_getfloat((t_atom *)argv)).text);
 }
 
+t_symbol *latent_name_behind(t_symbol *name, const char *behind)
+{
+    char longer[MAXPDSTRING];
+    int length = (int)strlen(name->s_name);
+    while (length > 1 && name->s_name[length - 1] == '/')
+        length--;
+    snprintf(longer, sizeof(longer), "%.*s%s", length, name->s_name, behind);
+    return gensym(longer);
+}
+
 t_symbol *latent_numbered_name(t_symbol *folder, int number)
 {
-    char name[MAXPDSTRING];
-    int length = (int)strlen(folder->s_name);
-    while (length > 1 && folder->s_name[length - 1] == '/')
-        length--;
-    snprintf(name, sizeof(name), "%.*s/%06d.png", length, folder->s_name, number);
-    return gensym(name);
+    char behind[24];
+    snprintf(behind, sizeof(behind), "/%06d.png", number);
+    return latent_name_behind(folder, behind);
 }
 
 const char *latent_patch_of(const t_canvas *canvas)

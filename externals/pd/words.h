@@ -16,6 +16,8 @@ void latent_say_symbol(t_outlet *o, const char *word, t_symbol *value);
 
 /* A word or a number as a name: of a file, a folder; NULL when it is nothing or empty. */
 t_symbol *latent_name_of(int argc, const t_atom *argv);
+/* A name with more behind it, but for slashes at its end. */
+t_symbol *latent_name_behind(t_symbol *name, const char *behind);
 /* "folder/000001.png" */
 t_symbol *latent_numbered_name(t_symbol *folder, int number);
 /* The file of the patch that a canvas belongs to, not of a part of it or of an abstraction. */

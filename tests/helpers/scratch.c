@@ -1,5 +1,6 @@
 /* [scratch]: a folder for the files of one test, empty when the test begins and removed after it
-   (tests/run.sh makes it and names it in the environment, LATENT_SCRATCH).
+   (tests/run.sh makes it and names it in the environment, LATENT_SCRATCH; for the patch it is
+   the home folder, too).
      bang             sends the folder as a symbol
      symbol name      sends the path of that file in the folder
      size name        sends how many bytes the file has, -1 when there is none
@@ -7,10 +8,14 @@
      garbage name n   writes n bytes that mean nothing
      copy file name   copies a fixture (from LATENT_ORACLE) into the folder
      cut file name n  copies the first n bytes of it
+     case file name   copies one of the small files that failed (from LATENT_CASES)
+     line name ...    adds a line to a patch in the folder, whose own folder is made
+     play name        opens that patch
    For the project's own test patches; never installed. */
 #include <m_pd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 static t_class *scratch_class;
@@ -85,10 +90,11 @@ static void scratch_garbage(t_scratch *x, t_symbol *name, t_floatarg n)
     fclose(f);
 }
 
-static void copy_bytes(t_scratch *x, t_symbol *file, t_symbol *name, double most)
+static void copy_bytes(t_scratch *x, const char *folder, t_symbol *file, t_symbol *name,
+                       double most)
 {
     char from[MAXPDSTRING], path[MAXPDSTRING];
-    snprintf(from, sizeof(from), "%s/%s", folder_of("LATENT_ORACLE"), file->s_name);
+    snprintf(from, sizeof(from), "%s/%s", folder_of(folder), file->s_name);
     path_of(name, path);
     FILE *f = fopen(from, "rb"), *g = fopen(path, "wb");
     int byte;
@@ -105,12 +111,47 @@ static void copy_bytes(t_scratch *x, t_symbol *file, t_symbol *name, double most
 
 static void scratch_copy(t_scratch *x, t_symbol *file, t_symbol *name)
 {
-    copy_bytes(x, file, name, 1e15);
+    copy_bytes(x, "LATENT_ORACLE", file, name, 1e15);
 }
 
 static void scratch_cut(t_scratch *x, t_symbol *file, t_symbol *name, t_floatarg n)
 {
-    copy_bytes(x, file, name, n);
+    copy_bytes(x, "LATENT_ORACLE", file, name, n);
+}
+
+static void scratch_case(t_scratch *x, t_symbol *file, t_symbol *name)
+{
+    copy_bytes(x, "LATENT_CASES", file, name, 1e15);
+}
+
+static void scratch_line(t_scratch *x, t_symbol *s, int argc, t_atom *argv)
+{
+    char path[MAXPDSTRING], word[MAXPDSTRING], *slash;
+    FILE *f;
+    (void)s;
+    path_of(atom_getsymbolarg(0, argc, argv), path);
+    slash = strrchr(path, '/');
+    *slash = 0;
+    mkdir(path, 0777);
+    *slash = '/';
+    if (!(f = fopen(path, "a"))) {
+        pd_error(x, "scratch: can't write %s", path);
+        return;
+    }
+    for (int i = 1; i < argc; i++) {
+        atom_string(argv + i, word, sizeof(word));
+        fprintf(f, "%s%s", word, i < argc - 1 ? " " : ";\n");
+    }
+    fclose(f);
+}
+
+static void scratch_play(t_scratch *x, t_symbol *name)
+{
+    t_atom a[2];
+    (void)x;
+    SETSYMBOL(a, name);
+    SETSYMBOL(a + 1, gensym(folder_of("LATENT_SCRATCH")));
+    pd_typedmess(gensym("pd")->s_thing, gensym("open"), 2, a);
 }
 
 static void *scratch_new(void)
@@ -130,5 +171,8 @@ void scratch_setup(void)
     class_addmethod(c, (t_method)scratch_same, gensym("same"), A_SYMBOL, A_SYMBOL, 0);
     class_addmethod(c, (t_method)scratch_garbage, gensym("garbage"), A_SYMBOL, A_FLOAT, 0);
     class_addmethod(c, (t_method)scratch_copy, gensym("copy"), A_SYMBOL, A_SYMBOL, 0);
+    class_addmethod(c, (t_method)scratch_case, gensym("case"), A_SYMBOL, A_SYMBOL, 0);
+    class_addmethod(c, (t_method)scratch_line, gensym("line"), A_GIMME, 0);
+    class_addmethod(c, (t_method)scratch_play, gensym("play"), A_SYMBOL, 0);
     class_addmethod(c, (t_method)scratch_cut, gensym("cut"), A_SYMBOL, A_SYMBOL, A_FLOAT, 0);
 }

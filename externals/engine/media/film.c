@@ -288,6 +288,11 @@ latent_film *latent_film_open(const char *path, const latent_film_settings *sett
     return f;
 }
 
+int latent_film_had_older(const latent_film *f)
+{
+    return f->had_older;
+}
+
 /* ---- the streams, once the first picture has told how large they are */
 
 static void set_quality(const latent_film *f, AVCodecContext *c)

@@ -28,6 +28,8 @@ int latent_film_named(const char *path);
    functions below: on a worker.  The film has one holder, and may be used by several threads. */
 latent_film *latent_film_open(const char *path, const latent_film_settings *settings,
                               latent_error *e);
+/* Was there one before? */
+int latent_film_had_older(const latent_film *f);
 latent_film *latent_film_retain(latent_film *f);
 /* Lets go (f may be NULL); any thread, at once.  A film that nobody holds is closed by a worker. */
 void latent_film_release(latent_film *f);

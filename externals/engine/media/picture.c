@@ -1,6 +1,8 @@
 /* picture: see picture.h */
 #include "picture.h"
 #include "decode.h"
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libavutil/opt.h>
@@ -230,4 +232,55 @@ int latent_folder_make(const char *path, latent_error *e)
     if (access(path, W_OK | X_OK))
         return latent_fail(e, "no files can be made in the folder %s (%s)", path, strerror(errno));
     return 0;
+}
+
+static int is_numbered(const char *name)
+{
+    int digits = 0;
+    while (isdigit((unsigned char)name[digits]))
+        digits++;
+    return digits >= 6 && !strcmp(name + digits, ".png");
+}
+
+/* A new folder beside another one. */
+static int make_kept(const char *path, char behind[LATENT_KEPT], char *kept, size_t room)
+{
+    int length = (int)strlen(path), failed = -1;
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    errno = EEXIST;
+    for (int i = 1; i < 1000 && failed && errno == EEXIST; i++) {
+        snprintf(behind, LATENT_KEPT, i > 1 ? "~%d" : "~", i);
+        if (snprintf(kept, room, "%.*s%s", length, path, behind) >= (int)room)
+            errno = ENAMETOOLONG;
+        else
+            failed = mkdir(kept, 0777);
+    }
+    return failed;
+}
+
+int latent_folder_clear(const char *path, char behind[LATENT_KEPT], latent_error *e)
+{
+    char kept[PATH_MAX];
+    DIR *folder = opendir(path), *to = NULL;
+    const struct dirent *entry;
+    int failed = !folder, why;
+    *behind = 0;
+    while (!failed && (entry = readdir(folder))) {
+        if (!is_numbered(entry->d_name))
+            continue;
+        if (!to)
+            failed = make_kept(path, behind, kept, sizeof(kept)) || !(to = opendir(kept));
+        failed = failed || renameat(dirfd(folder), entry->d_name, dirfd(to), entry->d_name);
+    }
+    why = errno;
+    if (folder)
+        closedir(folder);
+    if (to)
+        closedir(to);
+    return failed ? latent_fail(e,
+                                "the pictures that are in %s can't be put aside (%s); choose "
+                                "another folder",
+                                path, strerror(why))
+                  : 0;
 }

@@ -32,4 +32,10 @@ int latent_picture_write_with(const char *path, const uint8_t *bytes, int h, int
 /* Makes a folder, and those above it, where missing, and sees whether files can be made there. */
 int latent_folder_make(const char *path, latent_error *e);
 
+/* Moves the numbered pictures (000001.png ...) that lie in a folder into a new one beside it, with
+   the same name and a ~ behind it (~2, ~3 ... where there are such); *behind is what was put there,
+   "" when there was no picture.  0, or -1 and a sentence. */
+#define LATENT_KEPT 8
+int latent_folder_clear(const char *path, char behind[LATENT_KEPT], latent_error *e);
+
 #endif

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* A picture as it goes to disk, in one block. */
 typedef struct {
@@ -25,7 +26,7 @@ static int chunks_of(const latent_take_target *t, latent_node *n, uint8_t **chun
     return failed;
 }
 
-int latent_take_digest(latent_request *r, latent_error *e)
+static int digest(latent_request *r, latent_error *e)
 {
     const latent_take_target *t = r->settings;
     const latent_shape s = r->value->shape;
@@ -47,6 +48,14 @@ int latent_take_digest(latent_request *r, latent_error *e)
     return 0;
 }
 
+latent_request *latent_take_request(latent_node *n, const latent_take_target *t)
+{
+    latent_take_target *own = malloc(sizeof(*own));
+    if (own)
+        *own = *t;
+    return own ? latent_request_new(n, digest, own) : NULL;
+}
+
 static int write_picture(const latent_take_job *j, latent_error *e)
 {
     const picture *p = j->picture;
@@ -57,6 +66,16 @@ static int write_picture(const latent_take_job *j, latent_error *e)
                                      p->bytes + n_pixels, p->n_chunks, e);
 }
 
+/* The first one of all when none does. */
+static const char *first_that_exists(const char *paths)
+{
+    struct stat st;
+    for (const char *path = paths; *path; path += strlen(path) + 1)
+        if (!stat(path, &st))
+            return path;
+    return paths;
+}
+
 static int work(latent_job *job)
 {
     latent_take_job *j = (latent_take_job *)job;
@@ -64,9 +83,15 @@ static int work(latent_job *job)
     switch (j->target.step) {
     case LATENT_TAKE_OPEN:
         if (!j->target.film)
-            return latent_folder_make(j->target.path, e);
-        j->settings.sound = *j->sound ? j->sound : NULL;
-        return (j->film = latent_film_open(j->target.path, &j->settings, e)) ? 0 : -1;
+            return latent_folder_make(j->target.path, e) ||
+                           latent_folder_clear(j->target.path, j->kept, e)
+                       ? -1
+                       : 0;
+        j->settings.sound = j->sounds ? first_that_exists(j->sounds) : NULL;
+        j->film = latent_film_open(j->target.path, &j->settings, e);
+        if (j->film && latent_film_had_older(j->film))
+            strcpy(j->kept, "~");
+        return j->film ? 0 : -1;
     case LATENT_TAKE_CLOSE:
         return j->film ? latent_film_close(j->film, j->target.at, e) : 0;
     default:
@@ -79,6 +104,7 @@ static void discard(latent_job *job)
     latent_take_job *j = (latent_take_job *)job;
     latent_film_release(j->film);
     free(j->picture);
+    free(j->sounds);
     free(j);
 }
 

@@ -6,6 +6,7 @@
 #include "../evaluate.h"
 #include "film.h"
 #include "notes.h"
+#include "picture.h"
 #include <limits.h>
 
 typedef enum {
@@ -28,19 +29,22 @@ typedef struct {
     double seed;
 } latent_take_target;
 
-/* A digest for latent_request_new(), whose settings are a latent_take_target: makes of a picture
-   what goes to disk (its pixels as bytes, and for PNG the notes). */
-int latent_take_digest(latent_request *r, latent_error *e);
+/* A request that makes of a picture what goes to disk (its pixels as bytes, and for PNG the notes),
+   as its result; its settings are the target.  NULL when there is no memory. */
+latent_request *latent_take_request(latent_node *n, const latent_take_target *t);
 
 /* A job for the writer.  film is held: that of FRAME and CLOSE; after OPEN of a film it is there.
  */
 typedef struct {
     latent_job job;
     latent_take_target target;
-    latent_film_settings settings; /* OPEN of a film; its sound is sound, when there is one */
-    char sound[PATH_MAX];
+    latent_film_settings settings; /* OPEN of a film */
+    char *sounds; /* where its sound may lie: paths one after another, ended by an empty one;
+                     malloc'd, the job's; NULL: it has none */
     latent_film *film;
-    void *picture; /* what the digest made; the job's */
+    char kept[LATENT_KEPT]; /* after OPEN: what stands behind the name of what was there before; "":
+                               nothing */
+    void *picture;          /* what the digest made; the job's */
 } latent_take_job;
 /* picture (or NULL) is taken over; film (or NULL) is held.  NULL when there is no memory. */
 latent_take_job *latent_take_job_new(const latent_take_target *t, void *picture, latent_film *film);
