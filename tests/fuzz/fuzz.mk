@@ -41,7 +41,8 @@ $(top)/fuzz/seeds: $(call test_object,tests/fuzz/seeds.c tests/fuzz/make.c tests
 
 # ---- damaged files: straight from the sources that they test, so that memory can be counted
 
-damage_sources = $(wildcard externals/engine/weights/*.c) externals/engine/error.c
+damage_sources = $(wildcard externals/engine/weights/*.c) externals/engine/error.c \
+                 $(addprefix externals/engine/text/,json.c clean.c)
 damage_headers = $(wildcard externals/engine/weights/*.h externals/engine/*.h tests/engine/helper_files.h)
 damage_flags = -std=c11 -O1 -g -D_GNU_SOURCE -Iexternals -Itests/engine -Wall -Wextra -Werror \
                -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize=address,undefined

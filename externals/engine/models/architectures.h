@@ -11,4 +11,7 @@ extern const latent_arch latent_arch_clip_tiny;
    sentence. */
 int latent_model_sign(latent_model *m, latent_weights *w, const char *prefix, latent_error *e);
 
+/* strangers.c: what a network is that is not played here ("a StyleGAN3"), or NULL. */
+const char *latent_model_stranger(const latent_weights *w);
+
 #endif

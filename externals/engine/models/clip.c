@@ -12,13 +12,14 @@
 
    Files: OpenAI's (a TorchScript archive or a state dict; open_clip uses the same names) and
    Hugging Face's.  All sizes are taken from the tensors; the width of a head, which none of them
-   tells, is 64, but for the widths of which it is known to be another, or as a config.json beside
-   the model says.  The vocabulary lies beside the model (text/bpe.h). */
+   tells, is 64, but for the widths of which it is known to be another, or as the settings beside
+   the model say (clip_config.h), which also tell the GELU.  The vocabulary lies there too
+   (text/bpe.h). */
 #include "../ops/encoder.h"
 #include "../ops/ops.h"
 #include "../text/bpe.h"
-#include "../text/json.h"
 #include "architectures.h"
+#include "clip_config.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -63,6 +64,7 @@ typedef struct {
     latent_bpe *bpe;    /* or NULL */
     char why[400];      /* there is none */
     int hugging_face;
+    float mean[3], deviation[3]; /* that pictures in [0, 1] are brought to */
 } clip;
 
 /* ---- names */
@@ -122,31 +124,11 @@ static const clip_names hugging_face = {
 /* A picture tower of convolutions, as RN50 has. */
 #define RESNET "visual.layer1.0.conv1.weight"
 
-/* Is there a tensor of that name?  What stands before it goes to prefix. */
-static int has(const latent_weights *w, const char *name, char *prefix, size_t room)
-{
-    size_t length = strlen(name);
-    for (size_t i = 0; i < latent_weights_count(w); i++) {
-        const char *full = latent_weights_at(w, i)->name;
-        size_t before = strlen(full);
-        if (before < length || strcmp(full + before - length, name))
-            continue;
-        before -= length;
-        if (before && full[before - 1] != '.')
-            continue;
-        if (before < room) {
-            memcpy(prefix, full, before);
-            prefix[before] = 0;
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static int clip_recognise(const latent_weights *w, char *prefix, size_t room)
 {
-    return has(w, hugging_face.patches, prefix, room) || has(w, RESNET, prefix, room) ||
-           has(w, openai.class_token, prefix, room);
+    return latent_weights_prefix(w, hugging_face.patches, prefix, room) ||
+           latent_weights_prefix(w, RESNET, prefix, room) ||
+           latent_weights_prefix(w, openai.class_token, prefix, room);
 }
 
 /* ---- reading */
@@ -415,6 +397,10 @@ static int read_sizes(clip_reader *r, const clip_names *names, clip *c, int *voc
     return 0;
 }
 
+/* Of the pictures that nearly all CLIPs learned from. */
+static const float usual_mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
+static const float usual_deviation[3] = {0.26862954f, 0.26130258f, 0.27577711f};
+
 static int clip_build(latent_model *m, latent_weights *w, const char *prefix, latent_progress p,
                       latent_error *e)
 {
@@ -428,9 +414,20 @@ static int clip_build(latent_model *m, latent_weights *w, const char *prefix, la
     if (find(&r, RESNET))
         return latent_fail(e, "this CLIP looks by a ResNet (RN50 and its kin), which is not known; "
                               "take one with a vision transformer, such as ViT-B-32.pt");
+    if (find(&r, "%s.0.ls_1.gamma", names->block))
+        return latent_fail(e, "this CLIP scales what its layers add (ls_1), which is not known");
+    if (!find(&r, "%s", names->class_token) && find(&r, "vision_model.head.probe"))
+        return latent_fail(e, "this is a SigLIP, which is not known; take a CLIP, such as "
+                              "ViT-B-32.pt");
+    if (!find(&r, "%s", names->words) && find(&r, "text_model.embeddings.word_embeddings.weight"))
+        return latent_fail(e, "this CLIP reads by a BERT (Chinese CLIP and its kin), which is not "
+                              "known; take one that reads by a transformer of its own, such as "
+                              "ViT-B-32.pt");
     if (read_sizes(&r, names, c, &vocabulary))
         return -1;
     c->hugging_face = names == &hugging_face;
+    memcpy(c->mean, usual_mean, sizeof(c->mean));
+    memcpy(c->deviation, usual_deviation, sizeof(c->deviation));
     c->picture.quick = c->text.quick = !activation || strcmp(activation, "gelu");
     snprintf(c->why, sizeof(c->why),
              "there is no vocabulary beside %s; put bpe_simple_vocab_16e6.txt.gz (from the "
@@ -460,66 +457,40 @@ static int clip_build(latent_model *m, latent_weights *w, const char *prefix, la
     return 0;
 }
 
-/* ---- what lies beside: the vocabulary, and what Hugging Face writes into config.json */
+/* ---- what lies beside: the vocabulary, and the settings (clip_config.h) */
 
-/* The settings of a tower that its tensors do not tell. */
-static int read_tower_config(latent_json *j, clip_tower *t)
+static void configure(clip_tower *t, latent_clip_tower_config c)
 {
-    char key[40], word[40];
-    double heads;
-    int n = 0, more;
-    if (latent_json_enter(j, '{'))
-        return -1;
-    while ((more = latent_json_next(j, '{', &n, key, sizeof(key))) > 0)
-        if (!strcmp(key, "hidden_act") && latent_json_peek(j) == '"') {
-            if (latent_json_string(j, word, sizeof(word)) < 0)
-                return -1;
-            t->quick = strcmp(word, "gelu") != 0;
-        } else if (!strcmp(key, "num_attention_heads")) {
-            if (latent_json_number(j, &heads))
-                return -1;
-            if (heads >= 1 && heads <= t->width && t->width % (int)heads == 0)
-                t->heads = (int)heads;
-        } else if (latent_json_skip(j))
-            return -1;
-    return more;
+    t->heads = c.heads;
+    t->quick = c.quick;
 }
 
-static void read_config(clip *c, const char *folder)
+static latent_clip_tower_config configuration(const clip_tower *t)
 {
-    char path[4200], key[40];
-    size_t room = 1 << 16, size;
-    char *text = malloc(room);
-    FILE *f;
-    latent_json j;
-    int n = 0;
-    snprintf(path, sizeof(path), "%sconfig.json", folder);
-    if (!text || !(f = fopen(path, "rb"))) {
-        free(text);
-        return;
-    }
-    size = fread(text, 1, room, f);
-    fclose(f);
-    j = (latent_json){text, text + size};
-    if (!latent_json_enter(&j, '{'))
-        while (latent_json_next(&j, '{', &n, key, sizeof(key)) > 0)
-            if (!strcmp(key, "vision_config") ? read_tower_config(&j, &c->picture)
-                : !strcmp(key, "text_config") ? read_tower_config(&j, &c->text)
-                                              : latent_json_skip(&j))
-                break;
-    free(text);
+    return (latent_clip_tower_config){t->width, t->heads, t->quick};
 }
 
-static int clip_beside(latent_model *m, const char *folder, int home)
+static int clip_beside(latent_model *m, const char *folder, int home, latent_error *e)
 {
     clip *c = m->net;
-    latent_error e;
+    latent_error why;
     int found;
-    if (home && c->hugging_face)
-        read_config(c, folder);
-    found = latent_bpe_find(folder, c->words->shape.w, &c->bpe, &e);
+    if (home) {
+        latent_clip_config config = {.picture = configuration(&c->picture),
+                                     .text = configuration(&c->text)};
+        memcpy(config.mean, c->mean, sizeof(c->mean));
+        memcpy(config.deviation, c->deviation, sizeof(c->deviation));
+        if ((c->hugging_face ? latent_clip_config_hugging_face
+                             : latent_clip_config_open_clip)(&config, folder, e))
+            return LATENT_NOT_TO_BE_PLAYED;
+        configure(&c->picture, config.picture);
+        configure(&c->text, config.text);
+        memcpy(c->mean, config.mean, sizeof(c->mean));
+        memcpy(c->deviation, config.deviation, sizeof(c->deviation));
+    }
+    found = latent_bpe_find(folder, c->words->shape.w, &c->bpe, &why);
     if (found < 0) /* not looked for elsewhere: what lies beside a model is meant for it */
-        snprintf(c->why, sizeof(c->why), "%s", e.text);
+        snprintf(c->why, sizeof(c->why), "%s", why.text);
     return found;
 }
 
@@ -613,15 +584,13 @@ static latent_node *tower(const clip_tower *t, latent_node *x, int causal, int t
 /* A picture as the first block takes it. */
 static latent_node *clip_tokens(latent_model *m, latent_node *pictures, latent_error *e)
 {
-    static const float mean[3] = {0.48145466f, 0.4578275f, 0.40821073f};
-    static const float deviation[3] = {0.26862954f, 0.26130258f, 0.27577711f};
     const clip *c = m->net;
     const char *stage = "clip.picture";
     float scale[3], shift[3];
     latent_node *x;
     for (int k = 0; k < 3; k++) { /* from [-1, 1] by way of [0, 1] */
-        scale[k] = 0.5f / deviation[k];
-        shift[k] = (0.5f - mean[k]) / deviation[k];
+        scale[k] = 0.5f / c->deviation[k];
+        shift[k] = (0.5f - c->mean[k]) / c->deviation[k];
     }
     x = latent_op_scale(pictures, scale, shift, e);
     x = x ? step(x, latent_op_patches(x, c->patch, e)) : NULL;

@@ -23,7 +23,8 @@ static atomic_size_t all_bytes; /* of the models' weights */
 static latent_model *build(latent_weights *w, const char *label, int half, latent_progress p,
                            latent_error *e)
 {
-    char prefix[64];
+    char prefix[LATENT_PREFIX];
+    const char *is;
     latent_model *m;
     for (size_t i = 0; i < sizeof(architectures) / sizeof(*architectures); i++) {
         const latent_arch *arch = architectures[i];
@@ -46,11 +47,15 @@ static latent_model *build(latent_weights *w, const char *label, int half, laten
         atomic_fetch_add(&all_bytes, m->kept_bytes);
         return m;
     }
-    latent_fail(e,
-                "a %s file with %zu tensors, but no network that is known: a StyleGAN2 generator "
-                "(synthesis.b4.const and so on) or a CLIP (visual.conv1.weight or "
-                "vision_model.embeddings...) was expected",
-                latent_weights_format(w), latent_weights_count(w));
+    if ((is = latent_model_stranger(w)))
+        latent_fail(e, "%s is %s; it can't be played here. Give a StyleGAN2 generator or a CLIP",
+                    label, is);
+    else
+        latent_fail(e,
+                    "%s is a %s file with %zu tensors (%s ...), but no network that is known: a "
+                    "StyleGAN2 generator or a CLIP is expected",
+                    label, latent_weights_format(w), latent_weights_count(w),
+                    latent_weights_at(w, 0)->name);
     return NULL;
 }
 
@@ -93,22 +98,22 @@ static latent_model *find_cached(const uint64_t file[4], int half)
 }
 
 /* Looks for what belongs to the model in the folder of a path; what beside() gives. */
-static int find_beside(latent_model *m, const char *path, int home)
+static int find_beside(latent_model *m, const char *path, int home, latent_error *e)
 {
     const char *slash = strrchr(path, '/');
     char folder[4096];
     int n = snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 2,
                      slash ? path : "./");
-    return n < (int)sizeof(folder) ? m->arch->beside(m, folder, home) : 0;
+    return n < (int)sizeof(folder) ? m->arch->beside(m, folder, home, e) : 0;
 }
 
-/* The same in the folder of path, then in those of paths: is everything there? */
-static int complete(latent_model *m, const char *path, const char *paths)
+/* The same in the folder of path, then in those of paths. */
+static int find_all(latent_model *m, const char *path, const char *paths, latent_error *e)
 {
-    int found = m->arch->beside ? find_beside(m, path, 1) : 1;
+    int found = m->arch->beside ? find_beside(m, path, 1, e) : 1;
     for (; !found && *paths; paths += strlen(paths) + 1)
-        found = find_beside(m, paths, 0);
-    return found == 1;
+        found = find_beside(m, paths, 0, e);
+    return found;
 }
 
 static latent_model *load(const char *path, const char *paths, int half, latent_progress p,
@@ -118,7 +123,7 @@ static latent_model *load(const char *path, const char *paths, int half, latent_
     latent_weights *w;
     latent_model *m = NULL, *other = NULL;
     uint64_t file[4];
-    int known = !identify(path, file);
+    int known = !identify(path, file), found;
     pthread_mutex_lock(&lock);
     if (known)
         m = find_cached(file, half);
@@ -127,7 +132,12 @@ static latent_model *load(const char *path, const char *paths, int half, latent_
         return m;
     m = build(w, slash ? slash + 1 : path, half, p, e);
     latent_weights_close(w);
-    if (!m || !complete(m, path, paths) || !known) /* when all is there the file is read anew */
+    found = m ? find_all(m, path, paths, e) : 0;
+    if (found == LATENT_NOT_TO_BE_PLAYED) {
+        latent_model_release(m);
+        return NULL;
+    }
+    if (found != 1 || !known) /* when all is there the file is read anew */
         return m;
     pthread_mutex_lock(&lock);
     if (!(other = find_cached(file, m->half))) { /* nobody loaded it meanwhile */

@@ -12,6 +12,7 @@
 #pragma GCC visibility push(default)
 
 #define LATENT_MAX_LAYERS 64
+#define LATENT_NOT_TO_BE_PLAYED (-2)
 
 typedef struct latent_model latent_model;
 
@@ -46,9 +47,10 @@ typedef struct latent_arch {
     void (*free)(latent_model *m); /* frees m->net, which may be half built */
     /* Reads what belongs to the model and lies beside it, in that folder; home: the model itself
        lies there too.  Called before anybody else has the model, for one folder after another while
-       it returns 0 (nothing there): 1 when it was found, -1 when what was found can't be used.
+       it returns 0 (nothing there): 1 when it was found, -1 when what was found can't be used,
+       LATENT_NOT_TO_BE_PLAYED and a sentence when the model can't be played as is said there.
        Or NULL. */
-    int (*beside)(latent_model *m, const char *folder, int home);
+    int (*beside)(latent_model *m, const char *folder, int home, latent_error *e);
     /* Writes it as safetensors; NULL where that is not known. */
     int (*write)(const latent_model *m, const char *path, latent_error *e);
     /* generators: */

@@ -407,16 +407,7 @@ static int read_block(sg2_reader *r, sg2 *g, int i, int last, int *channels, int
 
 static int sg2_recognise(const latent_weights *w, char *prefix, size_t room)
 {
-    static const char *const prefixes[] = {"G_ema.", "g_ema.", "", "G.", "g.", "generator."};
-    for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
-        char name[80];
-        snprintf(name, sizeof(name), "%ssynthesis.b4.const", prefixes[i]);
-        if (latent_weights_find(w, name)) {
-            snprintf(prefix, room, "%s", prefixes[i]);
-            return 1;
-        }
-    }
-    return 0;
+    return latent_weights_prefix(w, "synthesis.b4.const", prefix, room);
 }
 
 static int sg2_build(latent_model *m, latent_weights *w, const char *prefix, latent_progress p,
@@ -792,11 +783,15 @@ static void put_node(sg2_writer *w, latent_node *n, int rank, const char *where,
     latent_shape s = n->shape;
     int64_t dim[4] = {s.n, s.h, s.w, s.c};
     latent_tensor *t = n->op->leaf(n);
-    if (rank == 2 && s.c == 1) /* a noise map */
-        put(w, t->data, 2, (int64_t[]){s.h, s.w}, "%s.%s", where, part);
-    else
-        put(w, t->data, rank, dim + 4 - rank, "%s.%s", where, part);
-    latent_tensor_release(w->held[w->n - 1]);
+    put(w, t->data, rank, dim + 4 - rank, "%s.%s", where, part);
+    w->held[w->n - 1] = t;
+}
+
+/* [r][r] as a picture of one channel. */
+static void put_noise(sg2_writer *w, latent_node *n, const char *where)
+{
+    latent_tensor *t = n->op->leaf(n);
+    put(w, t->data, 2, (int64_t[]){n->shape.h, n->shape.w}, "%s.noise_const", where);
     w->held[w->n - 1] = t;
 }
 
@@ -810,7 +805,7 @@ static void put_layer(sg2_writer *w, const sg2_layer *l, int resolution, const c
     put_node(w, l->affine_b, 1, where, "affine.bias");
     if (l->noise_strength) {
         put_node(w, l->noise_strength, 0, where, "noise_strength");
-        put_node(w, l->noise, 2, where, "noise_const");
+        put_noise(w, l->noise, where);
     }
 }
 

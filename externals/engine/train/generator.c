@@ -618,8 +618,8 @@ int latent_generator_write(const latent_generator *g, const char *path, int aver
 
 static const latent_entry *entry(latent_weights *w, const char *prefix, const char *name)
 {
-    char full[208];
-    snprintf(full, sizeof(full), "%.40s%s", prefix, name);
+    char full[LATENT_PREFIX + 160];
+    snprintf(full, sizeof(full), "%s%s", prefix, name);
     return latent_weights_find(w, full);
 }
 
@@ -662,7 +662,7 @@ int latent_generator_shape_of(latent_weights *w, const char *prefix, latent_gene
         return latent_fail(e, "a generator of more than %d pixels cannot be trained here",
                            4 << (LATENT_BLOCKS - 1));
     shape->noise = block_entry(w, prefix, 0, "conv1.noise_strength") != NULL;
-    snprintf(key, sizeof(key), "%.40ssynthesis.b4.conv1.conv_clamp", prefix);
+    snprintf(key, sizeof(key), "%.100ssynthesis.b4.conv1.conv_clamp", prefix);
     if (!latent_weights_number(w, key, &clamp) || !latent_weights_number(w, "conv_clamp", &clamp))
         shape->clamp = clamp > 0 && clamp < 1e30 ? (float)clamp : 0;
     return check_shape(shape, e);

@@ -97,21 +97,15 @@ static int gan_make(latent_train_job *j, latent_error *e)
    else the discriminator is new. */
 static int make_from_file(latent_train_job *j, const char *path, latent_error *e)
 {
-    static const char *const prefixes[] = {"G_ema.", "g_ema.", "", "G.", "g.", "generator."};
     latent_weights *w = latent_weights_open(path, e);
     latent_discriminator_shape d;
     latent_trainer fresh;
-    const char *prefix = NULL;
-    char name[80];
-    int failed = -1, read = 0;
-    for (size_t i = 0; w && !prefix && i < sizeof(prefixes) / sizeof(*prefixes); i++) {
-        snprintf(name, sizeof(name), "%ssynthesis.b4.const", prefixes[i]);
-        if (latent_weights_find(w, name))
-            prefix = prefixes[i];
-    }
-    if (w && !prefix)
+    char prefix[LATENT_PREFIX];
+    int failed = -1, read = 0,
+        found = w && latent_weights_prefix(w, "synthesis.b4.const", prefix, sizeof(prefix));
+    if (w && !found)
         latent_fail(e, "there is no generator of StyleGAN2 in it");
-    if (prefix && !latent_generator_shape_of(w, prefix, &j->shape, e)) {
+    if (found && !latent_generator_shape_of(w, prefix, &j->shape, e)) {
         d = latent_trainer_opponent(&j->shape);
         read = !latent_discriminator_shape_of(w, "D.", &d, NULL) && d.blocks == j->shape.blocks;
         if (!read)

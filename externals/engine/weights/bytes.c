@@ -21,15 +21,13 @@ int latent_bytes_open(latent_bytes *s, const char *path, latent_error *e)
         s->fd = -1;
         return latent_fail(e, "this is not a file: give the path of a model file");
     }
-    s->size = (uint64_t)status.st_size;
+    s->size = s->own = (uint64_t)status.st_size;
     return 0;
 }
 
 void latent_bytes_memory(latent_bytes *s, const void *data, size_t size)
 {
-    s->fd = -1;
-    s->memory = data;
-    s->size = size;
+    *s = (latent_bytes){.fd = -1, .memory = data, .size = size, .own = size};
 }
 
 void latent_bytes_close(latent_bytes *s)
@@ -37,24 +35,21 @@ void latent_bytes_close(latent_bytes *s)
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
+    for (size_t i = 0; i < s->n_more; i++) {
+        if (s->more[i].fd >= 0)
+            close(s->more[i].fd);
+        free(s->more[i].memory);
+    }
+    free(s->more);
+    s->more = NULL;
+    s->n_more = 0;
 }
 
-int latent_bytes_read(const latent_bytes *s, uint64_t offset, void *dst, size_t n, latent_error *e)
+static int read_file(int fd, uint64_t offset, char *to, size_t n, latent_error *e)
 {
-    char *to = dst;
-    if (offset > s->size || n > s->size - offset)
-        return latent_fail(e,
-                           "%zu bytes are expected at byte %" PRIu64 ", but the file ends at byte "
-                           "%" PRIu64 ": it is damaged or cut off, fetch it again",
-                           n, offset, s->size);
-    if (s->fd < 0) {
-        if (n)
-            memcpy(dst, s->memory + offset, n);
-        return 0;
-    }
     while (n) {
         /* one read() gives at most 2 GB on Linux */
-        ssize_t got = pread(s->fd, to, n < (1u << 30) ? n : (1u << 30), (off_t)offset);
+        ssize_t got = pread(fd, to, n < (1u << 30) ? n : (1u << 30), (off_t)offset);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
@@ -66,6 +61,109 @@ int latent_bytes_read(const latent_bytes *s, uint64_t offset, void *dst, size_t 
         offset += (uint64_t)got;
         n -= (size_t)got;
     }
+    return 0;
+}
+
+/* The part of the source that holds the byte at an offset. */
+static latent_segment find_segment(const latent_bytes *s, uint64_t offset)
+{
+    size_t low = 0, high = s->n_more;
+    if (offset < s->own || !s->n_more)
+        return (latent_segment){0, s->own, s->fd, NULL, 0};
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (s->more[middle].at <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return s->more[low];
+}
+
+int latent_bytes_read(const latent_bytes *s, uint64_t offset, void *dst, size_t n, latent_error *e)
+{
+    char *to = dst;
+    if (offset > s->size || n > s->size - offset)
+        return latent_fail(e,
+                           "%zu bytes are expected at byte %" PRIu64 ", but the file ends at byte "
+                           "%" PRIu64 ": it is damaged or cut off, fetch it again",
+                           n, offset, s->size);
+    while (n) {
+        latent_segment part = find_segment(s, offset);
+        const uint8_t *memory = part.memory ? part.memory : part.at ? NULL : s->memory;
+        uint64_t inside = offset - part.at;
+        size_t some = part.size - inside < n ? (size_t)(part.size - inside) : n;
+        if (part.fd < 0)
+            memcpy(to, memory + inside, some);
+        else if (read_file(part.fd, inside, to, some, e))
+            return -1;
+        to += some;
+        offset += some;
+        n -= some;
+    }
+    return 0;
+}
+
+static latent_segment *add_segment(latent_bytes *s, latent_error *e)
+{
+    latent_segment *more = realloc(s->more, (s->n_more + 1) * sizeof(*more));
+    if (!more) {
+        latent_fail(e, "no memory to read the file");
+        return NULL;
+    }
+    s->more = more;
+    more[s->n_more] = (latent_segment){.at = s->size, .fd = -1};
+    return more + s->n_more;
+}
+
+#define SMALLEST_ROOM ((size_t)1 << 16)
+
+uint8_t *latent_bytes_room(latent_bytes *s, size_t n, latent_error *e)
+{
+    latent_segment *last = s->n_more ? s->more + s->n_more - 1 : NULL;
+    if (!last || last->fd >= 0 || last->room - (size_t)last->size < n) {
+        size_t room = n > SMALLEST_ROOM ? n : SMALLEST_ROOM;
+        uint8_t *memory = malloc(room);
+        last = memory ? add_segment(s, e) : NULL;
+        if (!last) {
+            free(memory);
+            latent_fail(e, "no memory to read the file");
+            return NULL;
+        }
+        last->memory = memory;
+        last->room = room;
+        s->n_more++;
+    }
+    return last->memory + last->size;
+}
+
+uint64_t latent_bytes_keep(latent_bytes *s, size_t n)
+{
+    uint64_t offset = s->size;
+    s->more[s->n_more - 1].size += n;
+    s->size += n;
+    s->kept += n;
+    return offset;
+}
+
+int latent_bytes_join(latent_bytes *s, latent_bytes *other, uint64_t *offset, latent_error *e)
+{
+    latent_segment *more = realloc(s->more, (s->n_more + 1 + other->n_more) * sizeof(*more));
+    if (!more)
+        return latent_fail(e, "no memory to read the file");
+    *offset = s->size;
+    s->more = more;
+    more[s->n_more++] = (latent_segment){.at = s->size, .size = other->own, .fd = other->fd};
+    for (size_t i = 0; i < other->n_more; i++) {
+        more[s->n_more] = other->more[i];
+        more[s->n_more++].at += *offset;
+    }
+    s->size += other->size;
+    s->kept += other->kept;
+    free(other->more);
+    other->more = NULL;
+    other->n_more = 0;
+    other->fd = -1;
     return 0;
 }
 

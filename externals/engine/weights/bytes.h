@@ -10,10 +10,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What was put behind a file: another file, or memory. */
+typedef struct {
+    uint64_t at, size; /* its place among all bytes */
+    int fd;            /* -1: in memory */
+    uint8_t *memory;   /* malloc'd */
+    size_t room;       /* of the memory */
+} latent_segment;
+
 typedef struct {
     int fd; /* -1 when the bytes are in memory */
     const uint8_t *memory;
-    uint64_t size;
+    uint64_t size; /* with what was put behind */
+    uint64_t own;  /* without */
+    uint64_t kept; /* bytes of memory that were put behind */
+    latent_segment *more;
+    size_t n_more;
 } latent_bytes;
 
 /* Opens a regular file.  0, or -1 and a sentence. */
@@ -22,6 +34,13 @@ void latent_bytes_memory(latent_bytes *s, const void *data, size_t size);
 void latent_bytes_close(latent_bytes *s);
 /* Reads n bytes at offset into dst, all or an error.  Any thread. */
 int latent_bytes_read(const latent_bytes *s, uint64_t offset, void *dst, size_t n, latent_error *e);
+/* Room for up to n bytes behind all others, to be written at once; latent_bytes_keep() says how
+   many there are and gives their offset.  NULL and a sentence without memory. */
+uint8_t *latent_bytes_room(latent_bytes *s, size_t n, latent_error *e);
+uint64_t latent_bytes_keep(latent_bytes *s, size_t n);
+/* Puts all of another source that is a file behind this one, and empties it.  *offset: what its
+   offsets grow by. */
+int latent_bytes_join(latent_bytes *s, latent_bytes *other, uint64_t *offset, latent_error *e);
 
 /* Walks through the bytes [at, end) of a source. */
 typedef struct {

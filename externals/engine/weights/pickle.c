@@ -156,13 +156,14 @@ static int append(machine *m, pickle_list *to, const pickle_value *items, size_t
     return 0;
 }
 
-static int push_string(machine *m, pickle_kind kind, const char *text, uint64_t offset,
-                       uint64_t length)
+static int push_string(machine *m, pickle_kind kind, pickle_form form, const char *text,
+                       uint64_t offset, uint64_t length)
 {
     pickle_value v = {.kind = kind};
     v.string = latent_arena_take(m->arena, sizeof(*v.string), m->e);
     if (!v.string)
         return -1;
+    v.string->form = form;
     v.string->offset = offset;
     v.string->length = length;
     if (text) {
@@ -174,7 +175,7 @@ static int push_string(machine *m, pickle_kind kind, const char *text, uint64_t 
 }
 
 /* Strings and bytes whose length comes first, as a number of so many bytes. */
-static int counted(machine *m, pickle_kind kind, int length_bytes)
+static int counted(machine *m, pickle_kind kind, pickle_form form, int length_bytes)
 {
     char text[PICKLE_LONGEST_TEXT + 1];
     uint64_t length, offset;
@@ -184,13 +185,13 @@ static int counted(machine *m, pickle_kind kind, int length_bytes)
     if (kind != PICKLE_STRING || length > PICKLE_LONGEST_TEXT) {
         if (latent_cursor_skip(m->in, length, m->e) < 0)
             return -1;
-        return push_string(m, kind, NULL, offset, length);
+        return push_string(m, kind, form, NULL, offset, length);
     }
     if (latent_cursor_take(m->in, text, (size_t)length, m->e) < 0)
         return -1;
     text[length] = 0;
     /* A text with a zero byte in it names nothing: only its place is kept. */
-    return push_string(m, kind, strlen(text) == length ? text : NULL, offset, length);
+    return push_string(m, kind, form, strlen(text) == length ? text : NULL, offset, length);
 }
 
 static int text_line(machine *m, int quoted)
@@ -199,18 +200,21 @@ static int text_line(machine *m, int quoted)
     uint64_t offset, length;
     if (read_line(m, line, sizeof(line), &offset, &length) < 0)
         return -1;
-    if (length >= sizeof(line))
-        return push_string(m, PICKLE_STRING, NULL, offset, length);
-    length = strlen(line);
+    if (length >= sizeof(line) || strlen(line) < length)
+        text = NULL; /* too long for a name, or it has a zero byte in it */
     if (quoted) {
-        if (length < 2 || (line[0] != '\'' && line[0] != '"') || line[length - 1] != line[0])
+        if (length < 2 || (line[0] != '\'' && line[0] != '"') ||
+            (text && line[length - 1] != line[0]))
             return damaged(m, "a text has no quotes");
-        line[length - 1] = 0;
-        text++;
+        if (text) {
+            line[length - 1] = 0;
+            text++;
+        }
         offset++;
         length -= 2;
     }
-    return push_string(m, PICKLE_STRING, text, offset, length);
+    return push_string(m, PICKLE_STRING, quoted ? PICKLE_ESCAPED : PICKLE_CODED, text, offset,
+                       length);
 }
 
 /* A whole number of any length, two's complement; up to 64 bits it is an int. */
@@ -224,7 +228,7 @@ static int long_bytes(machine *m, int length_bytes)
     if (length > 8) {
         if (latent_cursor_skip(m->in, length, m->e) < 0)
             return -1;
-        return push_string(m, PICKLE_LONG, NULL, offset, length);
+        return push_string(m, PICKLE_LONG, PICKLE_RAW, NULL, offset, length);
     }
     if (latent_cursor_take(m->in, raw, (size_t)length, m->e) < 0)
         return -1;
@@ -315,7 +319,7 @@ static int push_global(machine *m, const char *module, const char *name)
     int n = snprintf(text, sizeof(text), "%s.%s", module, name);
     if (n < 0 || n >= (int)sizeof(text))
         return damaged(m, "a name is longer than any real one");
-    return push_string(m, PICKLE_GLOBAL, text, m->in->at, 0);
+    return push_string(m, PICKLE_GLOBAL, PICKLE_RAW, text, m->in->at, 0);
 }
 
 static int global_lines(machine *m)
@@ -532,20 +536,22 @@ static int step(machine *m)
         return number_line(m, (char)opcode);
 
     case 0x8c: /* SHORT_BINUNICODE */
-    case 'U':  /* SHORT_BINSTRING */
-        return counted(m, PICKLE_STRING, 1);
+        return counted(m, PICKLE_STRING, PICKLE_UTF8, 1);
+    case 'U': /* SHORT_BINSTRING */
+        return counted(m, PICKLE_STRING, PICKLE_RAW, 1);
     case 'X': /* BINUNICODE */
+        return counted(m, PICKLE_STRING, PICKLE_UTF8, 4);
     case 'T': /* BINSTRING */
-        return counted(m, PICKLE_STRING, 4);
+        return counted(m, PICKLE_STRING, PICKLE_RAW, 4);
     case 0x8d: /* BINUNICODE8 */
-        return counted(m, PICKLE_STRING, 8);
+        return counted(m, PICKLE_STRING, PICKLE_UTF8, 8);
     case 'C': /* SHORT_BINBYTES */
-        return counted(m, PICKLE_BYTES, 1);
+        return counted(m, PICKLE_BYTES, PICKLE_RAW, 1);
     case 'B': /* BINBYTES */
-        return counted(m, PICKLE_BYTES, 4);
+        return counted(m, PICKLE_BYTES, PICKLE_RAW, 4);
     case 0x8e: /* BINBYTES8 */
     case 0x96: /* BYTEARRAY8 */
-        return counted(m, PICKLE_BYTES, 8);
+        return counted(m, PICKLE_BYTES, PICKLE_RAW, 8);
     case 'S': /* STRING */
         return text_line(m, 1);
     case 'V': /* UNICODE */
@@ -604,9 +610,13 @@ static int step(machine *m)
     case 0x82: /* EXT1, EXT2, EXT4: names registered in some program */
     case 0x83:
     case 0x84:
-        return damaged(m, "it uses the extension registry, which no model file does");
+        return latent_fail(m->e,
+                           "this pickle uses names that only the program which wrote it knows; "
+                           "save its weights as .safetensors there");
     case 0x97: /* NEXT_BUFFER */
-        return damaged(m, "its arrays lie in buffers outside the file");
+        return latent_fail(m->e,
+                           "the arrays of this pickle lie outside the file; save its weights as "
+                           ".safetensors in the program which wrote it");
     case 0x98: /* READONLY_BUFFER */
         return top(m, &v);
     default:

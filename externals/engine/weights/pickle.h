@@ -31,9 +31,18 @@ typedef enum {
 /* Strings longer than this have no text, only their place in the file. */
 #define PICKLE_LONGEST_TEXT 1023
 
+/* How the text or bytes stand in the file. */
+typedef enum {
+    PICKLE_RAW,    /* as they are */
+    PICKLE_UTF8,   /* text */
+    PICKLE_CODED,  /* text, some of it as \u1234 */
+    PICKLE_ESCAPED /* bytes, some of them as \x12 */
+} pickle_form;
+
 typedef struct {
     const char *text; /* zero-terminated copy, or NULL */
     uint64_t offset, length;
+    pickle_form form;
 } pickle_string;
 
 typedef struct pickle_value {
@@ -76,5 +85,11 @@ const char *latent_pickle_text(pickle_value v);
 const pickle_list *latent_pickle_tuple(pickle_value v);
 pickle_value latent_pickle_item(const pickle_list *list, uint32_t i);
 int latent_pickle_is_int(pickle_value v); /* a bool too, as in Python */
+
+/* The bytes that a value stands for: those of a byte string, or of a text that the program which
+   wrote the file put in their place (protocols 0 to 2 have no byte strings).  The latter are put
+   behind the source.  1 and where they lie; 0 when it is something else; -1 and a sentence. */
+int latent_pickle_bytes(pickle_value v, latent_bytes *source, pickle_string *bytes,
+                        latent_error *e);
 
 #endif

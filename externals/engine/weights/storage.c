@@ -286,11 +286,13 @@ int latent_storage_find(latent_storages *all, pickle_value v, const char *tensor
         failed = persistent_storage(all, v.object->args, tensor, s, e);
     else {
         pickle_value bytes = latent_pickle_item(latent_pickle_tuple(v.object->args), 0);
+        pickle_string raw;
         if (strcmp(latent_pickle_text(v.object->callable), "torch.storage._load_from_bytes"))
             return no_storage(tensor, "its storage is of an unknown kind", e);
-        if (bytes.kind != PICKLE_BYTES && bytes.kind != PICKLE_STRING)
+        failed = latent_pickle_bytes(bytes, all->source, &raw, e);
+        if (!failed)
             return no_storage(tensor, "its storage is not in the file as bytes", e);
-        failed = embedded_storage(all, bytes.string, tensor, s, e);
+        failed = failed < 0 ? failed : embedded_storage(all, &raw, tensor, s, e);
     }
     if (failed < 0)
         return -1;

@@ -32,7 +32,7 @@ typedef struct {
 
 /* All that is needed to find a storage. */
 typedef struct {
-    const latent_bytes *source;
+    latent_bytes *source;
     latent_arena *arena;
     const latent_zip *zip; /* torch zip: the archive, and the folder in it */
     const char *folder;

@@ -4,6 +4,7 @@
 #define LATENT_TABLE_H
 #include "bytes.h"
 #include "weights.h"
+#include "zip.h"
 
 typedef struct {
     char *key;
@@ -41,5 +42,20 @@ int latent_safetensors_read(latent_weights *w, latent_error *e);
 int latent_zip_read(latent_weights *w, latent_error *e);
 int latent_legacy_read(latent_weights *w, latent_error *e);
 int latent_pickle_read(latent_weights *w, latent_error *e);
+
+/* Opens a file and nothing beside it. */
+latent_weights *latent_weights_open_alone(const char *path, latent_error *e);
+
+/* parts.c.  Is this one of several files that a network lies in? */
+int latent_parts_are(const char *path);
+/* Fills the table from all of them, or from those that an index (w's own source) names. */
+int latent_parts_read(latent_weights *w, const char *path, latent_error *e);
+int latent_parts_index(latent_weights *w, const char *path, latent_error *e);
+
+/* stranger.c: -1, and a sentence that says what the file is (path: its name, or NULL). */
+int latent_stranger(const latent_bytes *source, const char *path, latent_error *e);
+int latent_stranger_zip(const latent_zip *z, latent_error *e);
+
+int latent_ends_with(const char *text, const char *end);
 
 #endif

@@ -31,12 +31,6 @@ typedef struct {
 
 /* Small helpers over the machine's values. */
 
-static int ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcmp(text + n - m, end);
-}
-
 /* A tuple of whole numbers, also as torch.Size. */
 static int whole_numbers(pickle_value v, int64_t *n, int *count)
 {
@@ -101,7 +95,7 @@ static const latent_number_kind *numpy_kind(pickle_value dtype)
     const char *name, *order;
     const latent_number_kind *kind;
     if (dtype.kind != PICKLE_OBJECT ||
-        !ends_with(latent_pickle_text(dtype.object->callable), "numpy.dtype"))
+        !latent_ends_with(latent_pickle_text(dtype.object->callable), "numpy.dtype"))
         return NULL;
     name = latent_pickle_text(latent_pickle_item(latent_pickle_tuple(dtype.object->args), 0));
     order = latent_pickle_text(latent_pickle_item(latent_pickle_tuple(dtype.object->state), 1));
@@ -156,31 +150,34 @@ static int read_numpy(reader *r, const char *function, const pickle_object *o)
     const pickle_list *args = latent_pickle_tuple(o->args), *state = latent_pickle_tuple(o->state);
     pickle_value shape, bytes;
     const latent_number_kind *kind;
-    int fortran = 0, is_scalar = 0;
+    pickle_string raw;
+    int fortran = 0, is_scalar = 0, found;
     if (strncmp(function, "numpy", 5))
         return 0;
-    if (ends_with(function, ".multiarray._reconstruct")) {
+    if (latent_ends_with(function, ".multiarray._reconstruct")) {
         kind = numpy_kind(latent_pickle_item(state, 2));
         shape = latent_pickle_item(state, 1);
         fortran = latent_pickle_item(state, 3).kind == PICKLE_BOOL &&
                   latent_pickle_item(state, 3).integer;
         bytes = latent_pickle_item(state, 4);
-    } else if (ends_with(function, ".numeric._frombuffer")) {
+    } else if (latent_ends_with(function, ".numeric._frombuffer")) {
         kind = numpy_kind(latent_pickle_item(args, 1));
         shape = latent_pickle_item(args, 2);
         fortran = *latent_pickle_text(latent_pickle_item(args, 3)) == 'F';
         bytes = latent_pickle_item(args, 0);
-    } else if (ends_with(function, ".multiarray.scalar")) {
+    } else if (latent_ends_with(function, ".multiarray.scalar")) {
         kind = numpy_kind(latent_pickle_item(args, 0));
         bytes = latent_pickle_item(args, 1);
         is_scalar = 1;
     } else
         return 0;
     /* Arrays of Python objects, dates and the like are no numbers: passed over. */
-    if (!kind || (bytes.kind != PICKLE_BYTES && bytes.kind != PICKLE_STRING))
+    if (!kind)
         return 1;
-    return is_scalar ? add_scalar(r, kind, bytes.string)
-                     : add_array(r, kind, shape, fortran, bytes.string);
+    found = latent_pickle_bytes(bytes, r->storages.source, &raw, r->e);
+    if (found <= 0)
+        return found < 0 ? -1 : 1;
+    return is_scalar ? add_scalar(r, kind, &raw) : add_array(r, kind, shape, fortran, &raw);
 }
 
 /* Going through everything from the root. */
@@ -321,13 +318,14 @@ static int walk_object(reader *r, pickle_object *o, int depth)
     pickle_list *args = o->args.kind == PICKLE_TUPLE ? o->args.list : NULL;
     pickle_value first = latent_pickle_item(args, 0);
     int found;
-    if (ends_with(function, "._reconstruct_persistent_obj"))
+    if (latent_ends_with(function, "._reconstruct_persistent_obj"))
         return walk_record(r, first, depth);
     if (!strncmp(function, "torch._utils._rebuild_parameter", 31) ||
         !strcmp(function, "torch.nn.parameter.Parameter") || !strcmp(function, "torch.Size") ||
         !strncmp(function, "torch.jit._pickle.", 18))
         return walk(r, first, depth + 1);
-    if (ends_with(function, "._rebuild_from_type_v2")) { /* (function, type, arguments, state) */
+    if (latent_ends_with(function,
+                         "._rebuild_from_type_v2")) { /* (function, type, arguments, state) */
         function = latent_pickle_text(first);
         args = latent_pickle_item(args, 2).kind == PICKLE_TUPLE ? latent_pickle_item(args, 2).list
                                                                 : NULL;
@@ -347,6 +345,11 @@ static int walk_object(reader *r, pickle_object *o, int depth)
                 return -1;
         }
     }
+    /* Protocols 0 and 1: a kind of dict, (class, dict, its pairs) */
+    if (latent_ends_with(function, "._reconstructor") &&
+        latent_pickle_item(args, 2).kind == PICKLE_DICT &&
+        walk_pairs(r, latent_pickle_item(args, 2).list, 0, depth) < 0)
+        return -1;
     if (walk_list(r, &o->values, depth) < 0 || walk_pairs(r, &o->pairs, 0, depth) < 0)
         return -1;
     return walk_state(r, o->state, !strcmp(function, "collections.OrderedDict"), depth);
@@ -452,13 +455,12 @@ static char *find_folder(const latent_zip *z, latent_arena *a, latent_error *e)
     const latent_member *best = NULL;
     for (size_t i = 0; i < z->count; i++) {
         const char *name = z->members[i].name;
-        if ((ends_with(name, "/data.pkl") || !strcmp(name, "data.pkl")) &&
+        if ((latent_ends_with(name, "/data.pkl") || !strcmp(name, "data.pkl")) &&
             (!best || strlen(name) < strlen(best->name)))
             best = z->members + i;
     }
     if (!best) {
-        latent_fail(e, "this zip archive has no data.pkl in it, so torch did not write it: a .pt "
-                       "or .pth file is expected");
+        latent_stranger_zip(z, e);
         return NULL;
     }
     return latent_arena_text(a, best->name, strlen(best->name) - strlen("data.pkl"), e);

@@ -3,11 +3,13 @@
 #include "weights.h"
 #include "storage.h"
 #include "table.h"
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* The table may take this much, and a quarter of the file, but no more than that again.  With the
    tensors as float32 (see latent_table_entry), and qsort's own copy of what it sorts, a load stays
@@ -37,6 +39,12 @@ size_t latent_dtype_size(latent_dtype d)
     return 1;
 }
 
+int latent_ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && !strcmp(text + n - m, end);
+}
+
 /* Filling the table. */
 
 int latent_table_entry(latent_weights *w, const char *name, const latent_entry *entry,
@@ -64,7 +72,7 @@ int latent_table_entry(latent_weights *w, const char *name, const latent_entry *
                            "%s claims a number at place %" PRIu64 ", but the file holds only "
                            "%" PRIu64 " numbers for it: it is damaged",
                            latent_print(name).text, last, room);
-    if (count * 4 > 2 * w->source.size + CLAIM_BASE - w->claimed)
+    if (count * 4 > 2 * (w->source.size - w->source.kept) + CLAIM_BASE - w->claimed)
         return latent_fail(e,
                            "with %s its tensors would need more than twice the memory of the "
                            "file: it is damaged, or stored in a form that is too dense to be read",
@@ -148,11 +156,36 @@ static int begins(const uint8_t *head, size_t n, const char *with)
     return n >= strlen(with) && !memcmp(head, with, strlen(with));
 }
 
-/* The format by what the file begins with; its name is not trusted. */
-static int read_table(latent_weights *w, latent_error *e)
+/* Two lines with the name of a class, as a pickle of protocol 0 begins. */
+static int is_class_name(const uint8_t *text, size_t n)
 {
-    uint8_t head[64] = {0};
-    size_t n = w->source.size < sizeof(head) ? (size_t)w->source.size : sizeof(head);
+    size_t lines = 0;
+    for (size_t i = 0; i < n && lines < 2; i++) {
+        if (text[i] == '\n')
+            lines++;
+        else if (!isalnum(text[i]) && text[i] != '_' && text[i] != '.')
+            return 0;
+    }
+    return n > 0;
+}
+
+/* Protocols 0 and 1 have no mark of their own. */
+static int is_old_pickle(const uint8_t *head, size_t n)
+{
+    if (head[0] == '}' || head[0] == ']')
+        return 1;
+    if (head[0] == '(' && head[1] != 'c')
+        return head[1] && strchr("dltiSVUXTNKMJILFG(}])", head[1]) != NULL;
+    if (head[0] == '(')
+        return is_class_name(head + 2, n - 2);
+    return head[0] == 'c' && is_class_name(head + 1, n - 1);
+}
+
+/* The format by what the file begins with; its name is not trusted. */
+static int read_table(latent_weights *w, const char *path, latent_error *e)
+{
+    uint8_t head[65] = {0};
+    size_t n = w->source.size < 64 ? (size_t)w->source.size : 64;
     int is_pickle;
     if (latent_bytes_read(&w->source, 0, head, n, e) < 0)
         return -1;
@@ -163,7 +196,8 @@ static int read_table(latent_weights *w, latent_error *e)
         w->format = "torch zip";
         return latent_zip_read(w, e);
     }
-    if (n >= 10 && head[8] == '{' && (!is_pickle || latent_u64(head) <= w->source.size - 8)) {
+    if (n >= 10 && head[8] == '{' && (!is_pickle || latent_u64(head) <= w->source.size - 8) &&
+        head[7] < 32) { /* what is longer is a text that has a bracket there */
         w->format = "safetensors";
         return latent_safetensors_read(w, e);
     }
@@ -171,29 +205,23 @@ static int read_table(latent_weights *w, latent_error *e)
         w->format = "torch legacy";
         return latent_legacy_read(w, e);
     }
-    if (is_pickle || strchr("(}]c", head[0])) {
+    if (is_pickle || is_old_pickle(head, n)) {
         w->format = "pickle";
         return latent_pickle_read(w, e);
     }
-    if (begins(head, n, "version https://git-lfs"))
-        return latent_fail(e, "this is only a pointer of git-lfs, not the model: fetch the file "
-                              "itself with \"git lfs pull\"");
-    if (begins(head, n, "<"))
-        return latent_fail(e, "this is a web page, not a model: the download did not give the "
-                              "file itself");
-    if (begins(head, n, "\x1f\x8b") || begins(head, n, "7z") || begins(head, n, "BZh"))
-        return latent_fail(e, "this is a compressed archive: unpack it first");
-    return latent_fail(e,
-                       "this is no model file (it begins with the bytes %02x %02x): a .pkl, "
-                       ".pt, .pth or .safetensors file is expected",
-                       head[0], head[1]);
+    if (path && latent_ends_with(path, ".json") && strspn((char *)head, " \t\r\n{") > 0)
+        return latent_parts_index(w, path, e);
+    return latent_stranger(&w->source, path, e);
 }
 
-static latent_weights *open_source(latent_bytes source, const char *path, latent_error *e)
+/* alone: what lies beside the file is not asked for. */
+static latent_weights *open_source(latent_bytes source, const char *path, int alone,
+                                   latent_error *e)
 {
     latent_weights *w = calloc(1, sizeof(*w));
     latent_error why = {""};
     uint64_t more = source.size / 4 < TABLE_MORE ? source.size / 4 : TABLE_MORE;
+    int failed;
     if (!w) {
         latent_bytes_close(&source);
         latent_fail(e, "no memory to open a model file");
@@ -201,7 +229,9 @@ static latent_weights *open_source(latent_bytes source, const char *path, latent
     }
     w->source = source;
     latent_arena_init(&w->arena, (size_t)(TABLE_BASE + more));
-    if (read_table(w, &why) == 0 && sort(w, &why) == 0) {
+    failed = path && !alone && latent_parts_are(path) ? latent_parts_read(w, path, &why)
+                                                      : read_table(w, alone ? NULL : path, &why);
+    if (failed == 0 && sort(w, &why) == 0) {
         if (w->n_names)
             return w;
         latent_fail(&why, "there are no tensors in this file");
@@ -215,7 +245,7 @@ static latent_weights *open_source(latent_bytes source, const char *path, latent
     return NULL;
 }
 
-latent_weights *latent_weights_open(const char *path, latent_error *e)
+static latent_weights *open_path(const char *path, int alone, latent_error *e)
 {
     latent_bytes source;
     latent_error why = {""};
@@ -223,14 +253,24 @@ latent_weights *latent_weights_open(const char *path, latent_error *e)
         latent_fail(e, "%s: %s", latent_print(path).text, why.text);
         return NULL;
     }
-    return open_source(source, path, e);
+    return open_source(source, path, alone, e);
+}
+
+latent_weights *latent_weights_open(const char *path, latent_error *e)
+{
+    return open_path(path, 0, e);
+}
+
+latent_weights *latent_weights_open_alone(const char *path, latent_error *e)
+{
+    return open_path(path, 1, e);
 }
 
 latent_weights *latent_weights_open_memory(const void *data, size_t size, latent_error *e)
 {
     latent_bytes source;
     latent_bytes_memory(&source, data, size);
-    return open_source(source, NULL, e);
+    return open_source(source, NULL, 1, e);
 }
 
 void latent_weights_close(latent_weights *w)
@@ -276,6 +316,35 @@ const latent_entry *latent_weights_find(const latent_weights *w, const char *nam
             high = middle;
     }
     return NULL;
+}
+
+/* The weights that are played are a running mean of those that learn: where both are there, they
+   are meant.  Else those that stand for themselves, then any. */
+static int rank_of(const char *prefix, size_t n)
+{
+    for (size_t i = 0; i + 3 <= n; i++)
+        if (!strncasecmp(prefix + i, "ema", 3))
+            return 0;
+    return n ? 2 : 1;
+}
+
+int latent_weights_prefix(const latent_weights *w, const char *name, char *prefix, size_t room)
+{
+    size_t length = strlen(name);
+    int best = 3;
+    for (size_t i = 0; i < w->n_names; i++) {
+        const char *full = w->by_name[i]->name;
+        size_t before = strlen(full);
+        if (before < length || strcmp(full + before - length, name))
+            continue;
+        before -= length;
+        if ((before && full[before - 1] != '.') || before >= room || rank_of(full, before) >= best)
+            continue;
+        best = rank_of(full, before);
+        memcpy(prefix, full, before);
+        prefix[before] = 0;
+    }
+    return best < 3;
 }
 
 static const latent_setting *setting(const latent_weights *w, const char *key)

@@ -37,8 +37,10 @@ typedef struct {
 
 typedef struct latent_weights latent_weights;
 
-/* Opens a file and reads its table, not its numbers.  NULL and a sentence when it is none of the
-   known formats or is damaged.  Reading keeps within a few MB + the size of the table. */
+/* Opens a file and reads its table, not its numbers.  A network in several files
+   ("...-00001-of-00002.safetensors", or the ".index.json" beside them) is read from all of them.
+   NULL and a sentence when it is none of the known formats or is damaged.  Reading keeps within a
+   few MB + the size of the table. */
 latent_weights *latent_weights_open(const char *path, latent_error *e);
 /* The same over a block of memory, which must outlive the result.  For tests and fuzzers. */
 latent_weights *latent_weights_open_memory(const void *data, size_t size, latent_error *e);
@@ -49,6 +51,11 @@ const char *latent_weights_format(const latent_weights *w);
 size_t latent_weights_count(const latent_weights *w); /* entries are sorted by name */
 const latent_entry *latent_weights_at(const latent_weights *w, size_t i);
 const latent_entry *latent_weights_find(const latent_weights *w, const char *name);
+/* What stands before a name in the file ("G_ema.", "module.", ""): 1 when there is a tensor of that
+   name; prefix (room LATENT_PREFIX) is written then.  Where there are several it is the running
+   mean ("ema"), then the one with nothing before it, then the first. */
+#define LATENT_PREFIX 100
+int latent_weights_prefix(const latent_weights *w, const char *name, char *prefix, size_t room);
 
 /* Reads a tensor's numbers as float32, row-major over its dim.  dst has room for entry->count.
    Several threads may read at once. */
