@@ -633,7 +633,7 @@ static void wrong_kinds(void **state)
     assert_int_equal(latent_model_write(m, "nowhere", &e), -1);
     grey = latent_op_planes(numbers, 1, 8, 8, NULL, &e);
     assert_null(latent_model_embed_picture(m, grey, &e));
-    assert_non_null(strstr(e.text, "1 channels"));
+    assert_non_null(strstr(e.text, "1 channel"));
     assert_null(latent_model_embed_text(m, "fish", &e));
     assert_non_null(strstr(e.text, "no vocabulary"));
     latent_node_release(grey);

@@ -23,7 +23,7 @@ typedef struct {
 #define SOUND ", not a network: [latent.soundfile] listens to it"
 
 static const sign signs[] = {
-    {0, 6,
+    {0, 5,
      "\xfd"
      "7zXZ",
      "an archive (xz)" UNPACK},
