@@ -72,6 +72,7 @@ struct latent_rule {
     void (*caption)(const float *params, rule_chance *r, latent_language language, rule_text *t);
 };
 
-extern const latent_rule latent_rule_fish, latent_rule_molnar;
+extern const latent_rule latent_rule_fish, latent_rule_molnar, latent_rule_turing,
+    latent_rule_automaton;
 
 #endif
