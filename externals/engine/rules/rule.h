@@ -73,6 +73,6 @@ struct latent_rule {
 };
 
 extern const latent_rule latent_rule_fish, latent_rule_molnar, latent_rule_turing,
-    latent_rule_automaton;
+    latent_rule_automaton, latent_rule_field;
 
 #endif

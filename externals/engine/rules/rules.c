@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const latent_rule *const all_rules[] = {&latent_rule_fish, &latent_rule_molnar,
-                                               &latent_rule_turing, &latent_rule_automaton, NULL};
+static const latent_rule *const all_rules[] = {&latent_rule_fish,   &latent_rule_molnar,
+                                               &latent_rule_turing, &latent_rule_automaton,
+                                               &latent_rule_field,  NULL};
 
 const latent_rule *latent_rule_at(int i)
 {
