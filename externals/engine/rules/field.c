@@ -219,7 +219,7 @@ static void draw_charges(cairo_t *cr, const rule_scene *scene, const charges *c)
     }
 }
 
-static void draw(cairo_t *cr, const rule_scene *scene)
+static int draw(cairo_t *cr, const rule_scene *scene)
 {
     charges c;
     double v[(GRID + 1) * (GRID + 1)];
@@ -233,6 +233,7 @@ static void draw(cairo_t *cr, const rule_scene *scene)
     draw_levels(cr, scene, v);
     draw_lines(cr, scene, &c);
     draw_charges(cr, scene, &c);
+    return 0;
 }
 
 /* ---- chance and words */

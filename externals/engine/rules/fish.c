@@ -550,7 +550,7 @@ static void fish_measure(fish *f)
                      .890 + .035 * cos(2 * PI * p[PAPER] - 4)};
 }
 
-static void fish_draw(cairo_t *c, const rule_scene *scene)
+static int fish_draw(cairo_t *c, const rule_scene *scene)
 {
     const float *p = scene->p;
     fish f = {.c = c, .p = p};
@@ -575,6 +575,7 @@ static void fish_draw(cairo_t *c, const rule_scene *scene)
     draw_breast_fin(&f);
     draw_mouth(&f);
     draw_eye(&f);
+    return 0;
 }
 
 /* ---- chance */

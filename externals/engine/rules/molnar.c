@@ -72,7 +72,7 @@ static void cell(cairo_t *c, const rule_scene *scene, int row, int column, doubl
     }
 }
 
-static void draw(cairo_t *c, const rule_scene *scene)
+static int draw(cairo_t *c, const rule_scene *scene)
 {
     int rows = (int)lroundf(scene->p[ROWS]), columns = (int)lroundf(scene->p[COLUMNS]);
     rule_paper(c, scene, scene->s.palette->paper);
@@ -81,6 +81,7 @@ static void draw(cairo_t *c, const rule_scene *scene)
     for (int row = 0; row < rows; row++)
         for (int column = 0; column < columns; column++)
             cell(c, scene, row, column, (64 - 2 * MARGIN) / columns, (64 - 2 * MARGIN) / rows);
+    return 0;
 }
 
 static void by_chance(rule_chance *r, float *p)

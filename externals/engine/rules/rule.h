@@ -60,9 +60,10 @@ struct latent_rule {
     int group;
     const char *follows;
     /* One of draw and paint.  draw: on a sheet whose sides are 64 units long, whatever its size in
-       pixels; it begins with rule_paper(), for what is drawn after that is the figure.  paint:
+       pixels; it begins with rule_paper(), for what is drawn after that is the figure;
+       -1 when there is no memory.  paint:
        every pixel by itself, red, green, blue and how much of it is figure, each in [0, 1]. */
-    void (*draw)(cairo_t *c, const rule_scene *scene);
+    int (*draw)(cairo_t *c, const rule_scene *scene);
     int (*paint)(const rule_scene *scene, float *rgba, latent_error *e);
     /* Of a process: numbers a pixel, the first state, one step.  scene->state is not set. */
     int channels;
@@ -73,6 +74,6 @@ struct latent_rule {
 };
 
 extern const latent_rule latent_rule_fish, latent_rule_molnar, latent_rule_turing,
-    latent_rule_automaton, latent_rule_field;
+    latent_rule_automaton, latent_rule_field, latent_rule_flow;
 
 #endif

@@ -5,9 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const latent_rule *const all_rules[] = {&latent_rule_fish,   &latent_rule_molnar,
-                                               &latent_rule_turing, &latent_rule_automaton,
-                                               &latent_rule_field,  NULL};
+/* clang-format off */
+static const latent_rule *const all_rules[] = {
+    &latent_rule_fish,
+    &latent_rule_molnar,
+    &latent_rule_flow,
+    &latent_rule_turing,
+    &latent_rule_automaton,
+    &latent_rule_field,
+    NULL};
+/* clang-format on */
 
 const latent_rule *latent_rule_at(int i)
 {
@@ -167,8 +174,7 @@ static int draw_sheet(const latent_rule *rule, const rule_scene *scene, float *p
     cairo_t *c = cairo_create(sheet);
     int failed;
     cairo_scale(c, scene->size / 64.0, scene->size / 64.0);
-    rule->draw(c, scene);
-    failed = cairo_status(c) != CAIRO_STATUS_SUCCESS;
+    failed = rule->draw(c, scene) || cairo_status(c) != CAIRO_STATUS_SUCCESS;
     cairo_surface_flush(sheet);
     if (!failed)
         sheet_to_floats(sheet, scene->size, scene->s.mask, picture);
