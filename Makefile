@@ -97,12 +97,14 @@ media_classes = $(name).write $(name).image $(name).dataset $(name).train
 $(media_classes:%=$(BUILD)/%.$(ext)): $(call objects,$(media_sources))
 class_libs = $(if $(filter $*,$(media_classes)),$(call objects,$(media_sources)) $(media_libs)) $(sound_of_$*)
 
+track_objects = $(engine_obj)/media/track.o $(engine_obj)/media/decode.o
 # Which parts of engine/sound a box has, and their libraries.
 sound_libs = -lfftw3f_threads -lfftw3f -lsndfile
 sound_objects = $(foreach s,$(1),$(engine_obj)/sound/$(s).o)
 ear_objects = $(call sound_objects,ear spectrum onset pitch tempo fft) $(obj)/pd/hearing.o
 sound_of_$(name).ear~ = $(ear_objects) -lfftw3f_threads -lfftw3f
-sound_of_$(name).soundfile = $(ear_objects) $(call sound_objects,soundfile) $(sound_libs)
+sound_of_$(name).soundfile = $(ear_objects) $(call sound_objects,soundfile) $(sound_libs) \
+                              $(track_objects) $(media_libs)
 sound_of_$(name).voice~ = $(call sound_objects,voice fft) -lfftw3f_threads -lfftw3f
 sound_of_$(name).noise = $(call sound_objects,colour fft) -lfftw3f_threads -lfftw3f
 sound_classes = ear~ soundfile voice~ noise

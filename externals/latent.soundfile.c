@@ -4,14 +4,11 @@
    Arguments: a file; words: the features of the list, as for [latent.ear~].  Flags, each a message
    too: as for [latent.ear~]; a change has the file heard again.
 
-   read <file>     WAV, AIFF, FLAC, Ogg, MP3 ...; searched beside the patch, then in Pd's path; read
-                   and heard in the background, what was there before stays until then
-   bang            the next frame; after the last one: end, to the right outlet
-   frame n         frame n, from 0
-   time ms         the newest frame at that time
-   start           the next bang sends frame 0
-   features ...    which numbers, and in which order
-   waveform array  draws the sound into an array, over its whole length
+   read <file>     WAV, AIFF, FLAC, Ogg, MP3, AAC ...; searched beside the patch, then in Pd's path;
+   read and heard in the background, what was there before stays until then bang            the next
+   frame; after the last one: end, to the right outlet frame n         frame n, from 0 time ms the
+   newest frame at that time start           the next bang sends frame 0 features ...    which
+   numbers, and in which order waveform array  draws the sound into an array, over its whole length
    onsets array    draws the onsets' strengths into an array; without a name: "onsets" and the times
                    in ms, to the right outlet
    info            length ms, rate Hz, channels, format, frames, settings
@@ -103,6 +100,9 @@ static void read_done(void *z, latent_job *job)
     x->x_sound = r->sound;
     x->x_heard = r->file;
     r->sound = before; /* goes with the job */
+    if (x->x_sound->spoiled > 0)
+        post("latent.soundfile: %g samples of %s are no numbers; they are heard as silence",
+             x->x_sound->spoiled, r->file->s_name);
     soundfile_say(x);
     outlet_anything(x->x_info, gensym("loaded"), 0, NULL);
 }

@@ -14,9 +14,9 @@
    seed n              is noted in the PNG from now on; seed alone: no more
    left outlet         bang, when a picture to be written, or all that was open, is on disk
    right outlet        kept <what was there before>, written <file>, progress <0 to 1, of what was
-                       asked for>, error <words>,
-                       dropped <how many pictures of this folder or film were left out>,
-                       late <how many places of a film had no new picture: the last one stayed>
+                       asked for>, error <words>, silenced <samples of the sound that are no
+   numbers>, dropped <how many pictures of this folder or film were left out>, late <how many places
+   of a film had no new picture: the last one stayed>
 
    Pictures are computed and written away from Pd.  While something is open the newest wins when
    they come faster than that; a film keeps the time at which they came.  Offline none is left out,
@@ -232,6 +232,10 @@ static void latent_write_written(void *z, latent_job *job)
         j->film = NULL;
         if (*j->kept)
             latent_say_symbol(x->x_info, "kept", latent_name_behind(x->x_open, j->kept));
+    }
+    if (mine && j->spoiled > 0) {
+        post("latent.write: %g samples of the sound are no numbers; they are silent", j->spoiled);
+        latent_say_number(x->x_info, "silenced", j->spoiled);
     }
     if (job->failed)
         latent_write_failed(x, t, job->error.text);

@@ -9,6 +9,7 @@
 #include "engine/random.h"
 #include "helper_folder.h"
 #include "helper_sanitized.h"
+#include "helper_sound.h"
 #include <errno.h>
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -412,6 +413,70 @@ static void test_in_step(void **state)
     check_in_step(in_folder("lossless.mkv"), sound, 50, 20, 100);
 }
 
+/* What FFmpeg's encoders call them.  Of those above mkv only decoding tells the rate. */
+static const struct {
+    const char *ending, *muxer, *encoder;
+    int channels;
+} sounds[] = {
+    {"mp3", "mp3", "libmp3lame", 1},   {"mp2", "mp2", "mp2", 2},
+    {"aac", "adts", "aac", 1},         {"flac", "flac", "flac", 1},
+    {"6.flac", "flac", "flac", 6},     {"f.ogg", "ogg", "flac", 2},
+    {"mka", "matroska", "aac", 1},     {"m4a", "ipod", "aac", 2},
+    {"ogg", "ogg", "libvorbis", 1},    {"opus", "ogg", "libopus", 2},
+    {"24.wav", "wav", "pcm_s24le", 6}, {"f.wav", "wav", "pcm_f32le", 1},
+    {"aiff", "aiff", "pcm_s16be", 2},
+};
+
+/* A sound of every kind: the film has it, as loud and as long. */
+static void test_sounds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(sounds) / sizeof(*sounds); i++) {
+        const char *sound = in_folder("tone.%s", sounds[i].ending), *film = in_folder("tone.mkv");
+        int channels, samples;
+        double rms;
+        if (write_tone(sound, sounds[i].muxer, sounds[i].encoder, 48000, sounds[i].channels, 1,
+                       0.25, 0)) {
+            printf("this FFmpeg has no %s\n", sounds[i].encoder);
+            continue;
+        }
+        rms = track_rms(sound, &channels, &samples);
+        assert_int_equal(channels, sounds[i].channels);
+        assert_in_range(samples, 46000, 52000);
+        if (fabs(rms - 0.25 / sqrt(2)) > 0.02)
+            fail_msg("%s is %g loud", sound, rms);
+        write_numbered(film, 25, 16, 16, 100, sound);
+        rms = track_rms(film, &channels, &samples);
+        assert_int_equal(channels, sounds[i].channels > 1 ? 2 : 1);
+        assert_int_equal(samples, 48000);
+        if (channels == 1 && fabs(rms - 0.25 / sqrt(2)) > 0.02)
+            fail_msg("the film with %s is %g loud", sound, rms);
+        assert_true(rms > 0.05);
+    }
+}
+
+/* Samples that are no numbers become silence, and are counted. */
+static void test_spoiled(void **state)
+{
+    const char *const films[] = {"spoiled.mp4", "spoiled.mkv", "spoiled.webm"};
+    (void)state;
+    assert_int_equal(write_tone(in_folder("spoiled.wav"), "wav", "pcm_f32le", 48000, 1, 1, 0.25, 7),
+                     0);
+    for (size_t i = 0; i < sizeof(films) / sizeof(*films); i++) {
+        uint8_t rgb[16 * 16 * 3] = {0};
+        latent_error e = {""};
+        int channels, samples;
+        latent_film *f = open_film(in_folder("%s", films[i]), 25, 0, 75, in_folder("spoiled.wav"));
+        for (int k = 0; k < 25; k++)
+            add(f, rgb, 16, 16, k);
+        assert_int_equal(latent_film_close(f, 0, &e), 0);
+        assert_true(latent_film_spoiled(f) == 7);
+        latent_film_release(f);
+        latent_graves_bury();
+        assert_true(fabs(track_rms(in_folder("%s", films[i]), &channels, &samples) - 0.177) < 0.02);
+    }
+}
+
 /* A sound that is too short is followed by silence; twice the same is the same. */
 static void test_sound(void **state)
 {
@@ -693,6 +758,7 @@ int main(void)
         cmocka_unit_test(test_kinds),   cmocka_unit_test(test_pixels),
         cmocka_unit_test(test_times),   cmocka_unit_test(test_size),
         cmocka_unit_test(test_in_step), cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_sounds),  cmocka_unit_test(test_spoiled),
         cmocka_unit_test(test_killed),  cmocka_unit_test(test_refused),
         cmocka_unit_test(test_full),    cmocka_unit_test(test_older),
         cmocka_unit_test(test_pace),    cmocka_unit_test(test_damaged),

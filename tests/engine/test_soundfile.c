@@ -2,6 +2,7 @@
    same as the samples do, and thousands of damaged ones are read or refused, in bounded time. */
 #include "engine/random.h"
 #include "engine/sound/soundfile.h"
+#include "helper_sound.h"
 #include <math.h>
 #include <setjmp.h>
 #include <sndfile.h>
@@ -129,6 +130,62 @@ static void test_formats(void **state)
         }
 }
 
+/* What libsndfile does not know: by FFmpeg, with all its channels. */
+static void test_others(void **state)
+{
+    static const char *const kinds[][2] = {{"adts", "aac"}, {"ipod", "aac"}, {"matroska", "aac"}};
+    latent_ear_settings s = settings();
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        for (int channels = 1; channels <= 6; channels += 5) {
+            latent_error e;
+            latent_sound *sound;
+            if (write_tone(path, kinds[i][0], kinds[i][1], RATE, channels, 0.5, 0.25, 0)) {
+                print_message("this FFmpeg has no encoder for %s\n", kinds[i][1]);
+                continue;
+            }
+            if (!(sound = read_sound(&s, 1, &e)))
+                fail_msg("%s: %s", kinds[i][0], e.text);
+            assert_int_equal(sound->channels, channels);
+            assert_int_equal((int)sound->settings.sample_rate, RATE);
+            assert_true(fabs(sound->samples - LENGTH) <= 2100);
+            assert_true(*sound->format);
+            for (int v = 0; v < channels;
+                 v++) { /* each voice holds the tone (but for the low one) */
+                const float *frame = latent_sound_frame(sound, 20) + v * sound->count;
+                assert_true(frame[s.bands + 12] > 0.15 || v == 3);
+            }
+            latent_sound_free(sound);
+        }
+}
+
+/* A sound that is shorter than a hop is one frame, and one that is shorter than a window is as many
+   as it has hops. */
+static void test_short(void **state)
+{
+    static const int lengths[] = {1, 100, 255, 256, 600}, frames[] = {1, 1, 1, 1, 2};
+    latent_ear_settings s = settings();
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        latent_error e;
+        latent_sound *sound;
+        assert_int_equal(
+            write_tone(path, "wav", "pcm_s16le", RATE, 1, (lengths[i] + 0.5) / RATE, 0.25, 0), 0);
+        if (!(sound = read_sound(&s, 0, &e)))
+            fail_msg("%d samples: %s", lengths[i], e.text);
+        assert_int_equal(sound->n_frames, frames[i]);
+        assert_int_equal(sound->samples, lengths[i]);
+        latent_sound_free(sound);
+    }
+    s.rate = 30;
+    assert_int_equal(write_tone(path, "wav", "pcm_s16le", RATE, 2, 0.01, 0.25, 0), 0);
+    latent_error e;
+    latent_sound *sound = read_sound(&s, 1, &e);
+    assert_non_null(sound);
+    assert_int_equal(sound->n_frames, 1);
+    latent_sound_free(sound);
+}
+
 /* Frames by number and by time, onsets, and pictures of the sound. */
 static void test_asking(void **state)
 {
@@ -204,7 +261,7 @@ static void test_refusals(void **state)
     (void)state;
     put_file((const uint8_t *)"no sound", 8);
     assert_null(read_sound(&s, 0, &e));
-    assert_non_null(strstr(e.text, "no sound file"));
+    assert_non_null(strstr(e.text, "no sound of a kind that can be read"));
     put_file((const uint8_t *)"", 0);
     assert_null(read_sound(&s, 0, &e));
     assert_null(latent_sound_read("/", &s, 0, &cancel, &permille, &e));
@@ -222,6 +279,7 @@ static void test_refusals(void **state)
     sf_close(f); /* numbers that are none */
     sound = read_sound(&s, 0, &e);
     assert_non_null(sound);
+    assert_int_equal(sound->spoiled, 6400);
     for (long i = 0; i < sound->n_frames * sound->count; i++)
         assert_true(sound->frames[i] >= 0 && sound->frames[i] <= 1);
     latent_sound_free(sound);
@@ -337,8 +395,10 @@ static void test_damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_formats),  cmocka_unit_test(test_asking), cmocka_unit_test(test_each),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_formats), cmocka_unit_test(test_others),
+        cmocka_unit_test(test_short),   cmocka_unit_test(test_asking),
+        cmocka_unit_test(test_each),    cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_damage),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

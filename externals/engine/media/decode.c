@@ -157,6 +157,16 @@ int latent_decoder_open(latent_decoder *d, const char *path, const latent_kinds 
     return open_format(d, path, kinds, e);
 }
 
+int latent_decoder_stream(const latent_decoder *d, enum AVMediaType type)
+{
+    /* which leaves out sounds whose rate has not been told yet */
+    int best = av_find_best_stream(d->format, type, -1, -1, NULL, 0);
+    for (unsigned i = 0; best < 0 && i < d->format->nb_streams; i++)
+        if (d->format->streams[i]->codecpar->codec_type == type)
+            best = (int)i;
+    return best < 0 ? -1 : best;
+}
+
 int latent_decoder_codec(latent_decoder *d, const char *path, int stream, latent_error *e)
 {
     const AVCodecParameters *p = d->format->streams[stream]->codecpar;

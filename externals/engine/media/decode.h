@@ -33,6 +33,10 @@ typedef struct {
    latent_decoder_free() is to follow.  d must stay where it is. */
 int latent_decoder_open(latent_decoder *d, const char *path, const latent_kinds *kinds,
                         latent_error *e);
+/* The stream of that type that is meant to be seen or heard; -1: there is none.  What it is like
+   (its rate, channels, size, pixels, which way is up) many files say only with what is decoded: ask
+   d->frame for it, never the stream. */
+int latent_decoder_stream(const latent_decoder *d, enum AVMediaType type);
 /* Opens the codec of a stream, and makes packet and frame. */
 int latent_decoder_codec(latent_decoder *d, const char *path, int stream, latent_error *e);
 void latent_decoder_free(latent_decoder *d);

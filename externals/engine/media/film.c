@@ -108,6 +108,7 @@ struct latent_film {
     latent_track *sound;
     int64_t due;        /* at of the next picture, at the least */
     int64_t played;     /* samples in the film */
+    double spoiled;     /* those of the sound that were no numbers */
     int h, w;           /* of the film */
     int full_h, full_w; /* with the sides made even */
     uint8_t *canvas;    /* full_h x full_w x 3: what the film shows */
@@ -219,6 +220,7 @@ static int check_encoders(const film_kind *k, int with_sound, latent_error *e)
 
 static void film_free(latent_film *f)
 {
+    f->spoiled = f->sound ? latent_track_spoiled(f->sound) : 0;
     latent_track_close(f->sound);
     sws_freeContext(f->sws);
     av_frame_free(&f->frame);
@@ -286,6 +288,11 @@ latent_film *latent_film_open(const char *path, const latent_film_settings *sett
     films = f;
     pthread_mutex_unlock(&films_lock);
     return f;
+}
+
+double latent_film_spoiled(const latent_film *f)
+{
+    return f->spoiled;
 }
 
 int latent_film_had_older(const latent_film *f)

@@ -28,6 +28,8 @@ int latent_film_named(const char *path);
    functions below: on a worker.  The film has one holder, and may be used by several threads. */
 latent_film *latent_film_open(const char *path, const latent_film_settings *settings,
                               latent_error *e);
+/* How many samples of its sound were no numbers: they are silent.  Once it is closed. */
+double latent_film_spoiled(const latent_film *f);
 /* Was there one before? */
 int latent_film_had_older(const latent_film *f);
 latent_film *latent_film_retain(latent_film *f);

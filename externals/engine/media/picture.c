@@ -56,7 +56,7 @@ static int decode(latent_decoder *d, const char *path, latent_error *e)
     int failed, stream;
     if (latent_decoder_open(d, path, &picture_kinds, e))
         return -1;
-    stream = av_find_best_stream(d->format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+    stream = latent_decoder_stream(d, AVMEDIA_TYPE_VIDEO);
     if (stream < 0)
         return latent_fail(e, "%s holds no picture", path);
     if (latent_decoder_codec(d, path, stream, e))

@@ -48,7 +48,7 @@ static int begin(latent_reel *r, const atomic_int *cancel, latent_error *e)
 #if LIBAVFORMAT_VERSION_MAJOR < 60
     av_format_inject_global_side_data(r->d.format); /* which way is up */
 #endif
-    r->stream = av_find_best_stream(r->d.format, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+    r->stream = latent_decoder_stream(&r->d, AVMEDIA_TYPE_VIDEO);
     return r->stream < 0 ? latent_fail(e, "%s holds no pictures", r->path)
                          : latent_decoder_codec(&r->d, r->path, r->stream, e);
 }

@@ -80,6 +80,7 @@ static int work(latent_job *job)
 {
     latent_take_job *j = (latent_take_job *)job;
     latent_error *e = &job->error;
+    int failed;
     switch (j->target.step) {
     case LATENT_TAKE_OPEN:
         if (!j->target.film)
@@ -93,7 +94,11 @@ static int work(latent_job *job)
             strcpy(j->kept, "~");
         return j->film ? 0 : -1;
     case LATENT_TAKE_CLOSE:
-        return j->film ? latent_film_close(j->film, j->target.at, e) : 0;
+        if (!j->film)
+            return 0;
+        failed = latent_film_close(j->film, j->target.at, e);
+        j->spoiled = latent_film_spoiled(j->film);
+        return failed;
     default:
         return write_picture(j, e);
     }

@@ -44,6 +44,7 @@ typedef struct {
     latent_film *film;
     char kept[LATENT_KEPT]; /* after OPEN: what stands behind the name of what was there before; "":
                                nothing */
+    double spoiled;         /* after CLOSE of a film: latent_film_spoiled() */
     void *picture;          /* what the digest made; the job's */
 } latent_take_job;
 /* picture (or NULL) is taken over; film (or NULL) is held.  NULL when there is no memory. */

@@ -4,6 +4,7 @@
 #include <libavutil/audio_fifo.h>
 #include <libavutil/channel_layout.h>
 #include <libswresample/swresample.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ struct latent_track {
     int stream, ended;
     int has_frame; /* the decoder's frame has not been used yet */
     int rate, channels, frame_rate;
+    double spoiled;
     SwrContext *swr;
     AVAudioFifo *fifo;
     AVChannelLayout from, to;
@@ -62,7 +64,7 @@ latent_track *latent_track_open(const char *path, latent_error *e)
     else
         failed = latent_decoder_open(&s->d, path, &sound_kinds, e);
     if (!failed) {
-        s->stream = av_find_best_stream(s->d.format, AVMEDIA_TYPE_AUDIO, -1, -1, NULL, 0);
+        s->stream = latent_decoder_stream(&s->d, AVMEDIA_TYPE_AUDIO);
         if (s->stream < 0)
             failed = latent_fail(e, "%s holds no sound", path);
     }
@@ -101,14 +103,36 @@ int latent_track_channels(const latent_track *s)
     return s->channels;
 }
 
+const char *latent_track_kind(const latent_track *s)
+{
+    return s->d.format->iformat->long_name;
+}
+
+double latent_track_spoiled(const latent_track *s)
+{
+    return s->spoiled;
+}
+
+/* How the samples of the decoded frame are to be understood. */
+static int layout_of(const AVFrame *f, AVChannelLayout *layout)
+{
+    if (f->ch_layout.order != AV_CHANNEL_ORDER_UNSPEC)
+        return av_channel_layout_copy(layout, &f->ch_layout);
+    av_channel_layout_default(layout, f->ch_layout.nb_channels);
+    return 0;
+}
+
 int latent_track_as(latent_track *s, int rate, int channels, enum AVSampleFormat format,
                     latent_error *e)
 {
     s->rate = rate;
-    s->channels = channels;
     s->format = format;
     av_channel_layout_uninit(&s->to);
-    av_channel_layout_default(&s->to, channels);
+    if (channels == s->channels && channels > 2 ? layout_of(s->d.frame, &s->to) < 0 : 0)
+        return latent_fail_memory(s->path, e);
+    if (!s->to.nb_channels)
+        av_channel_layout_default(&s->to, channels);
+    s->channels = channels;
     if (!(s->fifo = av_audio_fifo_alloc(format, channels, 8192)))
         return latent_fail_memory(s->path, e);
     return 0;
@@ -142,9 +166,7 @@ static int adapt(latent_track *s)
     if (s->swr && convert(s, NULL, 0))
         return -1;
     swr_free(&s->swr);
-    if (f->ch_layout.order == AV_CHANNEL_ORDER_UNSPEC)
-        av_channel_layout_default(&from, f->ch_layout.nb_channels);
-    else if (av_channel_layout_copy(&from, &f->ch_layout) < 0)
+    if (layout_of(f, &from) < 0)
         return -1;
     failed = swr_alloc_set_opts2(&s->swr, &s->to, s->format, s->rate, &from, f->format,
                                  f->sample_rate, 0, NULL) < 0 ||
@@ -156,24 +178,60 @@ static int adapt(latent_track *s)
     return failed || av_channel_layout_copy(&s->from, &f->ch_layout) < 0 ? -1 : 0;
 }
 
-int latent_track_fill(latent_track *s, AVFrame *frame, latent_error *e)
+/* Numbers that are none, or no sound's (a program went wrong), become silence: they would end a
+   film, and sound for ever in whatever remembers.  0, or -1 without memory. */
+static int mend(latent_track *s)
 {
-    int want = frame->nb_samples, got;
+    AVFrame *f = s->d.frame;
+    enum AVSampleFormat packed = av_get_packed_sample_fmt(f->format);
+    int planes = av_sample_fmt_is_planar(f->format) ? f->ch_layout.nb_channels : 1,
+        n = f->nb_samples * (planes > 1 ? 1 : f->ch_layout.nb_channels);
+    if (packed != AV_SAMPLE_FMT_FLT && packed != AV_SAMPLE_FMT_DBL)
+        return 0;
+    if (av_frame_make_writable(f) < 0)
+        return -1;
+    for (int p = 0; p < planes; p++)
+        for (int i = 0; i < n; i++) {
+            float *x = (float *)(void *)f->extended_data[p] + i;
+            double *y = (double *)(void *)f->extended_data[p] + i;
+            int single = packed == AV_SAMPLE_FMT_FLT;
+            if (fabs(single ? *x : *y) <= LATENT_TRACK_LOUDEST)
+                continue;
+            s->spoiled++;
+            if (single)
+                *x = 0;
+            else
+                *y = 0;
+        }
+    return 0;
+}
+
+int latent_track_read(latent_track *s, void **planes, int want, latent_error *e)
+{
+    int got;
     while (av_audio_fifo_size(s->fifo) < want && !s->ended) {
         int failed;
         if (!s->has_frame && !next_frame(s)) {
             s->ended = 1;
             failed = s->swr && convert(s, NULL, 0);
         } else
-            failed = adapt(s) || convert(s, (const uint8_t **)s->d.frame->extended_data,
-                                         s->d.frame->nb_samples);
+            failed =
+                mend(s) || adapt(s) ||
+                convert(s, (const uint8_t **)s->d.frame->extended_data, s->d.frame->nb_samples);
         s->has_frame = 0;
         if (failed)
-            return latent_fail(e, "the sound of %s can't be converted for the film", s->path);
+            return latent_fail(e, "the sound of %s can't be converted", s->path);
     }
-    got = av_audio_fifo_read(s->fifo, (void **)frame->data, want);
+    got = av_audio_fifo_read(s->fifo, planes, want);
+    return got < 0 ? latent_fail_memory(s->path, e) : got;
+}
+
+int latent_track_fill(latent_track *s, AVFrame *frame, latent_error *e)
+{
+    int want = frame->nb_samples,
+        got = latent_track_read(s, (void **)frame->extended_data, want, e);
     if (got < 0)
-        return latent_fail_memory(s->path, e);
+        return -1;
     if (got < want)
         av_samples_set_silence(frame->data, got, want - got, s->channels, s->format);
     return 0;

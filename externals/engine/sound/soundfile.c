@@ -1,8 +1,10 @@
 /* soundfile: see soundfile.h */
 #include "soundfile.h"
+#include "../media/track.h"
 #include <errno.h>
 #include <math.h>
 #include <sndfile.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,7 +15,8 @@
 /* What one reading needs and leaves. */
 typedef struct {
     SNDFILE *file;
-    SF_INFO info;
+    latent_track *track; /* where libsndfile does not know the kind */
+    SF_INFO info;        /* of either */
     latent_sound *sound;
     latent_ear *ear;
     int each;
@@ -137,10 +140,43 @@ static int hear_block(t_reading *r, int n, latent_error *e)
     return 0;
 }
 
+/* So many samples of each channel: 0 at the end, -1 and a sentence. */
+static sf_count_t next_block(t_reading *r, latent_error *e)
+{
+    void *plane = r->interleaved;
+    sf_count_t n;
+    if (r->track)
+        return latent_track_read(r->track, &plane, BLOCK, e);
+    n = sf_readf_float(r->file, r->interleaved, BLOCK);
+    if (n <= 0 && sf_error(r->file))
+        return latent_fail(e, "the file is damaged after %.1f s: %s",
+                           r->sound->samples / r->info.samplerate, sf_strerror(r->file));
+    for (sf_count_t i = 0; i < n * r->info.channels; i++)
+        if (!(fabsf(r->interleaved[i]) <= LATENT_TRACK_LOUDEST)) {
+            r->interleaved[i] = 0;
+            r->sound->spoiled++;
+        }
+    return n;
+}
+
+/* A sound that is shorter than a window is heard in silence. */
+static int hear_short(t_reading *r, latent_error *e)
+{
+    int what;
+    memset(r->voices, 0, (size_t)r->sound->settings.voices * BLOCK * sizeof(*r->voices));
+    while (!r->sound->n_frames) {
+        latent_ear_hear(r->ear, r->voice, BLOCK);
+        while ((what = latent_ear_step(r->ear)))
+            if (what == LATENT_EAR_FRAME && !r->sound->n_frames && keep_frame(r, e))
+                return -1;
+    }
+    return 0;
+}
+
 static int hear_all(t_reading *r, const atomic_int *cancel, atomic_int *permille, latent_error *e)
 {
     sf_count_t n;
-    while ((n = sf_readf_float(r->file, r->interleaved, BLOCK)) > 0) {
+    while ((n = next_block(r, e)) > 0) {
         if (atomic_load(cancel))
             return latent_fail(e, "it was not wanted any more");
         if (hear_block(r, (int)n, e))
@@ -149,12 +185,22 @@ static int hear_all(t_reading *r, const atomic_int *cancel, atomic_int *permille
             atomic_store(permille,
                          (int)fmin(1000 * r->sound->samples / (double)r->info.frames, 1000));
     }
-    if (sf_error(r->file))
-        return latent_fail(e, "the file is damaged after %.1f s: %s",
-                           r->sound->samples / r->info.samplerate, sf_strerror(r->file));
+    if (n < 0)
+        return -1;
     if (r->sound->samples < 1)
         return latent_fail(e, "there is no sound in the file");
-    return 0;
+    if (r->track)
+        r->sound->spoiled = latent_track_spoiled(r->track);
+    return hear_short(r, e);
+}
+
+static int open_track(t_reading *r, const char *path, latent_error *e)
+{
+    if (!(r->track = latent_track_open(path, e)))
+        return -1;
+    r->info = (SF_INFO){.samplerate = latent_track_rate(r->track),
+                        .channels = latent_track_channels(r->track)};
+    return latent_track_as(r->track, r->info.samplerate, r->info.channels, AV_SAMPLE_FMT_FLT, e);
 }
 
 static int open_file(t_reading *r, const char *path, latent_error *e)
@@ -164,11 +210,8 @@ static int open_file(t_reading *r, const char *path, latent_error *e)
         return latent_fail(e, "%s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode))
         return latent_fail(e, "%s is no file", path);
-    if (!(r->file = sf_open(path, SFM_READ, &r->info)))
-        return latent_fail(e,
-                           "this is no sound file that can be read (WAV, AIFF, FLAC, Ogg, MP3 "
-                           "...): %s",
-                           sf_strerror(NULL));
+    if (!(r->file = sf_open(path, SFM_READ, &r->info)) && open_track(r, path, e))
+        return -1;
     if (r->info.channels < 1 || r->info.channels > LATENT_EAR_VOICES)
         return latent_fail(e, "the file has %d channels; 1 to %d can be heard", r->info.channels,
                            LATENT_EAR_VOICES);
@@ -189,7 +232,9 @@ static int prepare(t_reading *r, const latent_ear_settings *s, latent_error *e)
     sound->channels = r->info.channels;
     sound->count = latent_ear_count(s->bands);
     sound->stretch = 1;
-    if (!sf_command(r->file, SFC_GET_FORMAT_INFO, &format, sizeof(format)) && format.name)
+    if (r->track)
+        snprintf(sound->format, sizeof(sound->format), "%s", latent_track_kind(r->track));
+    else if (!sf_command(r->file, SFC_GET_FORMAT_INFO, &format, sizeof(format)) && format.name)
         strncpy(sound->format, format.name, sizeof(sound->format) - 1);
     r->interleaved = malloc((size_t)(BLOCK * r->info.channels) * sizeof(float));
     r->voices = malloc((size_t)(BLOCK * voices) * sizeof(float));
@@ -209,6 +254,7 @@ latent_sound *latent_sound_read(const char *path, const latent_ear_settings *s, 
     int failed = open_file(&r, path, e) || prepare(&r, s, e) || hear_all(&r, cancel, permille, e);
     if (r.file)
         sf_close(r.file);
+    latent_track_close(r.track);
     latent_ear_free(r.ear);
     free(r.interleaved);
     free(r.voices);

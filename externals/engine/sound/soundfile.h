@@ -1,5 +1,6 @@
 /* soundfile: a whole sound file, heard by the ear once and kept as frames: for [latent.soundfile].
-   Reads what libsndfile reads (WAV, AIFF, FLAC, Ogg, MP3 ...). */
+   Reads what libsndfile reads (WAV, AIFF, FLAC, Ogg, MP3 ...), and by FFmpeg what it does not (AAC,
+   M4A, MP2 ...). */
 #ifndef LATENT_SOUNDFILE_H
 #define LATENT_SOUNDFILE_H
 #include "ear.h"
@@ -16,6 +17,7 @@ typedef struct {
     latent_grave grave;
     int channels;
     double samples; /* of each channel */
+    double spoiled; /* samples that were no numbers: they were heard as silence */
     char format[64];
     latent_ear_settings settings; /* sample_rate is the file's */
     int count;                    /* numbers of a voice */
