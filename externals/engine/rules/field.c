@@ -26,7 +26,7 @@ static const latent_rule_param params[PARAMS] = {
 #define STEP 0.45
 #define LONGEST 900    /* steps of a line */
 #define ALL_LINES 1200 /* on a sheet */
-#define GRID 96        /* squares along a side in which equipotentials are looked for */
+#define GRID 80        /* squares along a side in which equipotentials are looked for */
 
 typedef struct {
     int n;

@@ -13,6 +13,7 @@ static const latent_rule *const all_rules[] = {
     &latent_rule_turing,
     &latent_rule_automaton,
     &latent_rule_field,
+    &latent_rule_lsystem,
     NULL};
 /* clang-format on */
 
