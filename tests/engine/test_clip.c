@@ -6,6 +6,7 @@
 #include "engine/evaluate.h"
 #include "engine/gradient.h"
 #include "engine/guide.h"
+#include "engine/models/clip_config.h"
 #include "engine/models/model.h"
 #include "engine/ops/encoder.h"
 #include "engine/ops/ops.h"
@@ -614,6 +615,207 @@ static void other_sizes(void **state)
     latent_model_release(m);
 }
 
+/* ---- the picture half once more, number by number and in double, with either GELU */
+
+enum { TOKENS = GRID * GRID + 1, SIDE = PATCH * GRID };
+
+static const float *made_numbers(const char *format, int block)
+{
+    char name[80];
+    snprintf(name, sizeof(name), format, block);
+    for (size_t i = 0; i < made.n; i++)
+        if (!strcmp(made.name[i], name))
+            return made.t[i].data;
+    fail_msg("%s was not made", name);
+    return NULL;
+}
+
+static void norm_by_hand(const double *x, const float *gain, const float *bias, double *y)
+{
+    double mean = 0, square = 0;
+    for (int i = 0; i < WIDTH; i++)
+        mean += x[i] / WIDTH;
+    for (int i = 0; i < WIDTH; i++)
+        square += (x[i] - mean) * (x[i] - mean) / WIDTH;
+    for (int i = 0; i < WIDTH; i++)
+        y[i] = (x[i] - mean) / sqrt(square + 1e-5) * (double)gain[i] + (double)bias[i];
+}
+
+static void layer_by_hand(const double *x, int in, int out, const float *w, const float *b,
+                          double *y)
+{
+    for (int o = 0; o < out; o++) {
+        y[o] = (double)b[o];
+        for (int i = 0; i < in; i++)
+            y[o] += (double)w[o * in + i] * x[i];
+    }
+}
+
+static void attention_by_hand(double (*qkv)[3 * WIDTH], double (*y)[WIDTH])
+{
+    const int each = WIDTH / HEADS;
+    for (int h = 0; h < HEADS; h++)
+        for (int t = 0; t < TOKENS; t++) {
+            double part[TOKENS], sum = 0;
+            for (int s = 0; s < TOKENS; s++) {
+                double dot = 0;
+                for (int i = h * each; i < (h + 1) * each; i++)
+                    dot += qkv[t][i] * qkv[s][WIDTH + i];
+                sum += part[s] = exp(dot / sqrt(each));
+            }
+            for (int i = h * each; i < (h + 1) * each; i++) {
+                y[t][i] = 0;
+                for (int s = 0; s < TOKENS; s++)
+                    y[t][i] += part[s] / sum * qkv[s][2 * WIDTH + i];
+            }
+        }
+}
+
+static void block_by_hand(int block, int quick, double (*x)[WIDTH])
+{
+#define PART(name) made_numbers("visual.transformer.resblocks.%d." name, block)
+    static double qkv[TOKENS][3 * WIDTH], mixed[TOKENS][WIDTH];
+    double n[WIDTH], y[WIDTH], hidden[2 * WIDTH];
+    for (int t = 0; t < TOKENS; t++) {
+        norm_by_hand(x[t], PART("ln_1.weight"), PART("ln_1.bias"), n);
+        layer_by_hand(n, WIDTH, 3 * WIDTH, PART("attn.in_proj_weight"), PART("attn.in_proj_bias"),
+                      qkv[t]);
+    }
+    attention_by_hand(qkv, mixed);
+    for (int t = 0; t < TOKENS; t++) {
+        layer_by_hand(mixed[t], WIDTH, WIDTH, PART("attn.out_proj.weight"),
+                      PART("attn.out_proj.bias"), y);
+        for (int i = 0; i < WIDTH; i++)
+            x[t][i] += y[i];
+        norm_by_hand(x[t], PART("ln_2.weight"), PART("ln_2.bias"), n);
+        layer_by_hand(n, WIDTH, 2 * WIDTH, PART("mlp.c_fc.weight"), PART("mlp.c_fc.bias"), hidden);
+        for (int i = 0; i < 2 * WIDTH; i++)
+            hidden[i] *= quick ? 1 / (1 + exp(-1.702 * hidden[i])) : erfc(-hidden[i] / sqrt(2)) / 2;
+        layer_by_hand(hidden, 2 * WIDTH, WIDTH, PART("mlp.c_proj.weight"), PART("mlp.c_proj.bias"),
+                      y);
+        for (int i = 0; i < WIDTH; i++)
+            x[t][i] += y[i];
+    }
+#undef PART
+}
+
+/* picture [SIDE][SIDE][3] in [-1, 1] to embedding [OUT] */
+static void seen_by_hand(const float *picture, const double *mean, const double *deviation,
+                         int quick, double *embedding)
+{
+    static double x[TOKENS][WIDTH];
+    const float *patches = made_numbers("visual.conv1.weight", 0);
+    const float *places = made_numbers("visual.positional_embedding", 0);
+    const float *first = made_numbers("visual.class_embedding", 0);
+    const float *proj = made_numbers("visual.proj", 0);
+    double y[WIDTH];
+    for (int t = 0; t < TOKENS; t++) {
+        int row = (t - 1) / GRID * PATCH, column = (t - 1) % GRID * PATCH;
+        for (int o = 0; o < WIDTH; o++) {
+            double sum = t ? 0 : (double)first[o];
+            for (int i = 0; t && i < 3 * PATCH * PATCH; i++) {
+                int k = i / (PATCH * PATCH), a = row + i / PATCH % PATCH, b = column + i % PATCH;
+                double p = ((double)picture[(a * SIDE + b) * 3 + k] + 1) / 2;
+                sum += (double)patches[o * 3 * PATCH * PATCH + i] * (p - mean[k]) / deviation[k];
+            }
+            y[o] = sum + (double)places[t * WIDTH + o];
+        }
+        norm_by_hand(y, made_numbers("visual.ln_pre.weight", 0),
+                     made_numbers("visual.ln_pre.bias", 0), x[t]);
+    }
+    for (int i = 0; i < LAYERS; i++)
+        block_by_hand(i, quick, x);
+    norm_by_hand(x[0], made_numbers("visual.ln_post.weight", 0),
+                 made_numbers("visual.ln_post.bias", 0), y);
+    for (int o = 0; o < OUT; o++) {
+        embedding[o] = 0;
+        for (int i = 0; i < WIDTH; i++)
+            embedding[o] += y[i] * (double)proj[i * OUT + o];
+    }
+}
+
+/* What lies beside a CLIP in open_clip's names tells which GELU its blocks use. */
+static void settings_of_open_clip(void **state)
+{
+    static const double mean[2][3] = {{0.48145466, 0.4578275, 0.40821073}, {0.5, 0.25, 0.75}};
+    static const double deviation[2][3] = {{0.26862954, 0.26130258, 0.27577711}, {0.5, 0.25, 1}};
+    static const struct {
+        const char *text; /* NULL: there is no such file */
+        int quick, pixels;
+    } cases[] = {
+        {NULL, 1, 0},
+        {"{\"model_cfg\": {\"embed_dim\": 40, \"vision_cfg\": {\"layers\": 2}}}", 0, 0},
+        {"{\"model_cfg\": {\"vision_cfg\": {\"head_width\": 64}, \"quick_gelu\": true}}", 1, 0},
+        {"{\"embed_dim\": 40, \"quick_gelu\": false}", 0, 0},
+        {"{\"preprocess_cfg\": {\"mean\": [0.5, 0.25, 0.75], \"std\": [0.5, 0.25, 1]}}", 0, 1},
+    };
+    char path[128];
+    latent_error e = {""};
+    (void)state;
+    snprintf(path, sizeof(path), "%s/open_clip_config.json", folder);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        FILE *f = cases[i].text ? fopen(path, "w") : NULL;
+        latent_model *m;
+        latent_node *picture = random_picture(SIDE, SIDE, NULL, 0), *embedding = NULL;
+        latent_tensor *shown = value_of(picture), *is;
+        double should[OUT], worst = 0;
+        if (f) {
+            fputs(cases[i].text, f);
+            fclose(f);
+        }
+        if (!(m = made_model(&e)) || !(embedding = latent_model_embed_picture(m, picture, &e)))
+            fail_msg("%s", e.text);
+        is = value_of(embedding);
+        seen_by_hand(shown->data, mean[cases[i].pixels], deviation[cases[i].pixels], cases[i].quick,
+                     should);
+        for (int o = 0; o < OUT; o++)
+            worst = fmax(worst, fabs((double)is->data[o] - should[o]));
+        if (worst > 5e-5)
+            fail_msg("case %zu differs by %g", i, worst);
+        latent_tensor_release(is);
+        latent_tensor_release(shown);
+        latent_node_release(embedding);
+        latent_node_release(picture);
+        latent_model_release(m);
+        unlink(path);
+    }
+}
+
+/* Hugging Face's likewise; and what is not known is not played as something else. */
+static void settings_of_hugging_face(void **state)
+{
+    static const struct {
+        const char *text;
+        int quick[2];
+        const char *refused;
+    } cases[] = {
+        {"{}", {1, 1}, NULL},
+        {"{\"vision_config\": {\"hidden_act\": \"gelu\"}, \"text_config\": null}", {0, 1}, NULL},
+        {"{\"text_config_dict\": {\"hidden_act\": \"gelu\"}}", {1, 0}, NULL},
+        {"{\"vision_config\": {\"hidden_act\": \"quick_gelu\"}}", {1, 1}, NULL},
+        {"{\"text_config\": {\"hidden_act\": \"gelu_new\"}}", {1, 1}, "gelu_new"},
+        {"{\"vision_config\": {\"hidden_act\"", {1, 1}, "damaged"},
+    };
+    char path[128], where[80];
+    (void)state;
+    snprintf(path, sizeof(path), "%s/config.json", folder);
+    snprintf(where, sizeof(where), "%s/", folder);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        latent_clip_config c = {.picture = {64, 1, 1}, .text = {64, 1, 1}};
+        latent_error e = {""};
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fputs(cases[i].text, f);
+        fclose(f);
+        assert_int_equal(latent_clip_config_hugging_face(&c, where, &e), cases[i].refused ? -1 : 0);
+        assert_int_equal(c.picture.quick, cases[i].quick[0]);
+        assert_int_equal(c.text.quick, cases[i].quick[1]);
+        if (cases[i].refused)
+            assert_non_null(strstr(e.text, cases[i].refused));
+    }
+    unlink(path);
+}
+
 static void wrong_kinds(void **state)
 {
     float numbers[64] = {0};
@@ -690,6 +892,8 @@ int main(void)
         cmocka_unit_test(guidance_goes_down),
         cmocka_unit_test(words_without_a_vocabulary),
         cmocka_unit_test_setup_teardown(other_sizes, begin, end),
+        cmocka_unit_test_setup_teardown(settings_of_open_clip, begin, end),
+        cmocka_unit_test_setup_teardown(settings_of_hugging_face, begin, end),
         cmocka_unit_test_setup_teardown(wrong_kinds, begin, end),
         cmocka_unit_test_setup_teardown(damaged_networks, begin, end),
     };

@@ -4,6 +4,7 @@
 #include "../helpers/npz.h"
 #include "engine/evaluate.h"
 #include "engine/models/model.h"
+#include "helper_network.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -339,16 +340,19 @@ static void random_noise_follows_its_seed(void **state)
     latent_model_release(m);
 }
 
-static void written_and_read_back(void **state)
+/* Written and read again it draws the same, to the bit.  Takes m over. */
+static void same_when_read_back(latent_model *m)
 {
-    latent_model *m = builtin(), *copy;
+    latent_model *copy;
     char path[] = "latent-test-XXXXXX";
-    float *ws = malloc((size_t)m->w_dim * sizeof(float)), *first, *second;
+    float *z = calloc((size_t)(m->z_dim + m->w_dim), sizeof(float)), *w = z + m->z_dim;
+    float *ws[2] = {calloc((size_t)m->w_dim, sizeof(float)),
+                    calloc((size_t)m->w_dim, sizeof(float))};
+    float *first, *second;
     latent_node *a, *b;
     latent_error e = {""};
     size_t n;
     int file = mkstemp(path);
-    (void)state;
     assert_true(file >= 0);
     close(file);
     if (latent_model_write(m, path, &e))
@@ -358,19 +362,87 @@ static void written_and_read_back(void **state)
     if (!copy)
         fail_msg("%s", e.text);
     assert_int_equal(copy->num_ws, m->num_ws);
-    some_styles(m, ws, 1, 3);
-    a = image(m, ws, 1, noise_const);
-    b = image(copy, ws, 1, noise_const);
+    for (int i = 0; i < m->z_dim; i++)
+        z[i] = (float)(i % 5 - 2);
+    assert_int_equal(latent_model_map(m, z, NULL, ws[0], &e), 0);
+    assert_int_equal(latent_model_map(copy, z, NULL, ws[1], &e), 0);
+    assert_memory_equal(ws[0], ws[1], (size_t)m->w_dim * sizeof(float));
+    some_styles(m, w, 1, 3);
+    a = image(m, w, 1, noise_const);
+    b = image(copy, w, 1, noise_const);
     first = planes(a, &n);
     second = planes(b, &n);
     assert_memory_equal(first, second, n * sizeof(float));
     free(first);
     free(second);
-    free(ws);
+    free(z);
+    free(ws[0]);
+    free(ws[1]);
     latent_node_release(a);
     latent_node_release(b);
     latent_model_release(m);
     latent_model_release(copy);
+}
+
+static void written_and_read_back(void **state)
+{
+    (void)state;
+    same_when_read_back(builtin());
+}
+
+/* The smallest sizes of everything. */
+static void smallest_networks(void **state)
+{
+    static const network_plan plans[] = {
+        {SKIP, 1, 1, 1, 1, {1}, 3, 0, 1},         {SKIP, 4, 1, 2, 3, {4, 4, 4}, 3, 0, 1},
+        {SKIP, 1, 4, 1, 2, {4, 4}, 1, 2, 1},      {SKIP, 3, 2, 3, 2, {1, 1}, 4, 0, 1},
+        {RESNET, 1, 1, 1, 2, {1, 1}, 3, 1.5, 1},  {ORIG, 1, 1, 8, 2, {1, 2}, 1, 0, 0},
+        {RESNET, 2, 1, 1, 3, {2, 1, 3}, 4, 0, 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(plans) / sizeof(*plans); i++) {
+        network n;
+        network_make(&n, plans[i], (uint32_t)i);
+        same_when_read_back(network_model(&n));
+        network_free(&n);
+    }
+}
+
+/* A mapping with another learning-rate multiplier, told as a file of ours tells it, under any
+   prefix, is another mapping, and stays it. */
+static void another_mapping_rate(void **state)
+{
+    static const network_plan plan = {SKIP, 3, 2, 2, 1, {2}, 3, 0, 1};
+    char path[] = "latent-test-XXXXXX", name[NETWORK_TENSORS][80];
+    const float z[3] = {0.5f, -1, 2};
+    float w[3][2];
+    network n;
+    (void)state;
+    network_make(&n, plan, 4);
+    for (int i = 0; i < 3; i++) {
+        latent_meta_out meta = {"lr_multiplier", i == 1 ? "0.01" : "1"};
+        latent_error e = {""};
+        latent_model *m = NULL;
+        latent_tensor_out t[NETWORK_TENSORS];
+        int file = mkstemp(path);
+        assert_true(file >= 0);
+        close(file);
+        for (int k = 0; k < n.n; k++) {
+            t[k] = n.t[k];
+            snprintf(name[k], sizeof(name[k]), "%s%s", i == 2 ? "any.thing." : "", n.name[k]);
+            t[k].name = name[k];
+        }
+        if (latent_safetensors_write(path, t, (size_t)n.n, &meta, 1, &e) ||
+            !(m = latent_model_load(path, quietly, &e)))
+            fail_msg("%s", e.text);
+        unlink(path);
+        memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
+        assert_int_equal(latent_model_map(m, z, NULL, w[i], &e), 0);
+        same_when_read_back(m);
+    }
+    assert_memory_equal(w[0], w[2], sizeof(w[0]));
+    assert_true(fabsf(w[0][0] - w[1][0]) + fabsf(w[0][1] - w[1][1]) > 1);
+    network_free(&n);
 }
 
 static void refusals_are_sentences(void **state)
@@ -416,6 +488,8 @@ int main(void)
         cmocka_unit_test(a_small_budget_changes_nothing),
         cmocka_unit_test(random_noise_follows_its_seed),
         cmocka_unit_test(written_and_read_back),
+        cmocka_unit_test(smallest_networks),
+        cmocka_unit_test(another_mapping_rate),
         cmocka_unit_test(refusals_are_sentences),
         cmocka_unit_test(nothing_is_left),
     };

@@ -3,6 +3,7 @@
    the state of a training, to the bit. */
 #include "../helpers/npz.h"
 #include "engine/kernels/learn.h"
+#include "engine/models/model.h"
 #include "engine/train/trainer.h"
 #include "helper_numbers.h"
 #include "helper_sanitized.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -486,6 +488,56 @@ static void generator_gradients(void **state)
     free(n.r);
 }
 
+/* A generator whose mapping learned at another rate goes on at that rate, through files, too. */
+static void another_mapping_rate(void **state)
+{
+    latent_generator_shape shape = {
+        .z = 3, .w = 4, .mapping = 2, .blocks = 2, .channels = {4, 4}, .rate = 0.5f};
+    latent_generator g, back;
+    latent_error e = {""};
+    latent_room room = {0};
+    latent_weights *w;
+    latent_model *m;
+    char path[] = "latent-test-XXXXXX";
+    const float z[3] = {1, -2, 0.5f};
+    float as_model[4], *first;
+    const float *again;
+    int file = mkstemp(path);
+    (void)state;
+    assert_true(file >= 0);
+    close(file);
+    assert_int_equal(latent_generator_init(&g, &shape, 1, 5, &e), 0);
+    first = malloc(8 * 8 * 3 * sizeof(float));
+    memcpy(first, latent_generator_forward(&g, 1, 0, z, NULL, NULL, 1, &room),
+           8 * 8 * 3 * sizeof(float));
+    assert_int_equal(latent_generator_write(&g, path, 0, 0, NULL, 0, &e), 0);
+    assert_non_null(w = latent_weights_open(path, &e));
+    assert_int_equal(latent_generator_shape_of(w, "", &shape, &e), 0);
+    assert_true(fabsf(shape.rate - 0.5f) < 1e-6f);
+    assert_int_equal(latent_generator_init(&back, &shape, 1, 9, &e), 0);
+    assert_int_equal(latent_generator_read(&back, w, "", &e), 0);
+    again = latent_generator_forward(&back, 1, 0, z, NULL, NULL, 1, &room);
+    assert_memory_equal(first, again, 8 * 8 * 3 * sizeof(float));
+    m = latent_model_from_weights(w, "written", (latent_progress){NULL, NULL}, &e);
+    assert_non_null(m);
+    assert_int_equal(latent_model_map(m, z, NULL, as_model, &e), 0);
+    for (int i = 0; i < 4; i++)
+        assert_true(fabsf(as_model[i] - back.w[i]) < 1e-5f);
+    /* what differs is said */
+    shape.z = 2;
+    latent_generator_free(&back);
+    assert_int_equal(latent_generator_init(&back, &shape, 1, 9, &e), 0);
+    assert_int_equal(latent_generator_read(&back, w, "", &e), -1);
+    assert_non_null(strstr(e.text, "mapping.fc0.weight is 4 x 3, expected 4 x 2"));
+    unlink(path);
+    free(first);
+    latent_weights_close(w);
+    latent_model_release(m);
+    latent_generator_free(&g);
+    latent_generator_free(&back);
+    latent_room_free(&room);
+}
+
 static void discriminator_gradients(void **state)
 {
     latent_discriminator_shape shape = {
@@ -582,6 +634,7 @@ int main(void)
         cmocka_unit_test(transposes),
         cmocka_unit_test(changes),
         cmocka_unit_test(generator_gradients),
+        cmocka_unit_test(another_mapping_rate),
         cmocka_unit_test(discriminator_gradients),
         cmocka_unit_test(adam),
         cmocka_unit_test(fixture_discriminator),

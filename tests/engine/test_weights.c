@@ -623,6 +623,74 @@ static void round_trip(void **state)
     assert_int_equal(unlink(path), 0);
 }
 
+/* A network in parts: from any of them, and from their index; what is missing is named. */
+static void several_files(void **state)
+{
+    static const char *const names[] = {"fish-00001-of-00002.safetensors",
+                                        "fish-00002-of-00002.safetensors",
+                                        "fish.safetensors.index.json"};
+    static const char index[] = "{\"metadata\": {\"total_size\": 36}, \"weight_map\": {\"a\": "
+                                "\"fish-00001-of-00002.safetensors\", \"b\": "
+                                "\"fish-00002-of-00002.safetensors\"}}";
+    const float x[4] = {1, 2, 3, 4}, y[5] = {5, 6, 7, 8, 9};
+    latent_tensor_out a = {"a", LATENT_F32, 1, {4}, x}, b = {"b", LATENT_F16, 1, {5}, y};
+    latent_error e = {""};
+    char path[3][1100];
+    FILE *f;
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        snprintf(path[i], sizeof(path[i]), "%s/%s", folder, names[i]);
+    assert_int_equal(latent_safetensors_write(path[0], &a, 1, NULL, 0, &e), 0);
+    assert_null(latent_weights_open(path[0], &e));
+    assert_non_null(strstr(e.text, "the part fish-00002-of-00002.safetensors is missing"));
+    assert_int_equal(latent_safetensors_write(path[1], &b, 1, NULL, 0, &e), 0);
+    assert_non_null(f = fopen(path[2], "w"));
+    fputs(index, f);
+    fclose(f);
+    for (int i = 0; i < 3; i++) {
+        latent_weights *w = latent_weights_open(path[i], &e);
+        if (!w)
+            fail_msg("%s", e.text);
+        assert_int_equal(latent_weights_count(w), 2);
+        expect_numbers(w, "a", x, 4);
+        expect_numbers(w, "b", y, 5);
+        latent_weights_close(w);
+    }
+    assert_non_null(f = fopen(path[2], "w"));
+    fputs("{\"weight_map\": {\"a\": \"../secret\"}}", f);
+    fclose(f);
+    assert_null(latent_weights_open(path[2], &e));
+    assert_non_null(strstr(e.text, "no file beside it"));
+    for (int i = 0; i < 3; i++)
+        unlink(path[i]);
+}
+
+/* What stands before a name: the running mean's before all others. */
+static void prefixes(void **state)
+{
+    static const char *const names[][3] = {{"x.b", "module.x.b", "module."},
+                                           {"a.x.b", "g.model.G_EMA.x.b", "g.model.G_EMA."},
+                                           {"a.x.b", "ax.b", "a."},
+                                           {"D.x.b", "x.b", ""}};
+    const float x = 1;
+    char path[1100], prefix[LATENT_PREFIX];
+    (void)state;
+    snprintf(path, sizeof(path), "%s/prefix.safetensors", folder);
+    for (size_t i = 0; i < 4; i++) {
+        latent_tensor_out t[2] = {{names[i][0], LATENT_F32, 0, {0}, &x},
+                                  {names[i][1], LATENT_F32, 0, {0}, &x}};
+        latent_error e = {""};
+        latent_weights *w;
+        assert_int_equal(latent_safetensors_write(path, t + !i, 2 - !i, NULL, 0, &e), 0);
+        assert_non_null(w = latent_weights_open(path, &e));
+        assert_true(latent_weights_prefix(w, "x.b", prefix, sizeof(prefix)));
+        assert_string_equal(prefix, names[i][2]);
+        assert_false(latent_weights_prefix(w, "y", prefix, sizeof(prefix)));
+        latent_weights_close(w);
+    }
+    unlink(path);
+}
+
 static void no_files(void **state)
 {
     latent_error e = {""};
@@ -950,6 +1018,8 @@ int main(void)
         cmocka_unit_test(odd_shapes),
         cmocka_unit_test(halves),
         cmocka_unit_test_setup_teardown(round_trip, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(several_files, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(prefixes, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(no_files, make_folder, remove_folder),
         cmocka_unit_test(other_files),
         cmocka_unit_test(bytes_as_text),

@@ -11,6 +11,12 @@ extern const latent_arch latent_arch_clip_tiny;
    sentence. */
 int latent_model_sign(latent_model *m, latent_weights *w, const char *prefix, latent_error *e);
 
+/* stylegan2.c: a number that a file tells of one layer ("synthesis.b8.conv0"), of the whole
+   network, or as one of ours; and the learning-rate multiplier of the mapping. */
+double latent_stylegan2_setting(const latent_weights *w, const char *prefix, const char *where,
+                                const char *name, double otherwise);
+double latent_stylegan2_rate(const latent_weights *w, const char *prefix);
+
 /* strangers.c: what a network is that is not played here ("a StyleGAN3"), or NULL. */
 const char *latent_model_stranger(const latent_weights *w);
 

@@ -199,19 +199,34 @@ static int read_array(sg2_reader *r, const char *name, int rank, const int64_t *
     return *array ? 0 : latent_fail(r->error, "no memory for %s", name);
 }
 
-/* A number of the layer itself, or of the whole network, or of a file of ours. */
-static double setting(const sg2_reader *r, const char *where, const char *name, double otherwise)
+double latent_stylegan2_setting(const latent_weights *w, const char *prefix, const char *where,
+                                const char *name, double otherwise)
 {
     char key[200];
     double value;
-    snprintf(key, sizeof(key), "%s%s.%s", r->prefix, where, name);
-    if (!latent_weights_number(r->file, key, &value))
+    snprintf(key, sizeof(key), "%s%s.%s", prefix, where, name);
+    if (!latent_weights_number(w, key, &value))
         return value;
-    snprintf(key, sizeof(key), "%s_init_kwargs.synthesis_kwargs.%s", r->prefix, name);
-    if (!latent_weights_number(r->file, key, &value))
+    snprintf(key, sizeof(key), "%s_init_kwargs.synthesis_kwargs.%s", prefix, name);
+    if (!latent_weights_number(w, key, &value))
         return value;
-    snprintf(key, sizeof(key), "%s%s", r->prefix, name);
-    return latent_weights_number(r->file, key, &value) ? otherwise : value;
+    snprintf(key, sizeof(key), "%s%s", prefix, name);
+    if (!latent_weights_number(w, key, &value) || !latent_weights_number(w, name, &value))
+        return value;
+    return otherwise;
+}
+
+/* A layer of a .pkl tells its gain, which is this / sqrt(in). */
+double latent_stylegan2_rate(const latent_weights *w, const char *prefix)
+{
+    char name[200];
+    const latent_entry *t;
+    double gain = latent_stylegan2_setting(w, prefix, "mapping.fc0", "weight_gain", 0);
+    snprintf(name, sizeof(name), "%smapping.fc0.weight", prefix);
+    t = latent_weights_find(w, name);
+    if (gain > 0 && t && t->rank == 2)
+        return gain * sqrt((double)t->dim[1]);
+    return latent_stylegan2_setting(w, prefix, "mapping", "lr_multiplier", 0.01);
 }
 
 /* Refuses what would be computed otherwise than here. */
@@ -255,7 +270,7 @@ static int read_layer(sg2_reader *r, const char *where, int in, int out, int ker
     char name[5][160];
     static const char *const part[5] = {"weight", "bias", "affine.weight", "affine.bias",
                                         "noise_strength"};
-    double clamp = setting(r, where, "conv_clamp", 0);
+    double clamp = latent_stylegan2_setting(r->file, r->prefix, where, "conv_clamp", 0);
     for (int i = 0; i < 5; i++)
         snprintf(name[i], sizeof(name[i]), "%s.%s", where, part[i]);
     if (check_activation(r, where) || check_filter(r, where) ||
@@ -292,7 +307,6 @@ static int read_mapping(sg2_reader *r, sg2 *g)
 {
     const latent_entry *t = entry(r, "mapping.embed.weight");
     char name[80];
-    double gain;
     int embedded = 0, width;
     if (check_activation(r, "mapping.fc0"))
         return -1;
@@ -329,9 +343,7 @@ static int read_mapping(sg2_reader *r, sg2 *g)
             return -1;
     }
     r->model->w_dim = width;
-    gain = setting(r, "mapping.fc0", "weight_gain", 0); /* = lr_multiplier / sqrt(in) */
-    g->lr_multiplier =
-        gain > 0 ? gain * sqrt(g->fc[0].in) : setting(r, "mapping", "lr_multiplier", 0.01);
+    g->lr_multiplier = latent_stylegan2_rate(r->file, r->prefix);
     if (!(g->lr_multiplier > 0) || isinf(g->lr_multiplier))
         return latent_fail(r->error, "the mapping's learning-rate multiplier is %g",
                            g->lr_multiplier);

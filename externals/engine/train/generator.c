@@ -7,6 +7,7 @@
    Row k of the styles goes to convolution k; the ToRGB of a block uses the row after its last
    convolution, which is also that of the next block's first. */
 #include "generator.h"
+#include "../models/architectures.h"
 #include "chance.h"
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +16,6 @@
 
 #define SQRT2 1.41421356237309504880f
 #define SLOPE 0.2f
-#define MAPPING_RATE 0.01f
 #define MEAN_SAMPLES 4096
 
 enum { CHANCE_WEIGHTS = 1, CHANCE_NOISE, CHANCE_MEAN };
@@ -152,7 +152,7 @@ static void fresh_weights(latent_generator *g, uint64_t seed)
             for (size_t k = 0; k < count; k++)
                 v[k] = 1;
         else if (!strncmp(name, "mapping", 7) && !strcmp(end, ".weight"))
-            fill(v, count, 1 / MAPPING_RATE, seed, (uint64_t)i);
+            fill(v, count, 1 / g->shape.rate, seed, (uint64_t)i);
         else if (!strcmp(end, ".weight") || !strcmp(end, ".const"))
             fill(v, count, 1, seed, (uint64_t)i);
     }
@@ -174,6 +174,9 @@ static int check_shape(const latent_generator_shape *s, latent_error *e)
                            "z of %d and w of %d numbers with %d mapping layers cannot be "
                            "trained; 1 to 2048, 1 to 2048 and 1 to 8 can",
                            s->z, s->w, s->mapping);
+    if (!(s->rate >= 0 && s->rate <= 100))
+        return latent_fail(e, "a mapping whose learning-rate multiplier is %g cannot be trained",
+                           (double)s->rate);
     for (int i = 0; i < s->blocks; i++)
         if (s->channels[i] < 1 || s->channels[i] > 1024)
             return latent_fail(e, "a block of %d channels cannot be trained; 1 to 1024 can",
@@ -188,6 +191,8 @@ int latent_generator_init(latent_generator *g, const latent_generator_shape *sha
     if (check_shape(shape, e))
         return -1;
     g->shape = *shape;
+    if (!(shape->rate > 0))
+        g->shape.rate = LATENT_MAPPING_RATE;
     g->batch = batch;
     g->resolution = 4 << (shape->blocks - 1);
     g->rows = 2 * shape->blocks;
@@ -276,8 +281,7 @@ static void map_forward(latent_generator *g, int n)
     for (int i = 0; i < s->mapping; i++) {
         int in = i ? s->w : s->z;
         latent_full_forward(n, in, s->w, value(g, g->fc_w[i]), value(g, g->fc_b[i]),
-                            MAPPING_RATE / sqrtf((float)in), MAPPING_RATE, g->mapped[i],
-                            g->mapped[i + 1]);
+                            s->rate / sqrtf((float)in), s->rate, g->mapped[i], g->mapped[i + 1]);
         latent_lrelu((size_t)n * (size_t)s->w, SLOPE, SQRT2, g->mapped[i + 1]);
     }
 }
@@ -414,8 +418,8 @@ static void map_back(latent_generator *g, int n)
         int in = i ? s->w : s->z;
         float *swap = grad;
         latent_lrelu_back((size_t)n * (size_t)s->w, SLOPE, SQRT2, g->mapped[i + 1], grad);
-        latent_full_back(n, in, s->w, value(g, g->fc_w[i]), MAPPING_RATE / sqrtf((float)in),
-                         MAPPING_RATE, g->mapped[i], grad, i ? next : NULL, 0,
+        latent_full_back(n, in, s->w, value(g, g->fc_w[i]), s->rate / sqrtf((float)in), s->rate,
+                         g->mapped[i], grad, i ? next : NULL, 0,
                          latent_parameter_gradient(&g->p, g->fc_w[i]),
                          latent_parameter_gradient(&g->p, g->fc_b[i]));
         grad = next;
@@ -514,8 +518,8 @@ static void measure_mean(const latent_generator *g, const float *values, float *
             int in = i ? s->w : s->z;
             float *swap = x;
             latent_full_forward(64, in, s->w, values + g->p.item[g->fc_w[i]].at,
-                                values + g->p.item[g->fc_b[i]].at, MAPPING_RATE / sqrtf((float)in),
-                                MAPPING_RATE, x, y);
+                                values + g->p.item[g->fc_b[i]].at, s->rate / sqrtf((float)in),
+                                s->rate, x, y);
             latent_lrelu((size_t)64 * (size_t)s->w, SLOPE, SQRT2, y);
             x = y;
             y = swap;
@@ -595,7 +599,7 @@ int latent_generator_write(const latent_generator *g, const char *path, int aver
     int failed = -1;
     if (w.tensor && w.name && w.held && all &&
         !put_all(&w, g, average ? g->p.average : g->p.value, half)) {
-        snprintf(rate, sizeof(rate), "%.9g", (double)MAPPING_RATE);
+        snprintf(rate, sizeof(rate), "%.9g", (double)g->shape.rate);
         all[n++] = (latent_meta_out){"architecture", "stylegan2"};
         all[n++] = (latent_meta_out){"lr_multiplier", rate};
         if (g->shape.clamp > 0) {
@@ -631,52 +635,89 @@ static const latent_entry *block_entry(latent_weights *w, const char *prefix, in
     return entry(w, prefix, full);
 }
 
-int latent_generator_shape_of(latent_weights *w, const char *prefix, latent_generator_shape *shape,
+/* 3 x 64 x 1 x 1 */
+static void describe(char *text, size_t room, int rank, const int64_t *dim)
+{
+    size_t used = (size_t)snprintf(text, room, rank ? "" : "a single number");
+    for (int i = 0; i < rank && used < room; i++)
+        used +=
+            (size_t)snprintf(text + used, room - used, i ? " x %lld" : "%lld", (long long)dim[i]);
+}
+
+static int read_mapping_shape(latent_weights *w, const char *prefix, latent_generator_shape *shape,
                               latent_error *e)
 {
     const latent_entry *t = entry(w, prefix, "mapping.fc0.weight");
-    char key[160];
-    double clamp;
-    memset(shape, 0, sizeof(*shape));
+    char key[40];
     if (!t || t->rank != 2 || entry(w, prefix, "mapping.embed.weight"))
         return latent_fail(e, t ? "a generator with classes cannot be trained here"
                                 : "this is no generator of StyleGAN2");
     shape->z = (int)t->dim[1];
+    shape->w = (int)t->dim[0];
     for (shape->mapping = 0; shape->mapping < 9; shape->mapping++) {
         snprintf(key, sizeof(key), "mapping.fc%d.weight", shape->mapping);
         t = entry(w, prefix, key);
         if (!t || t->rank != 2)
             break;
-        shape->w = (int)t->dim[0];
+        if (t->dim[0] != shape->w || (shape->mapping && t->dim[1] != shape->w))
+            return latent_fail(e,
+                               "its mapping layers have different widths (%s is %lld x %lld, the "
+                               "first gives %d); only those with one width can be trained",
+                               key, (long long)t->dim[0], (long long)t->dim[1], shape->w);
     }
+    shape->rate = (float)latent_stylegan2_rate(w, prefix);
+    return 0;
+}
+
+int latent_generator_shape_of(latent_weights *w, const char *prefix, latent_generator_shape *shape,
+                              latent_error *e)
+{
+    const latent_entry *t, *rgb;
+    double clamp;
+    memset(shape, 0, sizeof(*shape));
+    if (read_mapping_shape(w, prefix, shape, e))
+        return -1;
     for (shape->blocks = 0; shape->blocks < LATENT_BLOCKS; shape->blocks++) {
         t = block_entry(w, prefix, shape->blocks, "conv1.weight");
         if (!t || t->rank != 4)
             break;
-        if (!block_entry(w, prefix, shape->blocks, "torgb.weight") ||
-            block_entry(w, prefix, shape->blocks, "skip.weight"))
+        rgb = block_entry(w, prefix, shape->blocks, "torgb.weight");
+        if (!rgb || block_entry(w, prefix, shape->blocks, "skip.weight"))
             return latent_fail(e, "only generators that draw after every block can be trained");
+        if (rgb->rank == 4 && rgb->dim[0] != 3)
+            return latent_fail(e,
+                               "it draws pictures of %lld channels; only those of 3 (red, green, "
+                               "blue) can be trained",
+                               (long long)rgb->dim[0]);
         shape->channels[shape->blocks] = (int)t->dim[0];
     }
     if (block_entry(w, prefix, LATENT_BLOCKS, "conv1.weight"))
         return latent_fail(e, "a generator of more than %d pixels cannot be trained here",
                            4 << (LATENT_BLOCKS - 1));
     shape->noise = block_entry(w, prefix, 0, "conv1.noise_strength") != NULL;
-    snprintf(key, sizeof(key), "%.100ssynthesis.b4.conv1.conv_clamp", prefix);
-    if (!latent_weights_number(w, key, &clamp) || !latent_weights_number(w, "conv_clamp", &clamp))
-        shape->clamp = clamp > 0 && clamp < 1e30 ? (float)clamp : 0;
+    clamp = latent_stylegan2_setting(w, prefix, "synthesis.b4.conv1", "conv_clamp", 0);
+    shape->clamp = clamp > 0 && clamp < 1e30 ? (float)clamp : 0;
     return check_shape(shape, e);
 }
 
-static int read_numbers(latent_weights *w, const char *prefix, const char *name, size_t count,
-                        float *to, latent_error *e)
+static int read_numbers(latent_weights *w, const char *prefix, const char *name, int rank,
+                        const int64_t *dim, float *to, latent_error *e)
 {
     const latent_entry *t = entry(w, prefix, name);
-    if (!t || (size_t)t->count != count)
-        return latent_fail(e, "%s%s %s", prefix, name, t ? "has another shape" : "is missing");
+    int same = t && t->rank == rank;
+    for (int i = 0; i < rank && same; i++)
+        same = t->dim[i] == dim[i];
+    if (!t)
+        return latent_fail(e, "%s%s is missing", prefix, name);
+    if (!same) {
+        char is[100], should[100];
+        describe(is, sizeof(is), t->rank, t->dim);
+        describe(should, sizeof(should), rank, dim);
+        return latent_fail(e, "%s%s is %s, expected %s", prefix, name, is, should);
+    }
     if (latent_weights_read(w, t, to, e))
         return -1;
-    for (size_t i = 0; i < count; i++)
+    for (int64_t i = 0; i < t->count; i++)
         if (!isfinite(to[i]))
             return latent_fail(e, "%s%s holds numbers that are none", prefix, name);
     return 0;
@@ -686,26 +727,29 @@ static int read_layer(latent_generator *g, latent_generator_layer *l, float *noi
                       latent_weights *w, const char *prefix, latent_error *e)
 {
     const latent_parameter *p = &g->p.item[l->weight];
+    const latent_layer *s = &l->shape;
     int rest[4] = {l->bias, l->affine_w, l->affine_b, l->strength};
     float *file = malloc(p->count * sizeof(float));
     if (!file)
         return latent_fail(e, "no memory to read %s", p->name);
-    if (read_numbers(w, prefix, p->name, p->count, file, e)) {
+    if (read_numbers(w, prefix, p->name, 4, (int64_t[]){s->out, s->in, s->kernel, s->kernel}, file,
+                     e)) {
         free(file);
         return -1;
     }
-    latent_layer_from_file(&l->shape, file, latent_parameter_value(&g->p, l->weight));
+    latent_layer_from_file(s, file, latent_parameter_value(&g->p, l->weight));
     free(file);
     for (int i = 0; i < 4 && rest[i] >= 0; i++) {
         p = &g->p.item[rest[i]];
-        if (read_numbers(w, prefix, p->name, p->count, g->p.value + p->at, e))
+        if (read_numbers(w, prefix, p->name, p->rank, p->dim, g->p.value + p->at, e))
             return -1;
     }
     if (l->strength >= 0) {
         char name[64];
         snprintf(name, sizeof(name), "%.*snoise_const",
                  (int)(strlen(p->name) - strlen("noise_strength")), p->name);
-        return read_numbers(w, prefix, name, pixels_of(l), noise, e);
+        return read_numbers(w, prefix, name, 2,
+                            (int64_t[]){latent_layer_height(s), latent_layer_width(s)}, noise, e);
     }
     return 0;
 }
@@ -718,12 +762,12 @@ int latent_generator_read(latent_generator *g, latent_weights *w, const char *pr
     float *file;
     for (int i = 0; i < 2 * s->mapping; i++) {
         const latent_parameter *f = &g->p.item[i % 2 ? g->fc_b[i / 2] : g->fc_w[i / 2]];
-        if (read_numbers(w, prefix, f->name, f->count, g->p.value + f->at, e))
+        if (read_numbers(w, prefix, f->name, f->rank, f->dim, g->p.value + f->at, e))
             return -1;
     }
     if (!(file = malloc(p->count * sizeof(float))))
         return latent_fail(e, "no memory to read %s", p->name);
-    if (read_numbers(w, prefix, p->name, p->count, file, e)) {
+    if (read_numbers(w, prefix, p->name, 3, (int64_t[]){s->channels[0], 4, 4}, file, e)) {
         free(file);
         return -1;
     }

@@ -9,6 +9,7 @@
 #pragma GCC visibility push(default)
 
 #define LATENT_BLOCKS 7 /* 4 to 256 */
+#define LATENT_MAPPING_RATE 0.01f
 
 typedef struct {
     int z, w, mapping;           /* numbers in z and w; layers between them */
@@ -16,6 +17,7 @@ typedef struct {
     int channels[LATENT_BLOCKS]; /* of each block */
     int noise;                   /* does every convolution add noise of a trained strength? */
     float clamp;                 /* of the convolutions, or 0 */
+    float rate;                  /* the mapping's learning-rate multiplier; 0: the usual one */
 } latent_generator_shape;
 
 typedef struct {

@@ -469,7 +469,7 @@ static void shape_text(char *text, size_t room, const int *channels, int blocks)
         used += (size_t)snprintf(text + used, room - used, i ? " %d" : "%d", channels[i]);
 }
 
-#define NUMBERS 30
+#define NUMBERS 31
 /* What a checkpoint says beside the tensors; names and values in the same order. */
 typedef struct {
     const char *name;
@@ -507,6 +507,7 @@ static int fields(latent_trainer *t, latent_generator_shape *g, latent_discrimin
         {.name = "mapping", .whole = &g->mapping},
         {.name = "noise", .whole = &g->noise},
         {.name = "clamp", .single = &g->clamp},
+        {.name = "mapping_rate", .single = &g->rate, .late = 1},
         {.name = "group", .whole = &d->group, .late = 1},
         {.name = "pack", .whole = &d->pack, .late = 1},
         {.name = "seen", .whole = &d->seen, .late = 1},
@@ -627,6 +628,7 @@ static int resume(latent_trainer *t, int anew, const char *path, latent_error *e
     if (!failed) {
         const latent_checkpoint_part parts[2] = PARTS;
         failed = latent_checkpoint_read(w, parts, 2, e);
+        t->g.shape.rate = g.rate > 0 ? g.rate : LATENT_MAPPING_RATE;
         t->settings = said.settings;
         t->images = said.images;
         t->steps = said.steps;
