@@ -158,7 +158,7 @@ static void latent_directions_right(void *z, t_symbol *s, int argc, t_atom *argv
 {
     t_latent_directions *x = z;
     if (s == &s_list)
-        latent_list_set(&x->x_obj, &x->x_from, argc, argv);
+        latent_style_set(&x->x_obj, x->x_model, &x->x_from, argc, argv);
     else
         latent_complain(&x->x_obj, "the right inlet takes a latent, a list; %s came", s->s_name);
 }
@@ -205,6 +205,11 @@ static void latent_directions_written(void *z, latent_job *job)
 
 /* ---- calibration */
 
+static void latent_directions_stop(t_latent_directions *x, t_symbol *s, int argc, t_atom *argv)
+{
+    latent_stop_message(&x->x_obj, x->x_model, &x->x_stop, s, argc, argv);
+}
+
 static void latent_directions_calibrated(void *z, void *what)
 {
     t_latent_directions *x = z;
@@ -219,9 +224,7 @@ static void latent_directions_calibrated(void *z, void *what)
 static void latent_directions_calibrate(t_latent_directions *x, t_symbol *s, int argc, t_atom *argv)
 {
     latent_model *m = latent_modelref_get(x->x_model, 1);
-    const char *stop = x->x_stop->s_name;
-    t_float said = argc ? atom_getfloat(argv) : 4;
-    int pictures = latent_whole(said, -1, 1000000), layer = -1;
+    int pictures = latent_whole(argc ? atom_getfloat(argv) : 4, -1, 1000000);
     latent_calibration *c;
     latent_error e;
     (void)s;
@@ -230,9 +233,8 @@ static void latent_directions_calibrate(t_latent_directions *x, t_symbol *s, int
         x->x_set->gain[i] = 1;
     if (!m || !pictures)
         return;
-    if ((strcmp(stop, "0") && strcmp(stop, "none") &&
-         (layer = latent_model_layer(m, stop, &e)) < 0) ||
-        !(c = latent_calibration_new(m, x->x_set, pictures, (uint32_t)x->x_seed, layer, &e))) {
+    if (!(c = latent_calibration_new(m, x->x_set, pictures, (uint32_t)x->x_seed,
+                                     latent_stop_layer(&x->x_obj, m, &x->x_stop), &e))) {
         latent_complain(&x->x_obj, "%s", e.text);
         return;
     }
@@ -246,18 +248,14 @@ static void latent_directions_calibrate(t_latent_directions *x, t_symbol *s, int
 static void latent_directions_one(t_latent_directions *x, int i, int numbered)
 {
     int n = latent_directions_length(x->x_set, i);
-    t_atom *atoms = malloc((size_t)(n + 1) * sizeof(*atoms));
-    if (atoms && !latent_list_room(&x->x_obj, &x->x_list, n)) {
-        latent_directions_get(x->x_set, i, x->x_list.v);
-        SETFLOAT(atoms, i);
-        for (int k = 0; k < n; k++)
-            SETFLOAT(atoms + 1 + k, x->x_list.v[k]);
-        if (numbered)
-            outlet_anything(x->x_out, gensym("direction"), n + 1, atoms);
-        else
-            outlet_list(x->x_out, &s_list, n, atoms + 1);
-    }
-    free(atoms);
+    if (latent_list_room(&x->x_obj, &x->x_list, n + 1))
+        return;
+    x->x_list.v[0] = (float)i;
+    latent_directions_get(x->x_set, i, x->x_list.v + 1);
+    if (numbered)
+        latent_list_send_as(x->x_out, gensym("direction"), n + 1, x->x_list.v);
+    else
+        latent_list_send(x->x_out, n, x->x_list.v + 1);
 }
 
 static void latent_directions_bang(t_latent_directions *x)
@@ -287,7 +285,7 @@ static void latent_directions_list(t_latent_directions *x, t_symbol *s, int argc
     else if (!x->x_from.n)
         latent_complain(&x->x_obj, "a difference goes from the latent at the right inlet to this "
                                    "one; none has come there");
-    else if (!latent_list_set(&x->x_obj, &x->x_to, argc, argv))
+    else if (!latent_style_set(&x->x_obj, x->x_model, &x->x_to, argc, argv))
         latent_directions_find_by(x, LATENT_DIFFERENCE);
 }
 
@@ -390,6 +388,7 @@ void setup_latent0x2edirections(void)
     class_addmethod(c, (t_method)latent_directions_clear, gensym("clear"), 0);
     class_addmethod(c, (t_method)latent_directions_dump, gensym("dump"), A_DEFFLOAT, 0);
     class_addmethod(c, (t_method)latent_directions_calibrate, gensym("calibrate"), A_GIMME, 0);
+    class_addmethod(c, (t_method)latent_directions_stop, gensym("stop"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_directions_layers, gensym("layers"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_directions_read_file, gensym("read"), A_SYMBOL, 0);
     class_addmethod(c, (t_method)latent_directions_write_file, gensym("write"), A_SYMBOL, 0);

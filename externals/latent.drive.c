@@ -224,6 +224,8 @@ static void latent_drive_randomly(t_latent_drive *x, t_symbol *s, int argc, t_at
     (void)s;
     if (argc)
         latent_params_message(&x->x_obj, gensym("seed"), argc, argv);
+    if (argc > 1 || (argc && argv->a_type != A_FLOAT))
+        return; /* which was said */
     latent_drive_map_free(x->x_map[RANDOM]);
     x->x_map[RANDOM] = NULL;
     x->x_mode = RANDOM;

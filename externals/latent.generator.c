@@ -9,11 +9,9 @@
 
    Settings are flags too and hold from the next list or bang on.  Layers whose styles have not
    changed are not computed again.  Without an argument it is the built-in model. */
-#include "pd/box.h"
-#include "pd/modelref.h"
 #include "pd/noise.h"
+#include "pd/rows.h"
 #include <stddef.h>
-#include <string.h>
 
 static t_class *latent_generator_class;
 
@@ -33,18 +31,11 @@ static const t_latent_param latent_generator_params[] = {
     {"stop", LATENT_WORD, offsetof(t_latent_generator, x_stop), 0, 0, NULL, NULL},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
-static int latent_generator_last(const t_latent_generator *x, const latent_model *m,
-                                 latent_error *e)
-{
-    const char *stop = x->x_stop->s_name;
-    return strcmp(stop, "0") && strcmp(stop, "none") ? latent_model_layer(m, stop, e)
-                                                     : m->n_layers - 1;
-}
-
 static latent_node *latent_generator_chain(t_latent_generator *x, latent_model *m, latent_error *e)
 {
-    int rows = latent_model_rows(m, x->x_w.n, e), last = latent_generator_last(x, m, e);
-    if (rows < 0 || last < 0)
+    int rows = latent_model_rows(m, x->x_w.n, e);
+    int last = latent_stop_layer(&x->x_obj, m, &x->x_stop);
+    if (rows < 0)
         return NULL;
     return latent_model_picture(m, x->x_w.v, rows, last, latent_noise_of(&x->x_noise), e);
 }
@@ -74,8 +65,13 @@ static void latent_generator_bang(t_latent_generator *x)
 static void latent_generator_list(t_latent_generator *x, t_symbol *s, int argc, t_atom *argv)
 {
     (void)s;
-    if (!latent_list_set(&x->x_obj, &x->x_w, argc, argv))
+    if (!latent_style_set(&x->x_obj, x->x_model, &x->x_w, argc, argv))
         latent_generator_bang(x);
+}
+
+static void latent_generator_stop(t_latent_generator *x, t_symbol *s, int argc, t_atom *argv)
+{
+    latent_stop_message(&x->x_obj, x->x_model, &x->x_stop, s, argc, argv);
 }
 
 static void latent_generator_ready(void *z)
@@ -113,5 +109,7 @@ void setup_latent0x2egenerator(void)
         (t_method)latent_generator_free, sizeof(t_latent_generator), CLASS_DEFAULT, A_GIMME, 0);
     class_addbang(latent_generator_class, latent_generator_bang);
     class_addlist(latent_generator_class, latent_generator_list);
+    class_addmethod(latent_generator_class, (t_method)latent_generator_stop, gensym("stop"),
+                    A_GIMME, 0);
     latent_params_setup(latent_generator_class, latent_generator_params);
 }

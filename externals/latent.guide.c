@@ -243,9 +243,10 @@ static void latent_guide_add_goal(t_latent_guide *x, latent_goal g)
 
 static void latent_guide_prompt(t_latent_guide *x, t_symbol *s, int argc, t_atom *argv)
 {
-    char *text = argc ? latent_words_join(argc, argv) : NULL;
+    char *text = argc ? latent_guidance_text(&x->x_obj, x->x_model, argc, argv) : NULL;
     (void)s;
-    latent_guide_drop(x, TEXTS);
+    if (text || !argc)
+        latent_guide_drop(x, TEXTS);
     if (text)
         latent_guide_add_goal(x, (latent_goal){.weight = 1, .text = text});
 }
@@ -256,24 +257,19 @@ static void latent_guide_add(t_latent_guide *x, t_symbol *s, int argc, t_atom *a
     (void)s;
     if (argc < 2 || argv->a_type != A_FLOAT)
         latent_complain(&x->x_obj, "add wants a weight and words, as in \"add -0.5 a cartoon\"");
-    else if ((text = latent_words_join(argc - 1, argv + 1)))
+    else if ((text = latent_guidance_text(&x->x_obj, x->x_model, argc - 1, argv + 1)))
         latent_guide_add_goal(x, (latent_goal){.weight = (float)atom_getfloat(argv), .text = text});
 }
 
 static void latent_guide_target(t_latent_guide *x, t_symbol *s, int argc, t_atom *argv)
 {
-    t_latent_list list = {0, 0, NULL};
-    latent_error e;
-    latent_node *n;
+    latent_node *n = NULL;
     (void)s;
-    if (argc && latent_list_set(&x->x_obj, &list, argc, argv))
+    if (argc && !(n = latent_guidance_target(&x->x_obj, x->x_model, argc, argv)))
         return;
     latent_guide_drop(x, EMBEDDINGS);
-    if (argc && !(n = latent_op_planes(list.v, argc, 1, 1, NULL, &e)))
-        latent_complain(&x->x_obj, "%s", e.text);
-    else if (argc)
+    if (n)
         latent_guide_add_goal(x, (latent_goal){.weight = 1, .embedding = n});
-    latent_list_free(&list);
 }
 
 static void latent_guide_right(void *z, t_symbol *s, int argc, t_atom *argv)
@@ -300,9 +296,12 @@ static void latent_guide_clear(t_latent_guide *x)
 
 static void latent_guide_from(t_latent_guide *x, t_symbol *s, int argc, t_atom *argv)
 {
+    char *text = argc ? latent_guidance_text(&x->x_obj, x->x_model, argc, argv) : NULL;
     (void)s;
+    if (argc && !text)
+        return;
     free(x->x_from);
-    x->x_from = argc ? latent_words_join(argc, argv) : NULL;
+    x->x_from = text;
     latent_reference_forget(&x->x_start);
     latent_guide_changed(x);
 }

@@ -8,6 +8,7 @@
    Without an argument it is the built-in model. */
 #include "pd/box.h"
 #include "pd/modelref.h"
+#include "pd/rows.h"
 
 static t_class *latent_input_class;
 
@@ -47,7 +48,7 @@ static void latent_input_bang(t_latent_input *x)
 static void latent_input_list(t_latent_input *x, t_symbol *s, int argc, t_atom *argv)
 {
     (void)s;
-    if (!latent_list_set(&x->x_obj, &x->x_w, argc, argv))
+    if (!latent_style_set(&x->x_obj, x->x_model, &x->x_w, argc, argv))
         latent_input_bang(x);
 }
 

@@ -15,6 +15,7 @@
 #include "pd/box.h"
 #include "pd/modelref.h"
 #include "pd/noise.h"
+#include "pd/rows.h"
 #include <stddef.h>
 
 static t_class *latent_layer_class;
@@ -34,20 +35,41 @@ typedef struct {
 static const t_latent_param latent_layer_params[] = {LATENT_NOISE_PARAMS(t_latent_layer, x_noise),
                                                      {NULL, 0, 0, 0, 0, NULL, NULL}};
 
+/* The network whose layer it is, or NULL. */
+static latent_model *latent_layer_network(t_latent_layer *x, int complain)
+{
+    if (x->x_model)
+        return latent_modelref_get(x->x_model, complain);
+    return x->x_in ? latent_features_of(x->x_in)->model : NULL;
+}
+
+/* How many rows the layer's own style has: 1 when it has none.  What came before the network, and
+   is no style of it, is let go. */
+static int latent_layer_rows(t_latent_layer *x, const latent_model *m)
+{
+    latent_error e;
+    int rows = x->x_own.n ? latent_model_rows(m, x->x_own.n, &e) : 1;
+    if (rows > 0)
+        return rows;
+    latent_complain(&x->x_obj, "%s; the style that rides along counts", e.text);
+    x->x_own.n = 0;
+    return 1;
+}
+
 static void latent_layer_bang(t_latent_layer *x)
 {
     latent_error e;
     latent_model *m;
     latent_node *n, *before = x->x_last;
-    int layer, rows = 1;
+    int layer, rows;
     if (!x->x_in)
         return;
-    m = x->x_model ? latent_modelref_get(x->x_model, 1) : latent_features_of(x->x_in)->model;
+    m = latent_layer_network(x, 1);
     x->x_waits = !m && latent_modelref_loading(x->x_model);
     if (!m)
         return;
+    rows = latent_layer_rows(x, m);
     if ((layer = latent_model_layer(m, x->x_layer->s_name, &e)) < 0 ||
-        (x->x_own.n && (rows = latent_model_rows(m, x->x_own.n, &e)) < 0) ||
         !(n = latent_model_forward(m, layer, x->x_in, x->x_own.n ? x->x_own.v : NULL, rows,
                                    latent_noise_of(&x->x_noise), &e))) {
         latent_complain(&x->x_obj, "%s", e.text);
@@ -73,9 +95,10 @@ static void latent_layer_right(void *z, t_symbol *s, int argc, t_atom *argv)
     t_latent_layer *x = z;
     if (s == gensym("clear"))
         x->x_own.n = 0;
-    else if (s == &s_list || s == &s_float)
-        latent_list_set(&x->x_obj, &x->x_own, argc, argv);
-    else
+    else if (s == &s_list || s == &s_float) {
+        if (latent_style_fits(&x->x_obj, latent_layer_network(x, 0), argc, argv))
+            latent_list_set(&x->x_obj, &x->x_own, argc, argv);
+    } else
         latent_complain(&x->x_obj,
                         "the right inlet takes a list (w for this layer alone) or clear, "
                         "not %s",

@@ -92,6 +92,7 @@ static void read_done(void *z, latent_job *job)
     t_read *r = (t_read *)job;
     latent_sound *before = x->x_sound;
     if (job->failed) {
+        x->x_file = x->x_heard; /* which is there still, if one was */
         latent_words_error(&x->x_obj, x->x_info, job->error.text);
         return;
     }

@@ -19,12 +19,14 @@
 
 static t_class *latent_tap_class;
 
-typedef enum { PCA, CHANNELS, GRID } t_look;
+typedef struct {
+    enum { PCA, CHANNELS, GRID } kind;
+    int n, channel[3]; /* n: how many channels, or the grid's side */
+} t_look;
 
 typedef struct {
     t_object x_obj;
     t_look x_look;
-    int x_n, x_channel[3]; /* n: how many channels, or the grid's side */
     latent_node *x_in, *x_image;
     t_latent_mail *x_mail;
     t_outlet *x_out, *x_picture, *x_list;
@@ -57,22 +59,34 @@ static void latent_tap_stats(t_latent_tap *x)
     latent_node_release(n);
 }
 
-static void latent_tap_show(t_latent_tap *x)
+/* 0, or -1 after a complaint. */
+static int latent_tap_show(t_latent_tap *x)
 {
+    const t_look *look = &x->x_look;
     latent_error e;
     latent_node *n, *before = x->x_image;
     if (!x->x_in)
-        return;
-    n = x->x_look == PCA    ? latent_op_pca(x->x_in, &e)
-        : x->x_look == GRID ? latent_op_grid(x->x_in, x->x_n, &e)
-                            : latent_op_channels(x->x_in, x->x_channel, x->x_n, &e);
+        return 0;
+    n = look->kind == PCA    ? latent_op_pca(x->x_in, &e)
+        : look->kind == GRID ? latent_op_grid(x->x_in, look->n, &e)
+                             : latent_op_channels(x->x_in, look->channel, look->n, &e);
     if (!n) {
         latent_complain(&x->x_obj, "%s", e.text);
-        return;
+        return -1;
     }
     x->x_image = n;
     latent_node_release(before);
     latent_promise_send(x->x_picture, n);
+    return 0;
+}
+
+/* What these features don't have leaves the look as it was. */
+static void latent_tap_look(t_latent_tap *x, t_look look)
+{
+    t_look before = x->x_look;
+    x->x_look = look;
+    if (latent_tap_show(x))
+        x->x_look = before;
 }
 
 static void latent_tap_bang(t_latent_tap *x)
@@ -98,6 +112,7 @@ static void latent_tap_features(t_latent_tap *x, t_symbol *s, int argc, t_atom *
 
 static void latent_tap_channels(t_latent_tap *x, t_symbol *s, int argc, t_atom *argv)
 {
+    t_look look = {.kind = CHANNELS, .n = argc};
     (void)s;
     if (argc != 1 && argc != 3) {
         latent_complain(&x->x_obj, "channels takes one number (grey) or three (colours), %d came",
@@ -110,11 +125,9 @@ static void latent_tap_channels(t_latent_tap *x, t_symbol *s, int argc, t_atom *
             latent_complain(&x->x_obj, "channels are counted from 0, %g came", (double)f);
             return;
         }
-        x->x_channel[i] = latent_whole(f, 0, 1 << 20);
+        look.channel[i] = latent_whole(f, 0, 1 << 20);
     }
-    x->x_n = argc;
-    x->x_look = CHANNELS;
-    latent_tap_show(x);
+    latent_tap_look(x, look);
 }
 
 static void latent_tap_grid(t_latent_tap *x, t_floatarg f)
@@ -123,15 +136,12 @@ static void latent_tap_grid(t_latent_tap *x, t_floatarg f)
         latent_complain(&x->x_obj, "a grid has 1 to 64 channels a side, %g came", (double)f);
         return;
     }
-    x->x_n = latent_whole(f, 1, 64);
-    x->x_look = GRID;
-    latent_tap_show(x);
+    latent_tap_look(x, (t_look){.kind = GRID, .n = latent_whole(f, 1, 64)});
 }
 
 static void latent_tap_pca(t_latent_tap *x)
 {
-    x->x_look = PCA;
-    latent_tap_show(x);
+    latent_tap_look(x, (t_look){.kind = PCA});
 }
 
 static void *latent_tap_new(void)

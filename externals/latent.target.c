@@ -156,13 +156,15 @@ static void latent_target_ready(void *z)
 
 static void latent_target_depths(t_latent_target *x, t_symbol *s, int argc, t_atom *argv)
 {
+    const latent_model *eye = latent_modelref_get(x->x_eye, 0);
+    int most = eye && eye->depth ? eye->depth : 999;
     (void)s;
     latent_target_changed(x);
     for (int i = 0; i < argc; i++)
         if (argc > LATENT_MAX_DEPTHS || argv[i].a_type != A_FLOAT ||
-            !(argv[i].a_w.w_float >= 1 && argv[i].a_w.w_float < 1000)) {
-            latent_complain(&x->x_obj, "depths are up to %d numbers of blocks, from 1 on",
-                            LATENT_MAX_DEPTHS);
+            !(argv[i].a_w.w_float >= 1 && argv[i].a_w.w_float <= most)) {
+            latent_complain(&x->x_obj, "depths are up to %d numbers of blocks, from 1 to %d",
+                            LATENT_MAX_DEPTHS, most);
             return;
         }
     latent_list_set(&x->x_obj, &x->x_depths, argc, argv);

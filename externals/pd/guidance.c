@@ -1,5 +1,7 @@
 /* guidance: see guidance.h */
 #include "guidance.h"
+#include "box.h"
+#include "encoder.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,4 +54,36 @@ t_latent_guidance *latent_guidance_new(latent_model *model, latent_node *image,
         }
     }
     return w;
+}
+
+char *latent_guidance_text(t_object *x, t_latent_modelref *encoder, int argc, const t_atom *argv)
+{
+    latent_model *m = latent_modelref_get(encoder, 0);
+    char *text = latent_words_join(argc, argv);
+    latent_error e;
+    latent_node *n = m && text ? latent_model_embed_text(m, text, &e) : NULL;
+    if (m && text && !n) {
+        latent_complain(x, "%s", e.text);
+        free(text);
+        return NULL;
+    }
+    latent_node_release(n);
+    return text;
+}
+
+latent_node *latent_guidance_target(t_object *x, t_latent_modelref *encoder, int argc,
+                                    const t_atom *argv)
+{
+    latent_model *m = latent_modelref_get(encoder, 0);
+    t_latent_list list = {0, 0, NULL};
+    latent_node *n = NULL;
+    latent_error e;
+    if (m && argc != m->embedding)
+        latent_complain(x, "a target of %d numbers came; the embeddings of %s have %d", argc,
+                        m->label, m->embedding);
+    else if (!latent_list_set(x, &list, argc, argv) &&
+             !(n = latent_op_planes(list.v, argc, 1, 1, NULL, &e)))
+        latent_complain(x, "%s", e.text);
+    latent_list_free(&list);
+    return n;
 }

@@ -2,6 +2,7 @@
 #ifndef LATENT_GUIDANCE_H
 #define LATENT_GUIDANCE_H
 #include "engine/guide.h"
+#include "modelref.h"
 #include "slope.h"
 
 #pragma GCC visibility push(default)
@@ -24,6 +25,12 @@ t_latent_guidance *latent_guidance_new(latent_model *model, latent_node *image,
                                        const latent_goal *goals, int n,
                                        const latent_guide_settings *settings,
                                        latent_recall *recall);
+
+/* What the messages of a goal mean to the encoder, when it is there: a text, to be freed, and the
+   numbers of an embedding, with one holder.  NULL after a complaint. */
+char *latent_guidance_text(t_object *x, t_latent_modelref *encoder, int argc, const t_atom *argv);
+latent_node *latent_guidance_target(t_object *x, t_latent_modelref *encoder, int argc,
+                                    const t_atom *argv);
 
 #pragma GCC visibility pop
 #endif
