@@ -28,6 +28,7 @@ $(top)/fuzz/readers: $(fuzz_own) $(fuzz_objects) $(patsubst externals/engine/%.c
 fuzz-program:
 	@$(MAKE) -s --no-print-directory -j$(JOBS) $(patsubst externals/engine/%.c,build/obj/engine/%.o,$(fuzz_plain))
 	@$(MAKE) -s --no-print-directory -j$(JOBS) CC=clang folder=$(fuzz_top) \
+	  CPPFLAGS=-DLATENT_PICTURE_PIXELS=1048576 \
 	  CFLAGS='-O1 -g1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link $(fuzz_watched)' $(fuzz_top)/fuzz/readers
 
 fuzz:

@@ -195,31 +195,46 @@ void fuzz_folders(const uint8_t *data, size_t size)
     free(written);
 }
 
-/* Any floats as the parameters of a rule. */
+/* Any floats as the parameters of a rule, as its items, and as a picture to follow. */
 void fuzz_rules(const uint8_t *data, size_t size)
 {
-    static float picture[16 * 16 * 3];
-    float params[LATENT_RULE_MOST];
+    static float picture[16 * 16 * 3], numbers[64];
     char text[LATENT_RULE_CAPTION];
     latent_error e = {""};
-    int n = 0;
+    int n = 0, given;
     const latent_rule *rule;
+    latent_rule_scene scene = {.params = numbers};
     while (latent_rule_at(n))
         n++;
-    if (!size)
+    if (size < 2)
         return;
     rule = latent_rule_at(data[0] % n);
-    data++;
-    size--;
-    latent_rule_usual(rule, params);
-    memcpy(params, data, size < sizeof(params) ? size : sizeof(params));
-    if (latent_rule_draw(rule, params, 16, picture, &e))
+    given = data[1];
+    data += 2;
+    size = size - 2 < sizeof(numbers) ? size - 2 : sizeof(numbers);
+    memset(numbers, 0, sizeof(numbers));
+    latent_rule_usual(rule, numbers);
+    memcpy(numbers, data, size);
+    if (latent_rule_channels(rule))
+        numbers[0] = (float)(given % 20); /* steps take their time */
+    if (given & 1) {
+        scene.list = numbers;
+        scene.list_count = given % 64;
+    }
+    if (given & 2) {
+        scene.follow = numbers;
+        scene.follow_h = scene.follow_w = 4;
+        scene.follow_c = 1 + given % 4;
+    }
+    scene.mask = given & 4;
+    if (latent_rule_paint(rule, &scene, 16, picture, &e))
         fuzz_refused(&e);
-    for (size_t i = 0; i < sizeof(picture) / sizeof(*picture); i++)
-        fuzz_check(picture[i] >= -1 && picture[i] <= 1);
+    else
+        for (size_t i = 0; i < sizeof(picture) / sizeof(*picture); i++)
+            fuzz_check(picture[i] >= -1 && picture[i] <= 1);
     for (int i = 0; i < 2; i++) {
-        latent_rule_caption(rule, params, size > 4 ? data[4] : 0, 1,
-                            i ? LATENT_CHINESE : LATENT_ENGLISH, text);
+        latent_rule_caption(rule, numbers, (uint32_t)given, 1, i ? LATENT_CHINESE : LATENT_ENGLISH,
+                            text);
         fuzz_check(strlen(text) < LATENT_RULE_CAPTION);
     }
 }

@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 #define LATENT_PICTURE_SIDE 16384
+#ifndef LATENT_PICTURE_PIXELS /* fewer for fuzzers, which are to be quick */
 #define LATENT_PICTURE_PIXELS ((int64_t)64 << 20)
+#endif
 
 /* Reads a picture (PNG, JPEG, WebP, TIFF, GIF and what else FFmpeg knows; of a film its first
    frame) as [1][h][w][channels] in [-1, 1]; channels is 1, 3 or 4.  A grey picture gives three
