@@ -15,6 +15,9 @@
 
 #define PROBE (1 << 16) /* bytes by which a file's kind is recognised */
 #define BUFFER (1 << 15)
+/* That FFmpeg may take in one piece: what the largest picture needs.  Some of its readers believe a
+   number of frames that takes gigabytes. */
+#define PIECE ((size_t)12 * LATENT_PICTURE_PIXELS)
 
 /* ---- the file, read by FFmpeg through us */
 
@@ -152,6 +155,7 @@ int latent_decoder_open(latent_decoder *d, const char *path, const latent_kinds 
                         latent_error *e)
 {
     av_log_set_level(AV_LOG_QUIET); /* what FFmpeg finds is in our sentences */
+    av_max_alloc(PIECE);
     if (source_open(&d->source, path, kinds, e))
         return -1;
     return open_format(d, path, kinds, e);
