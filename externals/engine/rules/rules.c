@@ -14,6 +14,7 @@ static const latent_rule *const all_rules[] = {
     &latent_rule_automaton,
     &latent_rule_field,
     &latent_rule_lsystem,
+    &latent_rule_fractal,
     NULL};
 /* clang-format on */
 
