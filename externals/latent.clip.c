@@ -192,7 +192,8 @@ void setup_latent0x2eclip(void)
     latent_clip_class =
         class_new(gensym("latent.clip"), (t_newmethod)latent_clip_new, (t_method)latent_clip_free,
                   sizeof(t_latent_clip), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(latent_clip_class, LATENT_TAKES_WORDS);
     class_addmethod(latent_clip_class, (t_method)latent_clip_text, gensym("text"), A_GIMME, 0);
     class_addmethod(latent_clip_class, (t_method)latent_clip_image, gensym("image"), A_GIMME, 0);
-    class_addmethod(latent_clip_class, (t_method)latent_clip_info, gensym("info"), 0);
+    latent_takes_alone(latent_clip_class, (t_method)latent_clip_info, "info");
 }

@@ -140,12 +140,6 @@ static void latent_dataset_image(t_latent_dataset *x, t_symbol *s, int argc, t_a
     latent_node_release(n);
 }
 
-static void latent_dataset_features(t_latent_dataset *x)
-{
-    latent_complain(&x->x_obj, "features came, but an image was expected; [latent.rgb] and "
-                               "[latent.tap] make pictures of features");
-}
-
 static void latent_dataset_caption(t_latent_dataset *x, t_symbol *s, int argc, t_atom *argv)
 {
     char *words = latent_words_join(argc, argv);
@@ -248,13 +242,13 @@ void setup_latent0x2edataset(void)
     t_class *c = class_new(gensym("latent.dataset"), (t_newmethod)latent_dataset_new_,
                            (t_method)latent_dataset_free_, sizeof(t_latent_dataset), CLASS_DEFAULT,
                            A_GIMME, 0);
+    latent_takes(c, LATENT_TAKES_PICTURE);
     latent_dataset_class_ = c;
     class_addbang(c, latent_dataset_bang);
     class_addmethod(c, (t_method)latent_dataset_read, gensym("read"), A_DEFSYM, 0);
     class_addmethod(c, (t_method)latent_dataset_rule, gensym("rule"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_dataset_write, gensym("write"), A_DEFSYM, 0);
     class_addmethod(c, (t_method)latent_dataset_image, gensym("image"), A_GIMME, 0);
-    class_addmethod(c, (t_method)latent_dataset_features, gensym("features"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_dataset_caption, gensym("caption"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_dataset_go, gensym("go"), A_FLOAT, 0);
     class_addmethod(c, (t_method)latent_dataset_next, gensym("next"), 0);
@@ -264,6 +258,6 @@ void setup_latent0x2edataset(void)
     class_addmethod(c, (t_method)latent_dataset_clean, gensym("clean"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_dataset_empty, gensym("clear"), 0);
     class_addmethod(c, (t_method)latent_dataset_count_, gensym("statistics"), 0);
-    class_addmethod(c, (t_method)latent_dataset_info, gensym("info"), 0);
+    latent_takes_alone(c, (t_method)latent_dataset_info, "info");
     latent_params_setup(c, latent_dataset_params);
 }

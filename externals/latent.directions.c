@@ -89,7 +89,6 @@ static void latent_directions_found(void *z, latent_job *job)
     t_latent_directions *x = z;
     latent_directions_job *j = (latent_directions_job *)job;
     latent_directions *set = j->set;
-    int count;
     if (job->failed) {
         latent_complain(&x->x_obj, "%s%s%s", j->label, *j->label ? ": " : "", job->error.text);
         return;
@@ -102,10 +101,9 @@ static void latent_directions_found(void *z, latent_job *job)
         latent_complain(&x->x_obj, "%s", job->error.text);
         return;
     }
-    count = set->count;
     latent_directions_set(x, set);
     latent_directions_progress(x, 1000);
-    tell(x, "directions", count);
+    tell(x, "directions", x->x_set ? x->x_set->count : 0);
 }
 
 static void latent_directions_send(t_latent_directions *x, t_latent_mail *mail,
@@ -160,7 +158,7 @@ static void latent_directions_right(void *z, t_symbol *s, int argc, t_atom *argv
     if (s == &s_list)
         latent_style_set(&x->x_obj, x->x_model, &x->x_from, argc, argv);
     else
-        latent_complain(&x->x_obj, "the right inlet takes a latent, a list; %s came", s->s_name);
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_LATENT, s, argc, argv);
 }
 
 static void latent_directions_clear(t_latent_directions *x)
@@ -378,6 +376,7 @@ void setup_latent0x2edirections(void)
     t_class *c = latent_directions_class = class_new(
         gensym("latent.directions"), (t_newmethod)latent_directions_new,
         (t_method)latent_directions_bury, sizeof(t_latent_directions), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(c, LATENT_TAKES_LATENT);
     class_addbang(c, latent_directions_bang);
     class_addfloat(c, latent_directions_direction);
     class_addlist(c, latent_directions_list);
@@ -392,6 +391,6 @@ void setup_latent0x2edirections(void)
     class_addmethod(c, (t_method)latent_directions_layers, gensym("layers"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_directions_read_file, gensym("read"), A_SYMBOL, 0);
     class_addmethod(c, (t_method)latent_directions_write_file, gensym("write"), A_SYMBOL, 0);
-    class_addmethod(c, (t_method)latent_directions_tell_all, gensym("info"), 0);
+    latent_takes_alone(c, (t_method)latent_directions_tell_all, "info");
     latent_params_setup(c, latent_directions_params);
 }

@@ -181,9 +181,7 @@ static void latent_drive_words(t_latent_drive *x, t_symbol *s, int argc, t_atom 
 
 static void latent_drive_symbol(t_latent_drive *x, t_symbol *s)
 {
-    t_atom a;
-    SETSYMBOL(&a, s);
-    latent_drive_words(x, s, 1, &a);
+    latent_drive_words(x, s, 1, (t_atom[]){{A_SYMBOL, {.w_symbol = s}}});
 }
 
 static void latent_drive_reset(t_latent_drive *x)
@@ -242,11 +240,11 @@ static void latent_drive_other(void *z, t_symbol *s, int argc, t_atom *argv)
     else if (s == gensym("clear")) {
         latent_drive_map_free(*m);
         *m = NULL;
-    } else if (s != gensym("direction") || argc < 2 || argv->a_type != A_FLOAT)
-        latent_complain(&x->x_obj,
-                        "the right inlet takes a latent, or \"direction\" with its number and a "
-                        "list, or \"clear\"; %s came",
-                        s->s_name);
+    } else if (s != gensym("direction"))
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_DIRECTION, s, argc, argv);
+    else if (argc < 2 || argv->a_type != A_FLOAT)
+        latent_complain(&x->x_obj, "direction wants its number, from 0, and then a list, as "
+                                   "[latent.directions] dumps them");
     else if (!latent_list_set(&x->x_obj, &x->x_fresh, argc - 1, argv + 1) &&
              (*m || (*m = latent_drive_map_new()))) {
         x->x_mode = DIRECTIONS;
@@ -382,6 +380,7 @@ void setup_latent0x2edrive(void)
     t_class *c = latent_drive_class =
         class_new(gensym("latent.drive"), (t_newmethod)latent_drive_new,
                   (t_method)latent_drive_bury, sizeof(t_latent_drive), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(c, LATENT_TAKES_VALUES);
     class_addbang(c, latent_drive_bang);
     class_addlist(c, latent_drive_list);
     class_addsymbol(c, latent_drive_symbol);
@@ -394,6 +393,6 @@ void setup_latent0x2edrive(void)
     class_addmethod(c, (t_method)latent_drive_forget, gensym("forget"), 0);
     class_addmethod(c, (t_method)latent_drive_learn_by, gensym("learn"), A_DEFSYM, 0);
     class_addmethod(c, (t_method)latent_drive_reset, gensym("reset"), 0);
-    class_addmethod(c, (t_method)latent_drive_tell_all, gensym("info"), 0);
+    latent_takes_alone(c, (t_method)latent_drive_tell_all, "info");
     latent_params_setup(c, latent_drive_params);
 }

@@ -314,12 +314,13 @@ void setup_latent0x2eear_tilde(void)
 {
     ear_class = class_new(gensym("latent.ear~"), (t_newmethod)ear_new, (t_method)ear_free,
                           sizeof(t_ear), LATENT_MULTICHANNEL, A_GIMME, 0);
+    latent_takes(ear_class, LATENT_TAKES_SOUND);
     class_domainsignalin(ear_class,
                          offsetof(t_ear, x_f)); /* CLASS_MAINSIGNALIN goes through NULL */
     class_addmethod(ear_class, (t_method)ear_dsp, gensym("dsp"), A_CANT, 0);
     class_addbang(ear_class, ear_bang);
     class_addmethod(ear_class, (t_method)ear_features, gensym("features"), A_GIMME, 0);
     class_addmethod(ear_class, (t_method)ear_reset, gensym("reset"), 0);
-    class_addmethod(ear_class, (t_method)ear_info, gensym("info"), 0);
+    latent_takes_alone(ear_class, (t_method)ear_info, "info");
     latent_params_setup(ear_class, ear_params);
 }

@@ -122,6 +122,7 @@ void setup_latent0x2eengine(void)
 {
     latent_engine_class = class_new(gensym("latent.engine"), (t_newmethod)latent_engine_new, 0,
                                     sizeof(t_latent_engine), CLASS_DEFAULT, 0);
+    latent_takes(latent_engine_class, LATENT_TAKES_MESSAGES);
     class_addmethod(latent_engine_class, (t_method)latent_engine_sync, gensym("sync"), A_FLOAT, 0);
     class_addmethod(latent_engine_class, (t_method)latent_engine_threads, gensym("threads"),
                     A_FLOAT, 0);

@@ -249,7 +249,7 @@ static void latent_file_right(void *z, t_symbol *s, int argc, t_atom *argv)
     if (s == &s_list || s == &s_float)
         latent_file_take(x, argc, argv, 0);
     else
-        latent_complain(&x->x_obj, "the right inlet takes a latent, a list; %s came", s->s_name);
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_LATENT, s, argc, argv);
 }
 
 static void latent_file_clear(t_latent_file *x)
@@ -282,13 +282,11 @@ static void latent_file_read_done(void *z, latent_job *job)
 static void latent_file_written(void *z, latent_job *job)
 {
     t_latent_file *x = z;
-    t_atom a;
     if (job->failed) {
         latent_words_error(&x->x_obj, x->x_info, job->error.text);
         return;
     }
-    SETSYMBOL(&a, ((t_file_job *)job)->file);
-    outlet_anything(x->x_info, gensym("written"), 1, &a);
+    latent_say_symbol(x->x_info, "written", ((t_file_job *)job)->file);
 }
 
 static void latent_file_start(t_latent_file *x, t_symbol *file, const char *key)
@@ -387,6 +385,7 @@ void setup_latent0x2efile(void)
     latent_file_class =
         class_new(gensym("latent.file"), (t_newmethod)latent_file_new, (t_method)latent_file_free,
                   sizeof(t_latent_file), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(latent_file_class, LATENT_TAKES_LATENT);
     class_addbang(latent_file_class, latent_file_bang);
     class_addfloat(latent_file_class, latent_file_number);
     class_addlist(latent_file_class, latent_file_list);

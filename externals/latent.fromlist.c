@@ -98,6 +98,7 @@ void setup_latent0x2efromlist(void)
     latent_fromlist_class = class_new(gensym("latent.fromlist"), (t_newmethod)latent_fromlist_new,
                                       (t_method)latent_fromlist_free, sizeof(t_latent_fromlist),
                                       CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(latent_fromlist_class, LATENT_TAKES_NUMBERS);
     class_addbang(latent_fromlist_class, latent_fromlist_bang);
     class_addlist(latent_fromlist_class, latent_fromlist_list);
     class_addmethod(latent_fromlist_class, (t_method)latent_fromlist_shape, gensym("shape"),

@@ -107,6 +107,8 @@ void setup_latent0x2egenerator(void)
     latent_generator_class = class_new(
         gensym("latent.generator"), (t_newmethod)latent_generator_new,
         (t_method)latent_generator_free, sizeof(t_latent_generator), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes_of(latent_generator_class, LATENT_TAKES_STYLE,
+                    offsetof(t_latent_generator, x_model));
     class_addbang(latent_generator_class, latent_generator_bang);
     class_addlist(latent_generator_class, latent_generator_list);
     class_addmethod(latent_generator_class, (t_method)latent_generator_stop, gensym("stop"),

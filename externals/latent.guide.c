@@ -279,10 +279,7 @@ static void latent_guide_right(void *z, t_symbol *s, int argc, t_atom *argv)
     if (s == &s_list || s == &s_float)
         latent_guide_target(x, s, argc, argv);
     else if (s != gensym("image"))
-        latent_complain(&x->x_obj,
-                        "the right inlet takes an image, a picture to look like, or a list, an "
-                        "embedding; %s came",
-                        s->s_name);
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_GOAL, s, argc, argv);
     else if ((n = latent_promise_get(&x->x_obj, s, argc, argv))) {
         latent_guide_drop(x, IMAGES);
         latent_guide_add_goal(x, (latent_goal){.weight = 1, .image = n});
@@ -370,6 +367,7 @@ void setup_latent0x2eguide(void)
     latent_guide_class =
         class_new(gensym("latent.guide"), (t_newmethod)latent_guide_new,
                   (t_method)latent_guide_free, sizeof(t_latent_guide), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(latent_guide_class, LATENT_TAKES_PICTURE);
     class_addbang(latent_guide_class, latent_guide_bang);
     class_addmethod(latent_guide_class, (t_method)latent_guide_image, gensym("image"), A_GIMME, 0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_prompt, gensym("prompt"), A_GIMME,
@@ -382,6 +380,6 @@ void setup_latent0x2eguide(void)
     class_addmethod(latent_guide_class, (t_method)latent_guide_clear, gensym("clear"), 0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_preset_named, gensym("preset"),
                     A_DEFSYM, 0);
-    class_addmethod(latent_guide_class, (t_method)latent_guide_info, gensym("info"), 0);
+    latent_takes_alone(latent_guide_class, (t_method)latent_guide_info, "info");
     latent_params_setup(latent_guide_class, latent_guide_params);
 }

@@ -32,7 +32,11 @@ static int latent_hold_keep(t_latent_hold *x, t_symbol *s, int argc, t_atom *arg
 
 static void latent_hold_right(void *z, t_symbol *s, int argc, t_atom *argv)
 {
-    latent_hold_keep(z, s, argc, argv);
+    t_latent_hold *x = z;
+    if (s == gensym("features") || s == gensym("image"))
+        latent_hold_keep(x, s, argc, argv);
+    else
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_PROMISE, s, argc, argv);
 }
 
 static void latent_hold_promise(t_latent_hold *x, t_symbol *s, int argc, t_atom *argv)
@@ -66,6 +70,7 @@ void setup_latent0x2ehold(void)
     latent_hold_class =
         class_new(gensym("latent.hold"), (t_newmethod)latent_hold_new, (t_method)latent_hold_free,
                   sizeof(t_latent_hold), CLASS_DEFAULT, 0);
+    latent_takes(latent_hold_class, LATENT_TAKES_PROMISE);
     class_addbang(latent_hold_class, latent_hold_bang);
     class_addmethod(latent_hold_class, (t_method)latent_hold_promise, gensym("features"), A_GIMME,
                     0);

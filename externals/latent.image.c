@@ -310,12 +310,13 @@ void setup_latent0x2eimage(void)
     latent_image_class =
         class_new(gensym("latent.image"), (t_newmethod)latent_image_new,
                   (t_method)latent_image_free, sizeof(t_latent_image), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(latent_image_class, LATENT_TAKES_MESSAGES);
     class_addbang(latent_image_class, latent_image_bang);
     class_addmethod(latent_image_class, (t_method)latent_image_read, gensym("read"), A_DEFSYM, 0);
     class_addmethod(latent_image_class, (t_method)latent_image_read, gensym("open"), A_DEFSYM, 0);
     class_addmethod(latent_image_class, (t_method)latent_image_frame, gensym("frame"), A_FLOAT, 0);
     class_addmethod(latent_image_class, (t_method)latent_image_time, gensym("time"), A_FLOAT, 0);
-    class_addmethod(latent_image_class, (t_method)latent_image_info, gensym("info"), 0);
+    latent_takes_alone(latent_image_class, (t_method)latent_image_info, "info");
     for (const char *const *word = (const char *[]){"latent", "model", "seed", "patch", NULL};
          *word; word++)
         class_addmethod(latent_image_class, (t_method)latent_image_tell, gensym(*word), A_GIMME, 0);

@@ -9,6 +9,7 @@
 #include "pd/box.h"
 #include "pd/modelref.h"
 #include "pd/rows.h"
+#include <stddef.h>
 
 static t_class *latent_input_class;
 
@@ -81,6 +82,7 @@ void setup_latent0x2einput(void)
     latent_input_class =
         class_new(gensym("latent.input"), (t_newmethod)latent_input_new,
                   (t_method)latent_input_free, sizeof(t_latent_input), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes_of(latent_input_class, LATENT_TAKES_STYLE, offsetof(t_latent_input, x_model));
     class_addbang(latent_input_class, latent_input_bang);
     class_addlist(latent_input_class, latent_input_list);
 }

@@ -193,12 +193,10 @@ static void interp_clear(t_interp *x)
 static void interp_right(void *z, t_symbol *s, int argc, t_atom *argv)
 {
     t_interp *x = z;
-    if (s == &s_list || s == &s_float || s == &s_bang || s == gensym("b"))
+    if (s == &s_list || s == &s_float || s == gensym("b"))
         interp_b(x, s, argc, argv);
     else
-        latent_complain(&x->x_obj,
-                        "%s came to the right inlet, but a list of numbers was expected, key b",
-                        s->s_name);
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_LATENT, s, argc, argv);
 }
 
 static void interp_info(t_interp *x)
@@ -235,6 +233,7 @@ __attribute__((visibility("default"))) void setup_latent0x2einterp(void)
 {
     interp_class = class_new(gensym("latent.interp"), (t_newmethod)interp_new,
                              (t_method)interp_free, sizeof(t_interp), 0, A_GIMME, 0);
+    latent_takes(interp_class, LATENT_TAKES_LATENT);
     class_addbang(interp_class, interp_bang);
     class_addfloat(interp_class, interp_float);
     class_addlist(interp_class, interp_list);
@@ -242,6 +241,6 @@ __attribute__((visibility("default"))) void setup_latent0x2einterp(void)
     class_addmethod(interp_class, (t_method)interp_b, gensym("b"), A_GIMME, 0);
     class_addmethod(interp_class, (t_method)interp_add, gensym("add"), A_GIMME, 0);
     class_addmethod(interp_class, (t_method)interp_clear, gensym("clear"), 0);
-    class_addmethod(interp_class, (t_method)interp_info, gensym("info"), 0);
+    latent_takes_alone(interp_class, (t_method)interp_info, "info");
     latent_params_setup(interp_class, interp_params);
 }

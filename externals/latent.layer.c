@@ -99,10 +99,7 @@ static void latent_layer_right(void *z, t_symbol *s, int argc, t_atom *argv)
         if (latent_style_fits(&x->x_obj, latent_layer_network(x, 0), argc, argv))
             latent_list_set(&x->x_obj, &x->x_own, argc, argv);
     } else
-        latent_complain(&x->x_obj,
-                        "the right inlet takes a list (w for this layer alone) or clear, "
-                        "not %s",
-                        s->s_name);
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_STYLE, s, argc, argv);
 }
 
 static void latent_layer_clear(t_latent_layer *x)
@@ -155,11 +152,10 @@ void setup_latent0x2elayer(void)
     latent_layer_class =
         class_new(gensym("latent.layer"), (t_newmethod)latent_layer_new,
                   (t_method)latent_layer_free, sizeof(t_latent_layer), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(latent_layer_class, LATENT_TAKES_FEATURES);
     class_addbang(latent_layer_class, latent_layer_bang);
     class_addmethod(latent_layer_class, (t_method)latent_layer_features, gensym("features"),
                     A_GIMME, 0);
-    class_addmethod(latent_layer_class, (t_method)latent_promise_no_image, gensym("image"), A_GIMME,
-                    0);
     class_addmethod(latent_layer_class, (t_method)latent_layer_clear, gensym("clear"), 0);
     latent_params_setup(latent_layer_class, latent_layer_params);
 }

@@ -309,11 +309,12 @@ __attribute__((visibility("default"))) void setup_latent0x2emap(void)
 {
     map_class = class_new(gensym("latent.map"), (t_newmethod)map_new, (t_method)map_free,
                           sizeof(t_map), 0, A_GIMME, 0);
+    latent_takes_of(map_class, LATENT_TAKES_Z, offsetof(t_map, x_ref));
     class_addbang(map_class, map_bang);
     class_addlist(map_class, map_list);
     class_addmethod(map_class, (t_method)map_average, gensym("average"), A_GIMME, 0);
     class_addmethod(map_class, (t_method)map_say_class, gensym("class"), A_GIMME, 0);
     class_addmethod(map_class, (t_method)map_cutoff, gensym("cutoff"), A_GIMME, 0);
-    class_addmethod(map_class, (t_method)map_info, gensym("info"), 0);
+    latent_takes_alone(map_class, (t_method)map_info, "info");
     latent_params_setup(map_class, map_params);
 }

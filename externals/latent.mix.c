@@ -20,6 +20,7 @@
 #include "engine/latents.h"
 #include "pd/box.h"
 #include "pd/modelref.h"
+#include <stddef.h>
 
 #define MOST_ROWS 128 /* in info */
 
@@ -139,9 +140,7 @@ static void mix_right(void *z, t_symbol *s, int argc, t_atom *argv)
     if (argc && (s == &s_list || s == &s_float))
         mix_take(x, &x->x_right, "from the right", argc, argv);
     else
-        latent_complain(&x->x_obj,
-                        "%s came to the right inlet, but a style was expected, a list of numbers",
-                        s->s_name);
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_STYLE, s, argc, argv);
 }
 
 static void mix_layers(t_mix *x, t_symbol *s, int argc, t_atom *argv)
@@ -199,9 +198,10 @@ __attribute__((visibility("default"))) void setup_latent0x2emix(void)
 {
     mix_class = class_new(gensym("latent.mix"), (t_newmethod)mix_new, (t_method)mix_free,
                           sizeof(t_mix), 0, A_GIMME, 0);
+    latent_takes_of(mix_class, LATENT_TAKES_STYLE, offsetof(t_mix, x_ref));
     class_addbang(mix_class, mix_bang);
     class_addlist(mix_class, mix_list);
     class_addmethod(mix_class, (t_method)mix_layers, gensym("layers"), A_GIMME, 0);
     class_addmethod(mix_class, (t_method)mix_layers, gensym("weights"), A_GIMME, 0);
-    class_addmethod(mix_class, (t_method)mix_info, gensym("info"), 0);
+    latent_takes_alone(mix_class, (t_method)mix_info, "info");
 }

@@ -331,12 +331,13 @@ void setup_latent0x2emodel(void)
     latent_model_class = class_new(gensym("latent.model"), (t_newmethod)latent_modelbox_new,
                                    (t_method)latent_modelbox_free, sizeof(t_latent_modelbox),
                                    CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(latent_model_class, LATENT_TAKES_MESSAGES);
     class_addmethod(latent_model_class, (t_method)latent_modelbox_read, gensym("read"), A_SYMBOL,
                     0);
     class_addmethod(latent_model_class, (t_method)latent_modelbox_write, gensym("write"), A_SYMBOL,
                     0);
     class_addmethod(latent_model_class, (t_method)latent_modelbox_named, gensym("name"), A_SYMBOL,
                     0);
-    class_addmethod(latent_model_class, (t_method)latent_modelbox_info, gensym("info"), 0);
+    latent_takes_alone(latent_model_class, (t_method)latent_modelbox_info, "info");
     latent_params_setup(latent_model_class, latent_model_params);
 }

@@ -296,11 +296,12 @@ __attribute__((visibility("default"))) void setup_latent0x2enoise(void)
 {
     noise_class = class_new(gensym("latent.noise"), (t_newmethod)noise_new, (t_method)noise_free,
                             sizeof(t_noise), 0, A_GIMME, 0);
+    latent_takes(noise_class, LATENT_TAKES_BANG);
     class_addbang(noise_class, noise_bang);
     class_addfloat(noise_class, noise_float);
     class_addmethod(noise_class, (t_method)noise_walk, gensym("walk"), A_FLOAT, 0);
     class_addmethod(noise_class, (t_method)noise_loop, gensym("loop"), A_FLOAT, 0);
     class_addmethod(noise_class, (t_method)noise_drift, gensym("drift"), A_FLOAT, 0);
-    class_addmethod(noise_class, (t_method)noise_info, gensym("info"), 0);
+    latent_takes_alone(noise_class, (t_method)noise_info, "info");
     latent_params_setup(noise_class, noise_params);
 }

@@ -60,9 +60,8 @@ void setup_latent0x2ergb(void)
     latent_rgb_class =
         class_new(gensym("latent.rgb"), (t_newmethod)latent_rgb_new, (t_method)latent_rgb_free,
                   sizeof(t_latent_rgb), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(latent_rgb_class, LATENT_TAKES_FEATURES);
     class_addbang(latent_rgb_class, latent_rgb_bang);
     class_addmethod(latent_rgb_class, (t_method)latent_rgb_features, gensym("features"), A_GIMME,
-                    0);
-    class_addmethod(latent_rgb_class, (t_method)latent_promise_no_image, gensym("image"), A_GIMME,
                     0);
 }

@@ -219,14 +219,18 @@ static void rule_list(t_rule *x, t_symbol *s, int argc, t_atom *argv)
 static void rule_second(void *z, t_symbol *s, int argc, t_atom *argv)
 {
     t_rule *x = z;
-    if (!latent_drawing_follow(&x->x_obj, &x->x_drawing, s, argc, argv) && x->x_last)
+    if (s != gensym("image"))
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_PICTURE, s, argc, argv);
+    else if (!latent_drawing_follow(&x->x_obj, &x->x_drawing, s, argc, argv) && x->x_last)
         rule_send(x);
 }
 
 static void rule_third(void *z, t_symbol *s, int argc, t_atom *argv)
 {
     t_rule *x = z;
-    if (!latent_drawing_colours(&x->x_obj, &x->x_drawing, s, argc, argv) && x->x_last)
+    if (s != gensym("image"))
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_PICTURE, s, argc, argv);
+    else if (!latent_drawing_colours(&x->x_obj, &x->x_drawing, s, argc, argv) && x->x_last)
         rule_send(x);
 }
 
@@ -234,6 +238,9 @@ static void rule_third(void *z, t_symbol *s, int argc, t_atom *argv)
 
 static void rule_anything(t_rule *x, t_symbol *s, int argc, t_atom *argv)
 {
+    if (latent_rule_param_find(x->x_drawing.rule, s->s_name) < 0 &&
+        latent_wrong_cord(&x->x_obj, s, argc, argv))
+        return;
     if (latent_drawing_set(&x->x_obj, &x->x_drawing, s->s_name, argc, argv) > 0)
         rule_changed(x);
 }
@@ -308,6 +315,7 @@ __attribute__((visibility("default"))) void setup_latent0x2erule(void)
 {
     rule_class = class_new(gensym("latent.rule"), (t_newmethod)rule_new, (t_method)rule_free,
                            sizeof(t_rule), 0, A_GIMME, 0);
+    latent_takes(rule_class, LATENT_TAKES_BANG);
     class_addbang(rule_class, rule_bang);
     class_addfloat(rule_class, rule_float);
     class_addlist(rule_class, rule_list);
@@ -316,7 +324,7 @@ __attribute__((visibility("default"))) void setup_latent0x2erule(void)
     class_addmethod(rule_class, (t_method)rule_restart, gensym("restart"), 0);
     class_addmethod(rule_class, (t_method)rule_palette, gensym("palette"), A_GIMME, 0);
     class_addmethod(rule_class, (t_method)rule_usual, gensym("usual"), 0);
-    class_addmethod(rule_class, (t_method)rule_other_caption, gensym("caption"), 0);
-    class_addmethod(rule_class, (t_method)rule_info, gensym("info"), 0);
+    latent_takes_alone(rule_class, (t_method)rule_other_caption, "caption");
+    latent_takes_alone(rule_class, (t_method)rule_info, "info");
     latent_params_setup(rule_class, rule_params);
 }

@@ -321,6 +321,7 @@ void setup_latent0x2esoundfile(void)
 {
     soundfile_class = class_new(gensym("latent.soundfile"), (t_newmethod)soundfile_new,
                                 (t_method)soundfile_free, sizeof(t_soundfile), 0, A_GIMME, 0);
+    latent_takes(soundfile_class, LATENT_TAKES_MESSAGES);
     class_addbang(soundfile_class, soundfile_bang);
     class_addmethod(soundfile_class, (t_method)soundfile_read, gensym("read"), A_DEFSYM, 0);
     class_addmethod(soundfile_class, (t_method)soundfile_frame, gensym("frame"), A_FLOAT, 0);
@@ -329,6 +330,6 @@ void setup_latent0x2esoundfile(void)
     class_addmethod(soundfile_class, (t_method)soundfile_features, gensym("features"), A_GIMME, 0);
     class_addmethod(soundfile_class, (t_method)soundfile_waveform, gensym("waveform"), A_SYMBOL, 0);
     class_addmethod(soundfile_class, (t_method)soundfile_onsets, gensym("onsets"), A_DEFSYM, 0);
-    class_addmethod(soundfile_class, (t_method)soundfile_info, gensym("info"), 0);
+    latent_takes_alone(soundfile_class, (t_method)soundfile_info, "info");
     latent_params_setup(soundfile_class, soundfile_params);
 }

@@ -255,9 +255,7 @@ static void latent_step_right(void *z, t_symbol *s, int argc, t_atom *argv)
             return;
     }
     if (s != &s_list && s != &s_float) {
-        latent_complain(&x->x_obj,
-                        "the right inlet takes a gradient, a list, or mean and a list; %s came",
-                        s->s_name);
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_GRADIENT, s, argc, argv);
         return;
     }
     if (latent_list_set(&x->x_obj, &x->x_gradient, argc, argv))
@@ -307,6 +305,7 @@ void setup_latent0x2estep(void)
     latent_step_class =
         class_new(gensym("latent.step"), (t_newmethod)latent_step_new, (t_method)latent_step_free,
                   sizeof(t_latent_step), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(latent_step_class, LATENT_TAKES_LATENT);
     class_addbang(latent_step_class, latent_step_bang);
     class_addlist(latent_step_class, latent_step_list);
     class_addmethod(latent_step_class, (t_method)latent_step_reset, gensym("reset"), 0);

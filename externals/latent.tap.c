@@ -165,10 +165,9 @@ void setup_latent0x2etap(void)
 {
     latent_tap_class = class_new(gensym("latent.tap"), (t_newmethod)latent_tap_new,
                                  (t_method)latent_tap_free, sizeof(t_latent_tap), CLASS_DEFAULT, 0);
+    latent_takes(latent_tap_class, LATENT_TAKES_FEATURES);
     class_addbang(latent_tap_class, latent_tap_bang);
     class_addmethod(latent_tap_class, (t_method)latent_tap_features, gensym("features"), A_GIMME,
-                    0);
-    class_addmethod(latent_tap_class, (t_method)latent_promise_no_image, gensym("image"), A_GIMME,
                     0);
     class_addmethod(latent_tap_class, (t_method)latent_tap_channels, gensym("channels"), A_GIMME,
                     0);

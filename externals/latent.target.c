@@ -195,9 +195,7 @@ static void latent_target_right(void *z, t_symbol *s, int argc, t_atom *argv)
     if (s == gensym("image"))
         latent_target_keep(x, &x->x_target, s, argc, argv);
     else
-        latent_complain(&x->x_obj,
-                        "the right inlet takes an image, the picture to approach; %s came",
-                        s->s_name);
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_PICTURE, s, argc, argv);
 }
 
 static void *latent_target_new(t_symbol *s, int argc, t_atom *argv)
@@ -234,6 +232,7 @@ void setup_latent0x2etarget(void)
     latent_target_class =
         class_new(gensym("latent.target"), (t_newmethod)latent_target_new,
                   (t_method)latent_target_free, sizeof(t_latent_target), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(latent_target_class, LATENT_TAKES_PICTURE);
     class_addbang(latent_target_class, latent_target_bang);
     class_addmethod(latent_target_class, (t_method)latent_target_image, gensym("image"), A_GIMME,
                     0);

@@ -83,6 +83,7 @@ void setup_latent0x2etolist(void)
     latent_tolist_class =
         class_new(gensym("latent.tolist"), (t_newmethod)latent_tolist_new,
                   (t_method)latent_tolist_free, sizeof(t_latent_tolist), CLASS_DEFAULT, 0);
+    latent_takes(latent_tolist_class, LATENT_TAKES_PROMISE);
     class_addbang(latent_tolist_class, latent_tolist_bang);
     class_addmethod(latent_tolist_class, (t_method)latent_tolist_promise, gensym("features"),
                     A_GIMME, 0);

@@ -267,6 +267,7 @@ static t_class *latent_train_setup(t_newmethod make, t_method fresh, const t_lat
 {
     t_class *c = class_new(gensym("latent.train"), make, (t_method)latent_train_free,
                            sizeof(t_latent_train), CLASS_DEFAULT, make ? A_GIMME : A_NULL, 0);
+    latent_takes(c, LATENT_TAKES_MESSAGES);
     class_addmethod(c, fresh, gensym("new"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_train_data, gensym("data"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_train_start, gensym("start"), A_DEFFLOAT, 0);
@@ -274,7 +275,7 @@ static t_class *latent_train_setup(t_newmethod make, t_method fresh, const t_lat
     class_addmethod(c, (t_method)latent_train_save, gensym("save"), A_SYMBOL, 0);
     class_addmethod(c, (t_method)latent_train_resume, gensym("resume"), A_SYMBOL, 0);
     class_addmethod(c, (t_method)latent_train_write, gensym("write"), A_SYMBOL, 0);
-    class_addmethod(c, (t_method)latent_train_info, gensym("info"), 0);
+    latent_takes_alone(c, (t_method)latent_train_info, "info");
     latent_params_setup(c, params);
     return c;
 }

@@ -279,12 +279,6 @@ static void latent_view_image(t_latent_view *x, t_symbol *s, int argc, t_atom *a
         latent_view_say(x, "shape", 2, x->x_shape_w, x->x_shape_h);
 }
 
-static void latent_view_features(t_latent_view *x)
-{
-    latent_complain(&x->x_obj, "features came, but an image was expected; [latent.rgb] and "
-                               "[latent.tap] make pictures of features");
-}
-
 static void latent_view_clear(t_latent_view *x)
 {
     latent_node_release(x->x_node);
@@ -379,9 +373,9 @@ void setup_latent0x2eview(void)
     t_class *c =
         class_new(gensym("latent.view"), (t_newmethod)latent_view_new, (t_method)latent_view_free,
                   sizeof(t_latent_view), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(c, LATENT_TAKES_PICTURE);
     latent_view_class = c;
     class_addmethod(c, (t_method)latent_view_image, gensym("image"), A_GIMME, 0);
-    class_addmethod(c, (t_method)latent_view_features, gensym("features"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_view_size, gensym("size"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_view_clear, gensym("clear"), 0);
     latent_params_setup(c, latent_view_params);

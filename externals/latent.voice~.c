@@ -33,6 +33,7 @@ typedef struct {
     latent_voice *x_voice; /* NULL until a worker has made it */
     t_latent_list x_early; /* what came before that */
     t_latent_mail *x_birth, *x_pictures;
+    struct _latent_inlet *x_right;
     t_outlet *x_info;
 } t_voice;
 
@@ -100,7 +101,7 @@ static void voice_list(t_voice *x, t_symbol *s, int argc, t_atom *argv)
     if (latent_list_set(&x->x_obj, &x->x_early, argc, argv))
         return;
     if (argc > LATENT_VOICE_PARTIALS)
-        latent_complain(&x->x_obj, "%d numbers came, the first %d sound", argc,
+        latent_complain(&x->x_obj, "%d numbers came, but only the first %d sound; send fewer", argc,
                         LATENT_VOICE_PARTIALS);
     if (x->x_voice)
         latent_voice_list(x->x_voice, x->x_early.v, argc);
@@ -216,6 +217,15 @@ static void voice_info(t_voice *x)
 
 /* ---- birth and death */
 
+static void voice_right(void *z, t_symbol *s, int argc, t_atom *argv)
+{
+    t_voice *x = z;
+    if (argc == 1 && argv->a_type == A_FLOAT && (s == &s_float || s == &s_list))
+        latent_params_message(&x->x_obj, gensym("pitch"), argc, argv);
+    else
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_PITCH, s, argc, argv);
+}
+
 static void *voice_new(t_symbol *s, int argc, t_atom *argv)
 {
     t_voice *x = (t_voice *)pd_new(voice_class);
@@ -224,7 +234,7 @@ static void *voice_new(t_symbol *s, int argc, t_atom *argv)
         (latent_voice_settings){LATENT_BANK, LATENT_TUNE_MEL, 110, 60, 8000, 30, 0.2, 12, 4, 1};
     argc = latent_params_flags(&x->x_obj, voice_params, argc, argv);
     latent_params_rest(&x->x_obj, 0, argc, argv);
-    inlet_new(&x->x_obj, &x->x_obj.ob_pd, &s_float, gensym("pitch"));
+    x->x_right = latent_inlet_new(&x->x_obj, voice_right);
     outlet_new(&x->x_obj, &s_signal);
     x->x_info = outlet_new(&x->x_obj, NULL);
     x->x_birth = latent_mail_new(x, LATENT_LOADER, 1, voice_made);
@@ -235,6 +245,7 @@ static void *voice_new(t_symbol *s, int argc, t_atom *argv)
 
 static void voice_free(t_voice *x)
 {
+    latent_inlet_free(x->x_right);
     latent_mail_free(x->x_birth);
     latent_mail_free(x->x_pictures);
     latent_voice_free(x->x_voice);
@@ -245,6 +256,7 @@ void setup_latent0x2evoice_tilde(void)
 {
     voice_class = class_new(gensym("latent.voice~"), (t_newmethod)voice_new, (t_method)voice_free,
                             sizeof(t_voice), 0, A_GIMME, 0);
+    latent_takes(voice_class, LATENT_TAKES_NUMBERS);
     class_addmethod(voice_class, (t_method)voice_dsp, gensym("dsp"), A_CANT, 0);
     class_addlist(voice_class, voice_list);
     class_addmethod(voice_class, (t_method)voice_stats, gensym("stats"), A_GIMME, 0);
@@ -252,6 +264,6 @@ void setup_latent0x2evoice_tilde(void)
     class_addmethod(voice_class, (t_method)voice_promise, gensym("features"), A_GIMME, 0);
     class_addmethod(voice_class, (t_method)voice_position, gensym("position"), A_FLOAT, 0);
     class_addmethod(voice_class, (t_method)voice_clear, gensym("clear"), 0);
-    class_addmethod(voice_class, (t_method)voice_info, gensym("info"), 0);
+    latent_takes_alone(voice_class, (t_method)voice_info, "info");
     latent_params_setup(voice_class, voice_params);
 }

@@ -387,8 +387,8 @@ void setup_latent0x2ewrite(void)
     t_class *c = latent_write_class =
         class_new(gensym("latent.write"), (t_newmethod)latent_write_new,
                   (t_method)latent_write_free, sizeof(t_latent_write), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(c, LATENT_TAKES_PICTURE);
     class_addmethod(c, (t_method)latent_write_image, gensym("image"), A_GIMME, 0);
-    class_addmethod(c, (t_method)latent_promise_no_features, gensym("features"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_write_write, gensym("write"), A_DEFSYM, 0);
     class_addmethod(c, (t_method)latent_write_open, gensym("open"), A_GIMME, 0);
     class_addmethod(c, (t_method)latent_write_close, gensym("close"), 0);

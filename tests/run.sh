@@ -100,7 +100,8 @@ play() { # patch log scratch
   limit=$((limit * slow))
   value args
   read -ra more <<<"$REPLY"
-  LATENT_SCRATCH=$3 HOME=$3 LATENT_PATIENCE=$((limit * 2 / 3)) JACK_DEFAULT_SERVER=latent-test \
+  LATENT_SCRATCH=$3 LATENT_LIBRARY=$BUILD HOME=$3 LATENT_PATIENCE=$((limit * 2 / 3)) \
+  JACK_DEFAULT_SERVER=latent-test \
     timeout -k 5 "$limit" "${full[@]}" "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
     "${args[@]}" -path "$BUILD" -path "$HELPERS" -path "$LATENT_ORACLE" \
     -path "$LATENT_ORACLE/../data/clip" -path "$LATENT_CASES" "${more[@]}" "$1" \

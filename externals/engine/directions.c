@@ -376,7 +376,7 @@ static latent_directions *find_difference(const latent_model *m,
     if (units > 0)
         return d;
     latent_directions_free(d);
-    latent_fail(e, "the two latents are the same, and there is no way from one to the other");
+    latent_fail(e, "the two latents are the same; send another one to one of the inlets");
     return NULL;
 }
 

@@ -49,6 +49,14 @@ typedef struct class_params {
 } class_params;
 static class_params *all_params;
 
+static const t_latent_param *params_of(const t_object *x)
+{
+    const class_params *c = all_params;
+    while (c && c->class != pd_class(&x->ob_pd))
+        c = c->next;
+    return c ? c->params : NULL;
+}
+
 static const t_latent_param *find_param(const t_latent_param *p, const char *name)
 {
     while (p && p->name && strcmp(p->name, name))
@@ -166,11 +174,8 @@ static int set_param(t_object *x, const t_latent_param *p, int argc, const t_ato
 
 void latent_params_message(t_object *x, t_symbol *s, int argc, t_atom *argv)
 {
-    const class_params *c = all_params;
-    const t_latent_param *p;
-    while (c && c->class != pd_class(&x->ob_pd))
-        c = c->next;
-    if (!c || !(p = find_param(c->params, s->s_name)) || set_param(x, p, argc, argv))
+    const t_latent_param *p = find_param(params_of(x), s->s_name);
+    if (!p || set_param(x, p, argc, argv))
         return;
     if (p->changed)
         p->changed(x);
@@ -194,11 +199,22 @@ static int is_flag(const t_atom *a)
     return s[0] == '-' && ((s[1] >= 'a' && s[1] <= 'z') || (s[1] >= 'A' && s[1] <= 'Z'));
 }
 
+static void names_of(const t_latent_param *params, const char *before, char *text, size_t room)
+{
+    *text = 0;
+    for (size_t n = 0; params && params->name && n < room; params++)
+        n += (size_t)snprintf(text + n, room - n, "%s%s", before, params->name);
+}
+
+void latent_params_names(const t_object *x, char *text, size_t room)
+{
+    names_of(params_of(x), " ", text, room);
+}
+
 static void complain_flag(t_object *x, const t_latent_param *params, const char *flag)
 {
-    char known[300] = "";
-    for (size_t n = 0; params->name && n < sizeof(known); params++)
-        n += (size_t)snprintf(known + n, sizeof(known) - n, " -%s", params->name);
+    char known[300];
+    names_of(params, " -", known, sizeof(known));
     latent_complain(x, "there is no flag %s and it is left out; the flags are%s", flag,
                     *known ? known : " none");
 }
@@ -284,8 +300,10 @@ static void complain_list(t_object *x, int argc, const t_atom *argv)
     while (i < argc - 1 && argv[i].a_type == A_FLOAT && isfinite((float)argv[i].a_w.w_float))
         i++;
     atom_string((t_atom *)argv + i, word, sizeof(word));
-    latent_complain(x, "a list of finite numbers was expected, but number %d of %d is %s", i + 1,
-                    argc, word);
+    latent_complain(x,
+                    "a list of finite numbers was expected, but number %d of %d is %s; what was "
+                    "there stays",
+                    i + 1, argc, word);
 }
 
 int latent_list_set(t_object *x, t_latent_list *list, int argc, const t_atom *argv)
@@ -385,24 +403,6 @@ latent_node *latent_promise_get(t_object *x, t_symbol *selector, int argc, const
                     "[latent.hold] where it is to be kept",
                     selector->s_name, (double)id);
     return NULL;
-}
-
-void latent_promise_no_image(t_object *x, t_symbol *s, int argc, t_atom *argv)
-{
-    (void)s;
-    (void)argc;
-    (void)argv;
-    latent_complain(x, "a picture came where features were expected; connect [latent.input] or "
-                       "[latent.layer]");
-}
-
-void latent_promise_no_features(t_object *x, t_symbol *s, int argc, t_atom *argv)
-{
-    (void)s;
-    (void)argc;
-    (void)argv;
-    latent_complain(x, "features came, but an image was expected; [latent.rgb] and [latent.tap] "
-                       "make pictures of features");
 }
 
 /* ---- a second inlet for messages of any kind */

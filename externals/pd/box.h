@@ -2,6 +2,7 @@
    message, check and line in info follow from one table row), lists, and promises on cords. */
 #ifndef LATENT_BOX_H
 #define LATENT_BOX_H
+#include "answers.h"
 #include "engine/graph.h"
 #include "engine/number.h"
 #include <m_pd.h>
@@ -38,6 +39,8 @@ int latent_params_flags(t_object *x, const t_latent_param *params, int argc, t_a
 int latent_choice(t_object *x, const char *name, const char *choices, const t_atom *a);
 /* Complains when more than wanted arguments remain. */
 void latent_params_rest(t_object *x, int wanted, int argc, const t_atom *argv);
+/* The names of all rows of the object's class, each after a space. */
+void latent_params_names(const t_object *x, char *text, size_t room);
 /* Sends "info <name> <value>" for every row. */
 void latent_params_info(t_object *x, const t_latent_param *params, t_outlet *info);
 
@@ -66,10 +69,6 @@ void latent_promise_send(t_outlet *o, latent_node *n);
 /* The node that a "features" or "image" message means, with one more holder; NULL after one
    pd_error when the handle is stale or invented or the message is not one. */
 latent_node *latent_promise_get(t_object *x, t_symbol *selector, int argc, const t_atom *argv);
-/* The method for "image" of a box that takes features only: says so. */
-void latent_promise_no_image(t_object *x, t_symbol *s, int argc, t_atom *argv);
-/* The same for "features" of a box that takes pictures only. */
-void latent_promise_no_features(t_object *x, t_symbol *s, int argc, t_atom *argv);
 
 /* ---- words */
 

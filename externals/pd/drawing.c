@@ -156,7 +156,8 @@ int latent_drawing_follow(t_object *x, t_latent_drawing *d, t_symbol *s, int arg
 {
     if (latent_rule_follows(d->rule))
         return take(x, &d->follow, s, argc, argv);
-    latent_complain(x, "a %s follows no picture", latent_rule_name(d->rule));
+    latent_complain(x, "a %s follows no picture; its help names the rules that do",
+                    latent_rule_name(d->rule));
     return -1;
 }
 
@@ -165,7 +166,9 @@ int latent_drawing_colours(t_object *x, t_latent_drawing *d, t_symbol *s, int ar
 {
     if (latent_rule_palette(d->rule))
         return take(x, &d->colours, s, argc, argv);
-    latent_complain(x, "a %s has colours of its own and takes none from a picture",
+    latent_complain(x,
+                    "a %s has colours of its own and takes none from a picture; its help names the "
+                    "rules that do",
                     latent_rule_name(d->rule));
     return -1;
 }

@@ -51,6 +51,10 @@ int latent_hearing_is_feature(const t_atom *a)
 int latent_hearing_choose(t_object *x, t_latent_hearing *h, int argc, const t_atom *argv)
 {
     latent_feature chosen[LATENT_FEATURES];
+    if (argc && argv->a_type == A_FLOAT) { /* those of a network */
+        latent_wrong(x, gensym("features"), argc, argv);
+        return -1;
+    }
     if (argc > LATENT_FEATURES) {
         latent_complain(x, "there are %d features, but %d words came; the list stays as it was",
                         LATENT_FEATURES, argc);
