@@ -172,7 +172,7 @@ check-valgrind:
 # One second for each reader is for what has been found before.
 check-fuzz:
 	@$(MAKE) -s --no-print-directory fuzz SECONDS=1
-	@tests/each.sh '$(MAKE) damage'
+	@tests/each.sh '$(MAKE) damage' '$(MAKE) fuzz-variants VARIANTS=200'
 
 include tests/fuzz/fuzz.mk
 

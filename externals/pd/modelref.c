@@ -140,9 +140,15 @@ static void tell_progress(t_latent_modelref *r, int permille)
 
 static void complain_failed(t_latent_modelref *r)
 {
-    latent_complain(r->owner, "can't load %s: %s",
-                    r->builtin ? "the built-in model" : r->slot->word->s_name,
-                    r->slot->reason ? r->slot->reason : "no memory");
+    const char *reason = r->slot->reason ? r->slot->reason : "no memory";
+    const char *name = r->slot->word->s_name, *slash = strrchr(name, '/');
+    size_t n = strlen(slash ? slash + 1 : name);
+    if (r->builtin)
+        latent_complain(r->owner, "can't load the built-in model: %s", reason);
+    else if (!strncmp(reason, slash ? slash + 1 : name, n) && reason[n] == ':')
+        latent_complain(r->owner, "can't load %s", reason); /* which names the file itself */
+    else
+        latent_complain(r->owner, "can't load %s: %s", name, reason);
 }
 
 static void tell_failed(t_latent_modelref *r, int value)

@@ -7,11 +7,13 @@
 #include "engine/gradient.h"
 #include "engine/guide.h"
 #include "engine/models/clip_config.h"
+#include "engine/models/clip_tiny.h"
 #include "engine/models/model.h"
 #include "engine/ops/encoder.h"
 #include "engine/ops/ops.h"
 #include "engine/optimise.h"
 #include "engine/random.h"
+#include "helper_builtin.h"
 #include "helper_sanitized.h"
 #include <math.h>
 #include <setjmp.h>
@@ -816,6 +818,58 @@ static void settings_of_hugging_face(void **state)
     unlink(path);
 }
 
+/* The built-in clip-tiny as another program saves it: a prefix before every name, no settings. */
+static void tiny_behind_a_prefix(void **state)
+{
+    char path[128];
+    latent_error e = {""};
+    latent_model *m[2] = {builtin_clip(), NULL};
+    latent_tensor_out t[LATENT_TINY_TENSORS];
+    char name[LATENT_TINY_TENSORS][96];
+    latent_tensor *value[2][2];
+    latent_weights *w;
+    size_t n;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/clip.safetensors", folder);
+    if (!(w = latent_weights_open("examples/models/clip-tiny.safetensors", &e)))
+        fail_msg("%s", e.text);
+    n = latent_weights_count(w);
+    for (size_t i = 0; i < n; i++) {
+        const latent_entry *from = latent_weights_at(w, i);
+        float *data = malloc((size_t)from->count * sizeof(float));
+        snprintf(name[i], sizeof(name[i]), "any.module.%.80s", from->name);
+        t[i] = (latent_tensor_out){
+            .name = name[i], .dtype = LATENT_F32, .rank = from->rank, .data = data};
+        memcpy(t[i].dim, from->dim, sizeof(t[i].dim));
+        assert_int_equal(latent_weights_read(w, from, data, &e), 0);
+    }
+    latent_weights_close(w);
+    if (latent_safetensors_write(path, t, n, NULL, 0, &e) ||
+        !(m[1] = latent_model_load(path, quietly, &e)))
+        fail_msg("%s", e.text);
+    for (int i = 0; i < 2; i++) {
+        latent_node *picture = random_picture(64, 64, NULL, 0);
+        latent_node *seen = latent_model_embed_picture(m[i], picture, &e);
+        latent_node *words = text_of(m[i], "a red fish");
+        value[i][0] = value_of(seen);
+        value[i][1] = value_of(words);
+        latent_node_release(picture);
+        latent_node_release(seen);
+        latent_node_release(words);
+    }
+    for (int k = 0; k < 2; k++) {
+        assert_true(value[0][k]->count == value[1][k]->count);
+        assert_memory_equal(value[0][k]->data, value[1][k]->data,
+                            value[0][k]->count * sizeof(float));
+        latent_tensor_release(value[0][k]);
+        latent_tensor_release(value[1][k]);
+    }
+    for (size_t i = 0; i < n; i++)
+        free((void *)(size_t)t[i].data);
+    latent_model_release(m[0]);
+    latent_model_release(m[1]);
+}
+
 static void wrong_kinds(void **state)
 {
     float numbers[64] = {0};
@@ -894,6 +948,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_sizes, begin, end),
         cmocka_unit_test_setup_teardown(settings_of_open_clip, begin, end),
         cmocka_unit_test_setup_teardown(settings_of_hugging_face, begin, end),
+        cmocka_unit_test_setup_teardown(tiny_behind_a_prefix, begin, end),
         cmocka_unit_test_setup_teardown(wrong_kinds, begin, end),
         cmocka_unit_test_setup_teardown(damaged_networks, begin, end),
     };

@@ -699,7 +699,7 @@ static void no_files(void **state)
     assert_null(latent_weights_open("/nowhere/model.pkl", &e));
     assert_non_null(strstr(e.text, "No such file"));
     assert_null(latent_weights_open(folder, &e));
-    assert_non_null(strstr(e.text, "not a file"));
+    assert_non_null(strstr(e.text, "a folder"));
     snprintf(path, sizeof(path), "%s/pipe", folder);
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_null(latent_weights_open(path, &e));
@@ -733,6 +733,8 @@ static void other_files(void **state)
         {"class Fish: pass", "a text"},
         {"(c) 2020", "a text"},
         {"{\"a\": 1}", "settings"},
+        {"\xe6\xb5\xb7\xe9\x94\x99\xe5\x9b\xbe", "a text"},
+        {"\xe6\xb5\xb7 \x99\xe5", "no model file"},
         {"GGUF\3", "GGUF"},
         {"\x89HDF\r\n\x1a\n", "Keras"},
         {"\x89PNG\r\n\x1a\n", "latent.image"},

@@ -4,6 +4,8 @@
 #   make check-fuzz                           the same for one second each, and the damaged files
 #   make damage                               10,000 damaged model files (DAMAGE = how many), each the
 #                                             same every time
+#   make fuzz-variants                        networks made otherwise by what they consist of (VARIANTS =
+#                                             how many, SEED), played in a build with sanitizers
 #   make fuzz-seeds                           writes the corpora anew that our own programs make
 #
 # The readers are listed in tests/fuzz/readers.c, their corpora lie in tests/fuzz/corpus/<name>; what
@@ -29,7 +31,8 @@ fuzz-program:
 	@$(MAKE) -s --no-print-directory -j$(JOBS) $(patsubst externals/engine/%.c,build/obj/engine/%.o,$(fuzz_plain))
 	@$(MAKE) -s --no-print-directory -j$(JOBS) CC=clang folder=$(fuzz_top) \
 	  CPPFLAGS=-DLATENT_PICTURE_PIXELS=1048576 \
-	  CFLAGS='-O1 -g1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link $(fuzz_watched)' $(fuzz_top)/fuzz/readers
+	  CFLAGS='-O1 -g1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link $(fuzz_watched)' \
+	  $(fuzz_top)/fuzz/$(or $(FUZZ_PROGRAM),readers)
 
 fuzz:
 	@JOBS='$(JOBS)' MAKE='$(MAKE)' tests/fuzz/fuzz.sh $(or $(SECONDS),60) $(TARGET)
@@ -39,6 +42,21 @@ $(top)/fuzz/seeds: $(call test_object,tests/fuzz/seeds.c tests/fuzz/make.c tests
   tests/engine/helper_files.c) $(call objects,$(engine_sources) $(media_sources))
 	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(ldflags) -lcmocka $(engine_libs) $(media_libs)
+
+# ---- variants of networks (variants.c), in the build of the fuzzers
+
+VARIANTS ?= 500
+SEED ?= 1
+$(top)/fuzz/variants: $(call test_object,tests/fuzz/variants.c tests/engine/helper_files.c) $(fuzz_own) \
+  $(fuzz_objects) $(patsubst externals/engine/%.c,build/obj/engine/%.o,$(fuzz_plain))
+	@mkdir -p $(@D)
+	$(CC) $(fuzz_watched) -fsanitize=fuzzer-no-link -o $@ $^ $(ldflags) -lcmocka $(engine_libs) $(media_libs) $(sound_libs)
+fuzz-variants:
+	@if ! command -v clang >/dev/null; then \
+	  echo 'SKIP there is no clang'; echo '0 passed, 0 failed, 1 skipped'; exit; fi; \
+	  $(MAKE) -s fuzz-program FUZZ_PROGRAM=variants && \
+	  LSAN_OPTIONS=suppressions=$(abspath tests/fuzz/lsan.supp):print_suppressions=0 \
+	  ASAN_OPTIONS=allocator_may_return_null=1 $(fuzz_top)/fuzz/variants -n $(VARIANTS) -s $(SEED)
 
 # ---- damaged files: straight from the sources that they test, so that memory can be counted
 
@@ -58,4 +76,4 @@ damage: $(top)/fuzz/damage
 	@$(if $(damage_files),,echo 'SKIP there are no fixtures; the small files are damaged alone';) \
 	  $< -n $(DAMAGE) $(damage_files)
 
-.PHONY: damage fuzz fuzz-program fuzz-seeds
+.PHONY: damage fuzz fuzz-program fuzz-seeds fuzz-variants

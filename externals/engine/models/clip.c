@@ -181,7 +181,8 @@ static int read_numbers(clip_reader *r, const char *name, int rank, const int64_
         return -1;
     for (int64_t i = 0; i < t->count; i++)
         if (!isfinite(data[i]))
-            return latent_fail(r->error, "%s%s holds numbers that are none", r->prefix, name);
+            return latent_fail(r->error, "%s%s has values that are no numbers (NaN or infinite)",
+                               r->prefix, name);
     r->model->weights_bytes += (size_t)t->count * sizeof(float);
     r->model->kept_bytes += (size_t)t->count * sizeof(float);
     return 0;

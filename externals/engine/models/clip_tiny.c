@@ -209,25 +209,107 @@ int latent_tiny_meta(const latent_tiny_sizes *s, latent_meta_out *meta, char tex
     return n;
 }
 
+/* What stands before the names of a file's tensors, and of its settings where they have it, too. */
+static void find_prefix(const latent_weights *w, char *prefix)
+{
+    *prefix = 0;
+    latent_weights_prefix(w, "picture.stem.weight", prefix, LATENT_PREFIX);
+}
+
+static const char *text_of(const latent_weights *w, const char *prefix, const char *key)
+{
+    char name[LATENT_PREFIX + 40];
+    const char *text = latent_weights_text(w, key);
+    snprintf(name, sizeof(name), "%s%s", prefix, key);
+    return text ? text : latent_weights_text(w, name);
+}
+
+/* One number of a setting: "3 4", a number, or a list of them. */
+static int number_of(const latent_weights *w, const char *prefix, const char *key, int k,
+                     int *number)
+{
+    char name[4][LATENT_PREFIX + 48], *end;
+    const char *text = text_of(w, prefix, key);
+    double v = -1;
+    if (text) {
+        for (int i = 0; i <= k; i++, text = end) {
+            v = (double)strtol(text, &end, 10);
+            if (end == text)
+                return -1;
+        }
+    } else {
+        snprintf(name[0], sizeof(name[0]), "%s", key);
+        snprintf(name[1], sizeof(name[1]), "%s%s", prefix, key);
+        snprintf(name[2], sizeof(name[2]), "%s.%d", key, k);
+        snprintf(name[3], sizeof(name[3]), "%s%s.%d", prefix, key, k);
+        for (int i = 0; i < 4; i++)
+            if (!latent_weights_number(w, name[i], &v))
+                break;
+    }
+    if (!(v >= 0 && v <= MAX_ROWS))
+        return -1;
+    *number = (int)v;
+    return 0;
+}
+
+static int64_t side(const latent_weights *w, const char *prefix, int axis, const char *format, ...)
+{
+    char name[LATENT_PREFIX + 80];
+    va_list args;
+    const latent_entry *t;
+    int n = snprintf(name, sizeof(name), "%s", prefix);
+    va_start(args, format);
+    vsnprintf(name + n, sizeof(name) - (size_t)n, format, args);
+    va_end(args);
+    t = latent_weights_find(w, name);
+    return t && axis < t->rank && t->dim[axis] <= MAX_ROWS ? t->dim[axis] : 0;
+}
+
+/* A file that has lost its settings, as one that another program has saved: all but two of the
+   sizes are those of its tensors. */
+static void sizes_of_tensors(const latent_weights *w, const char *prefix, latent_tiny_sizes *s)
+{
+    const latent_tiny_sizes usual = latent_tiny_default();
+    s->resolution = usual.resolution;
+    s->context = usual.context;
+    s->stem = (int)side(w, prefix, 0, "picture.stem.weight");
+    while (s->stages < LATENT_TINY_STAGES &&
+           (s->width[s->stages] = (int)side(w, prefix, 0, "picture.%d.merge.weight", s->stages))) {
+        int *n = &s->blocks[s->stages];
+        while (*n < LATENT_TINY_BLOCKS &&
+               side(w, prefix, 0, "picture.%d.%d.conv.weight", s->stages, *n))
+            ++*n;
+        s->stages++;
+    }
+    s->embedding = (int)side(w, prefix, 0, "picture.projection.weight");
+    s->rows = (int)side(w, prefix, 0, "text.words");
+    s->text_width = (int)side(w, prefix, 1, "text.words");
+    while (s->text_layers < LATENT_TINY_BLOCKS &&
+           side(w, prefix, 0, "text.%d.conv.weight", s->text_layers))
+        s->text_layers++;
+    s->text_hidden = (int)side(w, prefix, 0, "text.up.weight");
+}
+
 int latent_tiny_read_sizes(const latent_weights *w, latent_tiny_sizes *s, latent_error *e)
 {
-    const char *tokeniser = latent_weights_text(w, "tokeniser");
+    char prefix[LATENT_PREFIX];
+    const char *tokeniser;
+    find_prefix(w, prefix);
+    tokeniser = text_of(w, prefix, "tokeniser");
     memset(s, 0, sizeof(*s));
+    if (!tokeniser && !text_of(w, prefix, "architecture")) {
+        sizes_of_tensors(w, prefix, s);
+        return latent_tiny_check(s, e);
+    }
     if (!tokeniser || strcmp(tokeniser, "grams"))
         return latent_fail(e, "a clip-tiny whose tokeniser is %.40s; this version knows grams",
                            tokeniser ? tokeniser : "not told");
     for (int i = 0; i < N_SIZES; i++) {
-        const char *text = latent_weights_text(w, size_names[i].key);
         int *v = (int *)((char *)s + size_names[i].place);
         int n = size_names[i].list ? s->stages : 1;
-        for (int k = 0; k < n && k < LATENT_TINY_STAGES; k++) {
-            char *end = NULL;
-            long number = text ? strtol(text, &end, 10) : 0;
-            if (!text || end == text || number < 0 || number > MAX_ROWS)
-                return latent_fail(e, "the metadata tells no %s", size_names[i].key);
-            v[k] = (int)number;
-            text = end;
-        }
+        for (int k = 0; k < n && k < LATENT_TINY_STAGES; k++)
+            if (number_of(w, prefix, size_names[i].key, k, v + k))
+                return latent_fail(e, "the file's settings tell no %s", size_names[i].key);
     }
     return latent_tiny_check(s, e);
 }
@@ -242,10 +324,12 @@ typedef struct {
 
 static int tiny_recognise(const latent_weights *w, char *prefix, size_t room)
 {
-    const char *architecture = latent_weights_text(w, "architecture");
-    if (room)
-        *prefix = 0;
-    return architecture && !strcmp(architecture, "clip-tiny");
+    const char *architecture;
+    (void)room;
+    find_prefix(w, prefix);
+    if ((architecture = text_of(w, prefix, "architecture")))
+        return !strcmp(architecture, "clip-tiny");
+    return side(w, prefix, 0, "picture.stem.weight") && side(w, prefix, 0, "text.words");
 }
 
 /* A convolution is kept in the kernels' form; one over words is that of a picture of one row. */
@@ -275,15 +359,18 @@ typedef struct {
 
 int latent_tiny_fetch(latent_weights *w, const latent_tiny_tensor *t, float *to, latent_error *e)
 {
-    const latent_entry *entry = latent_weights_find(w, t->name);
+    char prefix[LATENT_PREFIX], name[LATENT_PREFIX + 64];
+    const latent_entry *entry;
     int same;
-    if (!entry)
-        return latent_fail(e, "%s is missing", t->name);
+    find_prefix(w, prefix);
+    snprintf(name, sizeof(name), "%s%s", prefix, t->name);
+    if (!(entry = latent_weights_find(w, name)))
+        return latent_fail(e, "%s is missing", name);
     same = entry->rank == t->rank;
     for (int k = 0; same && k < t->rank; k++)
         same = entry->dim[k] == t->dim[k];
     if (!same)
-        return latent_fail(e, "%s has not the shape that the metadata tells", t->name);
+        return latent_fail(e, "%s has not the shape that the other sizes ask for", name);
     return latent_weights_read(w, entry, to, e);
 }
 
@@ -310,7 +397,7 @@ static latent_node *make_tensor(const tiny_source *from, const latent_tiny_tenso
         while (k < data->count && isfinite(data->data[k]))
             k++;
         if (k < data->count)
-            latent_fail(e, "%s holds numbers that are none", t->name);
+            latent_fail(e, "%s has values that are no numbers (NaN or infinite)", t->name);
         else
             n = t->rank > 2 ? convolution(t, data->data, e) : latent_op_parameter(data, e);
     }

@@ -20,12 +20,23 @@ static const latent_arch *const architectures[] = {
 
 static atomic_size_t all_bytes; /* of the models' weights */
 
+static int is_checkpoint(const latent_weights *w)
+{
+    const char *latent = latent_weights_text(w, "latent");
+    return (latent && !strncmp(latent, "training", 8)) || latent_weights_text(w, "training");
+}
+
 static latent_model *build(latent_weights *w, const char *label, int half, latent_progress p,
                            latent_error *e)
 {
     char prefix[LATENT_PREFIX];
     const char *is;
     latent_model *m;
+    if (is_checkpoint(w)) {
+        latent_fail(e, "a training was saved here, which is no network: resume it with "
+                       "[latent.train], whose write gives the network");
+        return NULL;
+    }
     for (size_t i = 0; i < sizeof(architectures) / sizeof(*architectures); i++) {
         const latent_arch *arch = architectures[i];
         if (!arch->recognise(w, prefix, sizeof(prefix)))
@@ -48,13 +59,13 @@ static latent_model *build(latent_weights *w, const char *label, int half, laten
         return m;
     }
     if ((is = latent_model_stranger(w)))
-        latent_fail(e, "%s is %s; it can't be played here. Give a StyleGAN2 generator or a CLIP",
-                    label, is);
+        latent_fail(e, "this is %s; it can't be played here. Give a StyleGAN2 generator or a CLIP",
+                    is);
     else
         latent_fail(e,
-                    "%s is a %s file with %zu tensors (%s ...), but no network that is known: a "
+                    "a %s file with %zu tensors (%.60s ...), but no network that is known: a "
                     "StyleGAN2 generator or a CLIP is expected",
-                    label, latent_weights_format(w), latent_weights_count(w),
+                    latent_weights_format(w), latent_weights_count(w),
                     latent_weights_at(w, 0)->name);
     return NULL;
 }

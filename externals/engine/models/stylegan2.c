@@ -141,7 +141,8 @@ static int read_tensor(sg2_reader *r, const char *name, int rank, const int64_t 
         if (!isfinite((*tensor)->data[i])) {
             latent_tensor_release(*tensor);
             *tensor = NULL;
-            return latent_fail(r->error, "%s%s holds numbers that are none", r->prefix, name);
+            return latent_fail(r->error, "%s%s has values that are no numbers (NaN or infinite)",
+                               r->prefix, name);
         }
     r->model->weights_bytes += (*tensor)->count * sizeof(float);
     r->model->kept_bytes += (*tensor)->count * sizeof(float);

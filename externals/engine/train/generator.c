@@ -719,7 +719,8 @@ static int read_numbers(latent_weights *w, const char *prefix, const char *name,
         return -1;
     for (int64_t i = 0; i < t->count; i++)
         if (!isfinite(to[i]))
-            return latent_fail(e, "%s%s holds numbers that are none", prefix, name);
+            return latent_fail(e, "%s%s has values that are no numbers (NaN or infinite)", prefix,
+                               name);
     return 0;
 }
 

@@ -10,16 +10,19 @@
 
 int latent_bytes_open(latent_bytes *s, const char *path, latent_error *e)
 {
-    struct stat status;
+    struct stat status = {0};
     memset(s, 0, sizeof(*s));
     /* Without O_NONBLOCK a named pipe would hold us here for ever. */
     s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0)
         return latent_fail(e, "cannot open the file: %s", strerror(errno));
     if (fstat(s->fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+        int is_folder = S_ISDIR(status.st_mode);
         close(s->fd);
         s->fd = -1;
-        return latent_fail(e, "this is not a file: give the path of a model file");
+        return latent_fail(e, is_folder
+                                  ? "this is a folder: give the file of the network that lies in it"
+                                  : "this is not a file: give the path of a model file");
     }
     s->size = s->own = (uint64_t)status.st_size;
     return 0;

@@ -74,7 +74,7 @@ static const char *numbered(const char *path, unsigned *of)
     int used = 0;
     for (at = strchr(name, '-'); at; at = strchr(at + 1, '-'))
         if (strspn(at + 1, "0123456789") == 5 &&
-            sscanf(at, "-%5u-of-%5u%n", &number, of, &used) == 2 && used == 16)
+            sscanf(at, "-%5u-of-%5u%n", &number, of, &used) == 2 && used == 15)
             return at + 1;
     return NULL;
 }

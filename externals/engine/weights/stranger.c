@@ -94,11 +94,20 @@ static const struct {
     {".download", "an unfinished download: wait for it, or fetch the file again"},
 };
 
+/* Is it text in UTF-8?  Its last character may be cut. */
 static int is_plain(const uint8_t *head, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (head[i] < 32 && !isspace(head[i]) && head[i] != 27)
+    size_t more = 0; /* bytes of a character that are to come */
+    for (size_t i = 0; i < n; i++) {
+        if (more ? head[i] >> 6 != 2 : head[i] >> 6 == 2 || head[i] > 0xf4)
             return 0;
+        if (more)
+            more--;
+        else if (head[i] >= 0xc0)
+            more = head[i] < 0xe0 ? 1 : head[i] < 0xf0 ? 2 : 3;
+        else if (head[i] < 32 && !isspace(head[i]) && head[i] != 27)
+            return 0;
+    }
     return n > 0;
 }
 

@@ -173,7 +173,7 @@ static int is_class_name(const uint8_t *text, size_t n)
 static int is_old_pickle(const uint8_t *head, size_t n)
 {
     if (head[0] == '}' || head[0] == ']')
-        return 1;
+        return head[1] >= 32;
     if (head[0] == '(' && head[1] != 'c')
         return head[1] && strchr("dltiSVUXTNKMJILFG(}])", head[1]) != NULL;
     if (head[0] == '(')
