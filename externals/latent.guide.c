@@ -24,6 +24,7 @@
                    the CLIP: the goal is then what the nearest of them (one in 300) look like, and
                    their mean w goes before each gradient as "mean <list>", to which the pull of
                    [latent.step] pulls; 0: not (0)
+   stop            ends the recalling; what is there is enough
    generator name  which network: a name or a file; without it, or 0, the built-in fish
    preset <name>   loss, cutouts, power and augment as others have them: sg3clip, styleclip, nada,
                    stylemc, vqganclip
@@ -308,6 +309,11 @@ static void latent_guide_start(t_latent_guide *x)
     latent_reference_forget(&x->x_start);
 }
 
+static void latent_guide_stop(t_latent_guide *x)
+{
+    latent_recaller_stop(x->x_recaller);
+}
+
 static void latent_guide_preset_named(t_latent_guide *x, t_symbol *name)
 {
     latent_guide_settings s;
@@ -378,6 +384,7 @@ void setup_latent0x2eguide(void)
     class_addmethod(latent_guide_class, (t_method)latent_guide_from, gensym("from"), A_GIMME, 0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_start, gensym("start"), 0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_clear, gensym("clear"), 0);
+    class_addmethod(latent_guide_class, (t_method)latent_guide_stop, gensym("stop"), 0);
     class_addmethod(latent_guide_class, (t_method)latent_guide_preset_named, gensym("preset"),
                     A_DEFSYM, 0);
     latent_takes_alone(latent_guide_class, (t_method)latent_guide_info, "info");

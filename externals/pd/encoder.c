@@ -12,10 +12,13 @@ t_latent_modelref *latent_encoder_new(t_object *x, int argc, const t_atom *argv,
     return latent_modelref_new_encoder(x, word, ready);
 }
 
+#define MOST_WORDS 1000 /* no model reads so many, and joining them takes its time */
+
 char *latent_words_join(int argc, const t_atom *argv)
 {
     size_t length = 1, n = 0;
     char *text, number[40];
+    argc = argc < MOST_WORDS ? argc : MOST_WORDS;
     for (int i = 0; i < argc; i++)
         length += argv[i].a_type == A_SYMBOL ? strlen(argv[i].a_w.w_symbol->s_name) + 1
                                              : sizeof(number) + 1;

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #define POLL_MS 2
+#define SOON 2 /* seconds; offline progress is told after these */
+#define OFTEN 1
 
 struct _latent_mail {
     void *owner; /* NULL once the mail is freed */
@@ -110,15 +112,37 @@ static void wait_for_earlier(t_latent_mail *m)
     }
 }
 
+/* Offline a worker does what tells of its progress, so that the patch hears of it, and can cancel
+   it, when it takes its time; what is done soon is done without a word. */
+static void wait_for_worker(t_latent_mail *m)
+{
+    double began = sys_getrealtime(), told = began;
+    while (m->owner && latent_port_busy(m->port)) {
+        double now = sys_getrealtime();
+        deliver_finished(m);
+        if (m->owner && latent_port_busy(m->port)) {
+            int permille = now - began >= SOON ? latent_port_progress(m->port) : -1;
+            if (permille >= 0 && now - told >= OFTEN) {
+                told = now;
+                m->progress(m->owner, permille);
+            }
+            usleep(1000);
+        }
+    }
+}
+
 int latent_mail_send(t_latent_mail *m, latent_job *job)
 {
     int replaced = 0, idle = !latent_port_busy(m->port);
     if (latent_offline()) {
         m->refs++;
         wait_for_earlier(m);
-        if (m->owner)
-            latent_job_run(job);
-        deliver(m, job);
+        if (!m->owner || !m->progress) {
+            if (m->owner)
+                latent_job_run(job);
+            deliver(m, job);
+        } else if ((replaced = latent_port_post(m->port, job)) >= 0)
+            wait_for_worker(m);
         let_go(m);
     } else if ((replaced = latent_port_post(m->port, job)) >= 0 && idle)
         clock_delay(m->clock, POLL_MS); /* only then: many sends must not put it off for ever */

@@ -17,7 +17,8 @@ t_latent_mail *latent_mail_new(void *owner, latent_worker worker, int newest,
                                void (*done)(void *owner, latent_job *job));
 /* Takes the job over.  Returns how many waiting jobs it replaced (newest), or -1 after an error. */
 int latent_mail_send(t_latent_mail *m, latent_job *job);
-/* Asked every few milliseconds while something is under way, on Pd's thread: for "progress". */
+/* Asked every few milliseconds while something is under way, on Pd's thread: for "progress";
+   offline every second, from the second one on, and what is asked may cancel the job. */
 void latent_mail_watch(t_latent_mail *m, void (*progress)(void *owner, int permille));
 int latent_mail_busy(t_latent_mail *m);
 void latent_mail_cancel(t_latent_mail *m);

@@ -113,6 +113,11 @@ void latent_recaller_set(t_latent_recaller *r, int pictures, t_symbol *generator
     draw(r, complain);
 }
 
+void latent_recaller_stop(t_latent_recaller *r)
+{
+    latent_stepwise_cancel(r->work);
+}
+
 latent_recall *latent_recaller_get(t_latent_recaller *r)
 {
     if (!r->known && !r->missed)

@@ -20,6 +20,8 @@ void latent_recaller_renewed(t_latent_recaller *r);
    the built-in one), seen by the CLIP that there is now; what was known is forgotten.  complain:
    say why that can't be. */
 void latent_recaller_set(t_latent_recaller *r, int pictures, t_symbol *generator, int complain);
+/* No more pictures than there are now. */
+void latent_recaller_stop(t_latent_recaller *r);
 /* What is known, held by the recaller; NULL where there is nothing, which is said once if it is not
    by itself going to be otherwise. */
 latent_recall *latent_recaller_get(t_latent_recaller *r);

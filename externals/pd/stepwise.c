@@ -4,6 +4,8 @@
 #include "mail.h"
 #include <stdlib.h>
 
+#define OFTEN 10 /* seconds */
+
 struct _latent_stepwise {
     t_object *owner;
     void *context;
@@ -11,23 +13,22 @@ struct _latent_stepwise {
     t_latent_mail *mail;
     void (*done)(void *z, void *what);
     void (*progress)(void *z, int permille);
+    void *next;       /* offline: what the next step is to be done of, or NULL */
+    double told;      /* when the console was told last, seconds */
+    int inside, gone; /* offline: who hears of the progress may be the end of it */
 };
 
-/* One step; offline, where nobody waits in between, all of them. */
 typedef struct {
     latent_job job;
     const latent_steps *steps;
     void *what;
-    int offline, complete;
+    int complete;
 } t_step;
 
 static int work(latent_job *job)
 {
     t_step *j = (t_step *)job;
-    int is;
-    do
-        is = j->steps->step(j->what, &job->cancel, &job->error);
-    while (j->offline && !is);
+    int is = j->steps->step(j->what, &job->cancel, &job->error);
     j->complete = is > 0;
     return is < 0 ? -1 : 0;
 }
@@ -53,9 +54,25 @@ static void send_step(t_latent_stepwise *k, void *what)
     j->job.discard = discard;
     j->steps = k->steps;
     j->what = what;
-    j->offline = latent_offline();
     if (latent_mail_send(k->mail, &j->job) < 0)
         latent_complain(k->owner, "there is no thread to compute with");
+}
+
+static void forget_next(t_latent_stepwise *k)
+{
+    if (k->next)
+        k->steps->let_go(k->next);
+    k->next = NULL;
+}
+
+/* Offline nobody sees the outlets while it works: the console is told from time to time. */
+static void tell_console(t_latent_stepwise *k, int permille)
+{
+    double now = sys_getrealtime();
+    if (now - k->told < OFTEN)
+        return;
+    k->told = now;
+    post("%s: %d percent is done", class_getname(pd_class(&k->owner->ob_pd)), permille / 10);
 }
 
 static void stepped(void *z, latent_job *job)
@@ -70,9 +87,12 @@ static void stepped(void *z, latent_job *job)
         int permille = (int)(1000 * k->steps->progress(j->what));
         void *what = j->what;
         j->what = NULL;
-        send_step(k, what);
-        if (!latent_offline()) /* else all has been done by now, and k may be gone */
-            k->progress(k->context, permille);
+        if (latent_offline()) {
+            k->next = what;
+            tell_console(k, permille);
+        } else
+            send_step(k, what);
+        k->progress(k->context, permille); /* which may cancel, start anew, or be the end of k */
     }
 }
 
@@ -93,20 +113,31 @@ t_latent_stepwise *latent_stepwise_new(t_object *x, void *z, const latent_steps 
     return k;
 }
 
+/* Offline step after step is done here, so that the patch hears of each and can say stop. */
 void latent_stepwise_start(t_latent_stepwise *k, void *what)
 {
-    latent_mail_cancel(k->mail);
+    latent_stepwise_cancel(k);
+    k->told = sys_getrealtime();
+    k->inside++;
     send_step(k, what);
+    while (!k->gone && k->next) {
+        what = k->next;
+        k->next = NULL;
+        send_step(k, what);
+    }
+    if (--k->inside == 0 && k->gone)
+        free(k);
 }
 
 int latent_stepwise_busy(const t_latent_stepwise *k)
 {
-    return latent_mail_busy(k->mail);
+    return k->next || latent_mail_busy(k->mail);
 }
 
 void latent_stepwise_cancel(t_latent_stepwise *k)
 {
     latent_mail_cancel(k->mail);
+    forget_next(k);
 }
 
 void latent_stepwise_free(t_latent_stepwise *k)
@@ -114,5 +145,8 @@ void latent_stepwise_free(t_latent_stepwise *k)
     if (!k)
         return;
     latent_mail_free(k->mail);
-    free(k);
+    forget_next(k);
+    k->gone = 1;
+    if (!k->inside)
+        free(k);
 }

@@ -15,7 +15,8 @@ typedef struct _latent_stepwise t_latent_stepwise;
 t_latent_stepwise *latent_stepwise_new(t_object *x, void *z, const latent_steps *steps,
                                        void (*done)(void *z, void *what),
                                        void (*progress)(void *z, int permille));
-/* Takes what over, instead of what is being done; offline it is done when this returns. */
+/* Takes what over, instead of what is being done; offline it is done when this returns, or has been
+   cancelled by somebody who heard of the progress. */
 void latent_stepwise_start(t_latent_stepwise *k, void *what);
 int latent_stepwise_busy(const t_latent_stepwise *k);
 void latent_stepwise_cancel(t_latent_stepwise *k);

@@ -44,7 +44,7 @@ static void listen_begin(void)
     STUFF->st_printhook = listen;
 }
 
-/* ---- two objects beside the boxes: one sends to their inlets, one hears their outlets */
+/* ---- objects beside the boxes: one sends to their inlets, one for each hears its outlets */
 
 typedef struct {
     t_object x_obj;
@@ -53,6 +53,7 @@ typedef struct {
 typedef struct {
     t_object x_obj;
     t_yard *x_yard;
+    t_object *x_of; /* the box that it hears */
 } t_ear;
 
 static void *hand_new(void)
@@ -70,7 +71,7 @@ static void *ear_new(void)
 static void ear_anything(t_ear *x, t_symbol *s, int argc, t_atom *argv)
 {
     if (x->x_yard)
-        yard_hear(x->x_yard, s, argc, argv);
+        yard_hear(x->x_yard, x->x_of, s, argc, argv);
 }
 
 /* ---- boxes */
@@ -91,15 +92,25 @@ t_object *yard_make(t_yard *x, const char *words)
 
 void yard_delete(t_yard *x, t_object *box)
 {
+    t_gobj *g = x->x_canvas->gl_list;
+    while (g && (pd_class(&g->g_pd) != ear_class || ((t_ear *)g)->x_of != box))
+        g = g->g_next;
     glist_delete(x->x_canvas, &box->te_g);
+    if (g)
+        glist_delete(x->x_canvas, g);
 }
 
 t_object *yard_box(t_yard *x, const char *name)
 {
+    t_ear *ear = (t_ear *)yard_make(x, "yard.ear");
     t_object *box = yard_make(x, name);
-    for (int i = 0; box && i < obj_noutlets(box); i++)
+    if (!ear || !box)
+        return NULL;
+    ear->x_yard = x;
+    ear->x_of = box;
+    for (int i = 0; i < obj_noutlets(box); i++)
         if (!obj_issignaloutlet(box, i))
-            obj_connect(box, i, x->x_ear, 0);
+            obj_connect(box, i, &ear->x_obj, 0);
     return box;
 }
 
@@ -160,8 +171,6 @@ static int yard_open(t_yard *x)
     listen_begin();
     find_classes(x);
     x->x_hand = yard_make(x, "yard.hand");
-    x->x_ear = yard_make(x, "yard.ear");
-    ((t_ear *)x->x_ear)->x_yard = x;
     return 0;
 }
 

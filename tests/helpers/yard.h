@@ -13,8 +13,8 @@
 
 typedef struct {
     t_object x_obj;
-    t_canvas *x_canvas;       /* the patch, or NULL before the first message */
-    t_object *x_hand, *x_ear; /* in it */
+    t_canvas *x_canvas; /* the patch, or NULL before the first message */
+    t_object *x_hand;   /* in it */
     t_symbol *x_class[YARD_CLASSES];
     int x_classes;
     t_object *x_sent_to; /* the box that is being sent to, or NULL */
@@ -26,9 +26,10 @@ typedef struct {
     int x_promised;
     /* random messages */
     unsigned x_state;
-    int x_left, x_wanted, x_say, x_deep;
+    int x_left, x_wanted, x_say, x_offline;
     t_object *x_alive[YARD_ALIVE];
     double x_longest; /* seconds of Pd's own work for one message */
+    char x_slowest[100];
     t_clock *x_clock;
 } t_yard;
 
@@ -38,7 +39,7 @@ t_object *yard_box(t_yard *x, const char *words);
 void yard_delete(t_yard *x, t_object *box);
 void yard_send(t_yard *x, t_object *box, int inlet, t_symbol *s, int argc, t_atom *argv);
 /* Called for whatever a box says. */
-void yard_hear(t_yard *x, t_symbol *s, int argc, const t_atom *argv);
+void yard_hear(t_yard *x, t_object *box, t_symbol *s, int argc, const t_atom *argv);
 
 /* How many errors were posted since the last call, and the newest of all. */
 int yard_errors(void);
@@ -46,7 +47,7 @@ const char *yard_last_error(void);
 
 int yard_try_cords(t_yard *x);
 void yard_random_begin(t_yard *x, unsigned seed, int n, int alive);
-void yard_random_heard(t_yard *x); /* something was said while messages are random */
+void yard_random_heard(t_yard *x, t_object *box);
 void yard_random_tick(t_yard *x);
 
 #endif

@@ -7,7 +7,7 @@
 
 #define LONGEST 4096
 
-void yard_hear(t_yard *x, t_symbol *s, int argc, const t_atom *argv)
+void yard_hear(t_yard *x, t_object *box, t_symbol *s, int argc, const t_atom *argv)
 {
     x->x_heard++;
     x->x_sum = x->x_sum * 31 + (unsigned)strlen(s->s_name) + (unsigned)argc;
@@ -17,7 +17,7 @@ void yard_hear(t_yard *x, t_symbol *s, int argc, const t_atom *argv)
         for (int i = 0; i < 4; i++)
             x->x_promises[at][i] = argv[i];
     }
-    yard_random_heard(x);
+    yard_random_heard(x, box);
 }
 
 /* ---- the things that boxes send to each other */
