@@ -30,7 +30,7 @@ function object(  name, size) {
   else if (name == "hsl" || name == "vsl") box(name, size, f[7], f[14])
   else if (name == "hradio") box(name, size * f[9], size, f[12])
   else if (name == "vradio") box(name, size, size * f[9], f[12])
-  else if (name == "nbx") box(name, int(size * f[18] * 0.6) + f[7] / 2 + 4, f[7], f[14])
+  else if (name == "nbx") box(name, int(size * f[18] * 0.6 + f[7] / 2) + 4, f[7], f[14])
   else if (name == "latent.view") box(name, size ? size : 256, f[7] ~ /^[0-9]+$/ ? f[7] : size ? size : 256, words(6))
   else if (name == "cnv") box(name, f[7], f[8], f[11])
   else box(name, wide(words(5)) + 8, high, words(5))

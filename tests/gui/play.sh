@@ -21,8 +21,8 @@
 #   all [not NAME]...    clicks each message box, from the top down, but those named and those that wait
 #                        for a value ($1)
 #   wait S               lets time pass, S seconds
-#   changes [N]... [NAME]   the picture of each view (of the Nth view; of the box NAME) is no longer
-#                        what it was before the last click, drag, type or key
+#   changes [N]... [NAME]   the picture of each view (of the Nth, counted from the left; of the box
+#                        NAME) is no longer what it was before the last click, drag, type or key
 #   stays [N]            a second later it is the same as before that
 #   moves [N]            it changes by itself
 #   picture [N]          there is a picture in it
@@ -61,8 +61,11 @@ find_boxes() {
   while IFS=$'\t' read -r n k x y w h t; do
     [ "$t" = empty ] && t=
     kind+=("$k") left+=("$x") high+=("$y") wide+=("$w") tall+=("$h") text+=("$t")
-    [ "$k" != latent.view ] || views+=($((${#kind[@]} - 1)))
   done < <(LC_ALL=C awk -f "$here/boxes.awk" "$1")
+  for n in "${!kind[@]}"; do
+    [ "${kind[n]}" != latent.view ] || views+=("${left[n]} ${high[n]} $n")
+  done
+  mapfile -t views < <(printf '%s\n' "${views[@]}" | sort -n -k1 -k2 | awk 'NF { print $3 }')
 }
 is_control() { [[ $1 =~ ^(bng|tgl|hsl|vsl|nbx|hradio|vradio|atom)$ ]]; }
 # The control that lies nearest to the comment i; its number in REPLY.
@@ -75,9 +78,10 @@ beside() {
     [ $dx -ge 0 ] || dx=$((left[j] - left[i] - wide[i]))
     [ $dy -ge 0 ] || dy=$((high[j] - high[i] - tall[i]))
     dx=$((dx > 0 ? dx : 0)) dy=$((dy > 0 ? dy : 0))
-    [ $((dx * dx + dy * dy)) -lt $best ] && best=$((dx * dx + dy * dy)) REPLY=$j
+    dx=$((dx * dx + 9 * dy * dy)) # what stands in the same line is nearer
+    [ $dx -lt $best ] && best=$dx REPLY=$j
   done
-  [ $best -lt 2500 ] || REPLY=
+  [ $best -lt 5000 ] || REPLY=
 }
 # The box of that name; its number in REPLY.  Fails, and says so, where there is none.
 box_named() {
@@ -147,7 +151,8 @@ settle() {
 seconds() {
   local cores load
   cores=$(getconf _NPROCESSORS_ONLN) load=$(cut -d. -f1 /proc/loadavg 2>/dev/null)
-  REPLY=$(($1 * (1 + ${load:-4} / cores)))
+  load=$((${load:-4} / cores))
+  REPLY=$(($1 * (1 + (load > 5 ? 5 : load))))
 }
 soon() { # seconds command...
   seconds "$1"
@@ -171,7 +176,7 @@ press() { # box [dx dy]
   handle "$1"
   read -r x y <<<"$REPLY"
   [ $# = 1 ] || x=$((left[$1] + $2)) y=$((high[$1] + $3))
-  mouse "$x" "$y" mousedown 1 sleep 0.05 mouseup 1
+  mouse "$x" "$y" mousedown 1 mouseup 1
 }
 drag() { # dx dy box
   local x y i
@@ -240,11 +245,10 @@ step() { # one line
   esac
   case $verb in
     click)
-      if [[ $rest =~ ^(.*)\ ([0-9]+)\ ([0-9]+)$ ]] && ! (box_named "$rest"); then
-        box_named "${BASH_REMATCH[1]}" && press "$REPLY" "${BASH_REMATCH[2]}" "${BASH_REMATCH[3]}"
-      else
-        box_named "$rest" && press "$REPLY"
-      fi ;;
+      a='' b=''
+      [[ $rest =~ ^(.*)\ ([0-9]+)\ ([0-9]+)$ ]] && ! (box_named "$rest") &&
+        rest=${BASH_REMATCH[1]} a=${BASH_REMATCH[2]} b=${BASH_REMATCH[3]}
+      box_named "$rest" && press "$REPLY" $a $b ;;
     drag)
       read -r a b name <<<"$rest"
       box_named "$name" && drag "$a" "$b" "$REPLY" ;;
@@ -331,6 +335,7 @@ mkdir -p "$SHOTS" "$work/play"
 for folder in "$top"/examples/* "$top/help" "$top/abstractions"; do cp -r "$folder" "$work/play/"; done
 start_screen
 for patch in "${patches[@]}"; do play "$patch"; done
+[ $((passed + failed)) = ${#patches[@]} ] || fail "$part" 'not every patch was played to its end'
 if [ ${#skipped[@]} -gt 0 ]; then
   echo "SKIP no steps yet, only opened: ${skipped[*]}"
   echo "$passed passed, $failed failed, ${#skipped[@]} skipped"
