@@ -11,6 +11,8 @@
 #   make package   build/package/latent[v...](...).dek for Pd's "Find externals"
 #   make floatsize=64                     for double-precision Pd
 #   make check SANITIZE=address,undefined or SANITIZE=thread
+#   make screenshots                      the README's pictures again (docs/*.png)
+#   make WERROR=1                         a warning stops it: what "make check" builds is built so
 
 .DEFAULT_GOAL = all
 
@@ -23,6 +25,7 @@ PDINCLUDEDIR ?= /usr/include/pd
 PDLIBDIR ?= /usr/local/lib/pd-externals
 floatsize ?= 32
 SANITIZE ?=
+WERROR ?=
 empty :=
 comma := ,
 space := $(empty) $(empty)
@@ -40,8 +43,8 @@ engine_obj = $(call folder,$(sanitized))/obj/engine
 CFLAGS ?= $(if $(SANITIZE),-O1 -g1,-O3 -g)
 # Of a box Pd must see the setup function; whatever else is to be seen says so itself.
 visibility = $(if $(filter externals/$(name).% tests/helpers/%,$<),default,hidden)
-cflags = -std=c11 -fPIC -fvisibility=$(visibility) -pthread -ffp-contract=off -Wall -Wextra -Werror \
-         -Wno-cast-function-type $(sanitize) $(if $(SANITIZE),-fno-omit-frame-pointer)
+cflags = -std=c11 -fPIC -fvisibility=$(visibility) -pthread -ffp-contract=off -Wall -Wextra \
+         $(if $(WERROR),-Werror) -Wno-cast-function-type $(sanitize) $(if $(SANITIZE),-fno-omit-frame-pointer)
 cppflags = -D_GNU_SOURCE -DPD -isystem $(PDINCLUDEDIR) -Iexternals -DLATENT_VERSION='"$(version)"' \
            -MMD -MP $(if $(filter 64,$(floatsize)),-DPD_FLOATSIZE=64)
 ldflags = -pthread $(sanitize)
@@ -147,7 +150,7 @@ $(BUILD)/$(name)-meta.pd: Makefile
 	@mkdir -p $(@D)
 	printf '%s\n' '#N canvas 10 10 300 160 12;' '#N canvas 20 20 420 180 META 0;' \
 	  '#X text 10 10 NAME $(name);' '#X text 10 30 VERSION $(version);' \
-	  '#X text 10 50 LICENSE BSD-3-Clause;' '#X restore 10 10 pd META;' > $@
+	  '#X text 10 50 LICENSE BSD-3-Clause \, with FFTW or Debian FFmpeg GPL: see README;' '#X restore 10 10 pd META;' > $@
 
 include tests/tests.mk
 
@@ -193,7 +196,12 @@ demo:
 install: all
 	install -d '$(DESTDIR)$(PDLIBDIR)/$(name)'
 	install -m 644 $(shared) $(binaries) $(data) '$(DESTDIR)$(PDLIBDIR)/$(name)'
-	cp -R examples '$(DESTDIR)$(PDLIBDIR)/$(name)'
+	cp -R examples docs '$(DESTDIR)$(PDLIBDIR)/$(name)'
+	rm -f '$(DESTDIR)$(PDLIBDIR)/$(name)'/examples/models/*.safetensors # they lie beside the boxes
+
+# The pictures of the README, from real patches.
+screenshots: all
+	PD='$(PD)' tools/screenshots.sh '$(BUILD)' docs
 
 package: all
 	rm -rf $(top)/package
@@ -203,6 +211,6 @@ package: all
 clean:
 	rm -rf build
 
-.PHONY: all models clip-model fish-model deps demo install package clean
+.PHONY: all models clip-model fish-model deps demo install package screenshots clean
 .SECONDARY:
 -include $(shell find $(sort $(obj) $(dir $(engine_obj))) -name '*.d' 2>/dev/null)

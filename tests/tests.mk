@@ -22,9 +22,9 @@ stages = house engine models patches gui fuzz install double clang address threa
 $(if $(SANITIZE),$(eval stages = engine patches))
 
 check:
-	@MAKE='$(MAKE)' tests/check.sh $(stages)
+	@WERROR=1 MAKE='$(MAKE)' tests/check.sh $(stages)
 check-fast:
-	@MAKE='$(MAKE)' tests/check.sh engine patches
+	@WERROR=1 MAKE='$(MAKE)' tests/check.sh engine patches
 
 # ---- programs over the engine
 
@@ -152,7 +152,7 @@ double-tests:
 check-clang:
 	@if ! command -v clang >/dev/null; then \
 	  echo 'SKIP there is no clang'; echo '0 passed, 0 failed, 1 skipped'; \
-	elif $(MAKE) -s -j$(JOBS) CC=clang CFLAGS=-O0 folder=build/variant-clang all helpers engine-tests; then \
+	elif $(MAKE) -s -j$(JOBS) CC=clang CFLAGS=-O0 WERROR=1 folder=build/variant-clang all helpers engine-tests; then \
 	  echo 'ok   everything compiles with clang'; echo '1 passed, 0 failed'; \
 	else echo 'FAIL everything compiles with clang'; echo '0 passed, 1 failed'; exit 1; fi
 

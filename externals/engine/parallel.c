@@ -1,6 +1,7 @@
 /* parallel: see parallel.h */
 #include "parallel.h"
 #include "seconds.h"
+#include "system.h"
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -97,12 +98,7 @@ static void take_part(latent_round *r, int slot)
 
 void latent_thread_give_way(void)
 {
-    /* a nice of 19 would keep the processor for milliseconds after another thread, say a sound
-       card's, has woken up */
-#ifdef SCHED_IDLE
-    const struct sched_param none = {0};
-    sched_setscheduler(0, SCHED_IDLE, &none);
-#endif
+    latent_idle_priority();
     gives_way = 1;
 }
 

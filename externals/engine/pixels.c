@@ -41,7 +41,7 @@ void latent_pixels_from(const latent_tensor *t, int channels, uint8_t *bytes)
     }
     for (size_t i = 0; i < n; i++, v += c, bytes += channels) {
         uint8_t p[4] = {0, 0, 0, 255};
-        for (int k = 0; k < c; k++)
+        for (int k = 0; k < c && k < 4; k++)
             p[k] = latent_pixels_byte(v[k]);
         if (c == 1)
             p[1] = p[2] = p[0];

@@ -18,10 +18,11 @@ static atomic_uint files; /* so many were made */
 
 static const char *folder(void)
 {
-    const char *own = getenv("XDG_RUNTIME_DIR");
-    if (own && !access(own, W_OK | X_OK))
-        return own;
-    return !access("/dev/shm", W_OK | X_OK) ? "/dev/shm" : "/tmp";
+    const char *where[] = {getenv("XDG_RUNTIME_DIR"), "/dev/shm", getenv("TMPDIR"), "/tmp"};
+    int i = 0;
+    while (i < 3 && (!where[i] || access(where[i], W_OK | X_OK)))
+        i++;
+    return where[i];
 }
 
 void latent_screen_sweep(int own)

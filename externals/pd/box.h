@@ -7,6 +7,10 @@
 #include "engine/number.h"
 #include <m_pd.h>
 
+#if PD_MAJOR_VERSION == 0 && PD_MINOR_VERSION < 53
+#error "latent needs the headers of Pd 0.53 or newer: make PDINCLUDEDIR=/where/they/are"
+#endif
+
 #pragma GCC visibility push(default)
 
 /* ---- parameters: "-name value" at creation, "name value" as a message */

@@ -1,6 +1,10 @@
 /* frame: see frame.h */
 #include "frame.h"
+#include "engine/screen.h"
 #include <stdio.h>
+
+/* Purr Data has no pdgui_vmess.  Nothing is drawn there, but every box loads. */
+#pragma weak pdgui_vmess
 
 #define MARK_HEIGHT 2 /* of inlet and outlet */
 
@@ -76,6 +80,8 @@ void latent_frame_show(t_latent_frame *f)
     int x1, y1, x2, y2, zoom = latent_frame_zoom(f);
     const char *tags[1] = {f->tag};
     char name[60];
+    if (!pdgui_vmess)
+        return;
     latent_frame_rectangle(f, f->glist, &x1, &y1, &x2, &y2);
     pdgui_vmess("image", "rrs", "create", "photo", f->photo);
     f->has_photo = 1;
@@ -93,7 +99,8 @@ void latent_frame_show(t_latent_frame *f)
 void latent_frame_hide(t_latent_frame *f)
 {
     f->drawn = 0;
-    pdgui_vmess(0, "crs", glist_getcanvas(f->glist), "delete", f->tag);
+    if (pdgui_vmess)
+        pdgui_vmess(0, "crs", glist_getcanvas(f->glist), "delete", f->tag);
 }
 
 void latent_frame_move(t_latent_frame *f, t_glist *glist, int dx, int dy)
@@ -128,5 +135,8 @@ void latent_frame_picture(t_latent_frame *f, const char *file)
 
 void latent_frame_delete_file(const char *file)
 {
-    pdgui_vmess("file", "rs", "delete", file);
+    if (pdgui_vmess)
+        pdgui_vmess("file", "rs", "delete", file);
+    else
+        latent_screen_forget(file);
 }

@@ -1,7 +1,7 @@
 /* mail: see mail.h.  The box polls its port by a clock while something is under way: that works in
    every Pd, with every sound driver, and takes no lock of Pd's. */
 #include "mail.h"
-#include <stdio.h>
+#include "engine/system.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +21,12 @@ struct _latent_mail {
 
 static atomic_int offline = -1; /* -1: not looked yet */
 
+static void look_for_batch(void *found, const char *word)
+{
+    if (!strcmp(word, "-batch") || !strcmp(word, "-nobatch"))
+        *(int *)found = word[1] == 'b';
+}
+
 int latent_offline(void)
 {
     int found = atomic_load(&offline);
@@ -28,17 +34,8 @@ int latent_offline(void)
     if (found >= 0)
         return found;
     found = wish && atoi(wish) != 0;
-    if (!wish) { /* Pd does not tell its externals about -batch */
-        char words[4096];
-        FILE *f = fopen("/proc/self/cmdline", "rb");
-        size_t n = f ? fread(words, 1, sizeof(words) - 1, f) : 0;
-        words[n] = 0;
-        for (size_t i = 0; i < n; i += strlen(words + i) + 1)
-            if (!strcmp(words + i, "-batch") || !strcmp(words + i, "-nobatch"))
-                found = words[i + 1] == 'b';
-        if (f)
-            fclose(f);
-    }
+    if (!wish) /* Pd does not tell its externals about -batch */
+        latent_command_line(look_for_batch, &found);
     atomic_store(&offline, found);
     return found;
 }

@@ -4,6 +4,7 @@
 #include "../half.h"
 #include "../memory.h"
 #include "../parallel.h"
+#include "../system.h"
 #include "../weights/weights.h"
 #include "conv_plan.h"
 #include "conv_points.h"
@@ -13,11 +14,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SMALL_CHUNK ((size_t)1 << 20)  /* scratch of a chunk, with transformed weights at hand */
 #define LARGE_CHUNK ((size_t)8 << 20)  /* and when they are transformed again for each chunk */
-#define LARGE_CACHE ((long)64 << 20)   /* a third cache that keeps more of them */
+#define LARGE_CACHE ((size_t)64 << 20)   /* a third cache that keeps more of them */
 #define KEPT_BYTES ((size_t)4 << 20)   /* transformed weights that a third-level cache keeps */
 #define SET_ROWS 6                     /* of matrices in the product of a set, or more */
 #define TILES_STEP 12                  /* rows of a product that the registers hold */
@@ -406,8 +406,8 @@ int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c
 /* Tiles that go through all steps together, where the weights and they fit the second cache. */
 static void choose_tiles(latent_conv_plan *p)
 {
-    long cache = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    size_t room = cache > 0 ? (size_t)cache / 4 * 3 : SMALL_CHUNK / 2, u, each;
+    size_t cache = latent_cache_bytes(2);
+    size_t room = cache ? cache / 4 * 3 : SMALL_CHUNK / 2, u, each;
     int most = pieces(p->tile_columns, TILES_STEP) * TILES_STEP;
     if (!p->kept || p->blocks > 1 || (p->pictures > 1 && p->spec.up != 1) || p->spec.up == -2 ||
         p->panels * p->code->width > LATENT_CONV_TILES_OUT)
@@ -490,7 +490,7 @@ static void make_plan(latent_conv_plan *p, int points)
             room = SMALL_CHUNK;
         else if (p->kept)
             room = u < SMALL_CHUNK ? SMALL_CHUNK : u / 4 * 3;
-        else if (p->spec.in > 128 && sysconf(_SC_LEVEL3_CACHE_SIZE) >= LARGE_CACHE)
+        else if (p->spec.in > 128 && latent_cache_bytes(3) >= LARGE_CACHE)
             room = 3 * LARGE_CHUNK;
         else if (p->spec.in > 256)
             room = 2 * LARGE_CHUNK;

@@ -5,6 +5,10 @@
 #ifndef LATENT_SIMD_H
 #define LATENT_SIMD_H
 
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 12
+#error "latent needs gcc 12 or newer, or clang: make CC=clang"
+#endif
+
 #define VL (LATENT_SIMD / 32) /* floats in a vector */
 #define INLINE static inline __attribute__((always_inline))
 

@@ -8,6 +8,10 @@
 #include <libavformat/avformat.h>
 #include <stdint.h>
 
+#if LIBAVCODEC_VERSION_INT < AV_VERSION_INT(59, 37, 100)
+#error "latent needs FFmpeg 5.1 or newer, with its headers"
+#endif
+
 /* What kinds of file a reader takes. */
 typedef struct {
     const char *what;     /* "picture", for sentences */

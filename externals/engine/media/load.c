@@ -1,6 +1,7 @@
 /* load: see load.h */
 #include "load.h"
 #include "../ops/ops.h"
+#include "../system.h"
 #include "picture.h"
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,7 @@ static int load_frame(latent_load *l)
 static int load_file(latent_load *l, const char *path, const struct stat *st)
 {
     latent_error *e = &l->job.error;
-    l->found = (latent_stamp){st->st_dev, st->st_ino, st->st_size, st->st_mtim, l->channels};
+    l->found = (latent_stamp){st->st_dev, st->st_ino, st->st_size, latent_changed(st), l->channels};
     if (stamp_equal(&l->found, &l->known))
         return 0;
     if (latent_reel_open(path, &l->job.cancel, &l->job.permille, &l->reel, e))

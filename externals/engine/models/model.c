@@ -2,6 +2,7 @@
 #include "model.h"
 #include "../lock.h"
 #include "../ops/encoder.h"
+#include "../system.h"
 #include "architectures.h"
 #include <math.h>
 #include <pthread.h>
@@ -89,12 +90,14 @@ static latent_model *cached;
 static int identify(const char *path, uint64_t file[4])
 {
     struct stat s;
+    struct timespec changed;
     if (stat(path, &s))
         return -1;
     file[0] = (uint64_t)s.st_dev;
     file[1] = (uint64_t)s.st_ino;
     file[2] = (uint64_t)s.st_size;
-    file[3] = (uint64_t)s.st_mtim.tv_sec * 1000000000u + (uint64_t)s.st_mtim.tv_nsec;
+    changed = latent_changed(&s);
+    file[3] = (uint64_t)changed.tv_sec * 1000000000u + (uint64_t)changed.tv_nsec;
     return 0;
 }
 
