@@ -26,10 +26,56 @@ installs() { "$MAKE" --no-print-directory install DESTDIR="$work/dest" PDLIBDIR=
 # Only the folder given is in Pd's path, and the working tree is not.
 runs_in() { (cd / && BUILD=$1 "$tests/run.sh" "$work/first.pd"); }
 tests=$PWD/tests
-same_as() { diff <(cd "$1" && find . -type f | sort) <(cd "$2" && find . -type f | sort); }
+# The package has the same files, but for two networks, which are a package of their own, and the
+# licences.
+same_as() {
+  diff <(cd "$1" && find . -type f | grep -v '/haicuotu[^/]*.safetensors$' | sort) \
+       <(cd "$2" && find . -type f | grep -v '/LICENSES.txt$' | sort)
+}
+# No file of more than 100 kB is there twice, no network is left out.
+once() { # folder [networks that are left out]
+  local twice f
+  twice=$(find "$1" -type f -size +100k -exec sha256sum {} + | sort | uniq -w 64 -D)
+  [ -z "$twice" ] || { echo "$twice"; return 1; }
+  for f in examples/models/*.safetensors; do
+    [ -f "$1/${f##*/}" ] || [[ ${f##*/} == ${2:-none} ]] || { echo "$f is missing"; return 1; }
+  done
+}
+stripped() {
+  local f
+  for f in "$work"/dek/latent/*.pd_linux "$work"/dek/latent/*.so; do
+    ! readelf -S "$f" | grep -q '\.debug_info' || { echo "$f has debugging symbols"; return 1; }
+  done
+}
+small() {
+  local bytes
+  bytes=$(cat build/package/latent*-32\).dek | wc -c)
+  echo "$bytes bytes"
+  [ "$bytes" -gt 0 ] && [ "$bytes" -lt 15000000 ]
+}
+# Each library that a binary needs is named with a licence.
+licences_named() {
+  local f library
+  for f in "$work"/dek/latent/*.pd_linux "$work"/dek/latent/*.so; do
+    for library in $(LC_ALL=C readelf -d "$f" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p'); do
+      grep -qE "^    $library +[A-Z]" "$work/dek/latent/LICENSES.txt" || { echo "$library"; return 1; }
+    done
+  done
+  grep -q 'libfftw3f.*GPL' "$work/dek/latent/LICENSES.txt"
+}
+# Links and pictures of the README lead to files.
+links_lead() {
+  local name broken=0
+  for name in $(grep -oE '\]\([^)#:]+\)' "$1/README.md" | sed 's/^](//; s/)$//'); do
+    [ -f "$1/$name" ] || { echo "$name is missing"; broken=1; }
+  done
+  return $broken
+}
+# Purr Data has no pdgui_vmess: a box that insists on it does not load there.
+no_vmess() { ! nm -D "$1"/*.pd_linux "$1"/*.so | grep ' U pdgui_vmess'; }
 packages() { "$MAKE" --no-print-directory package && ls build/package/latent*.dek; }
 unpacks() { unzip -q build/package/latent*-32\).dek -d "$work/dek"; }
-sum_is_right() { cd build/package && sha256sum -c latent*.dek.sha256; }
+sum_is_right() { (cd build/package && sha256sum -c latent*.dek.sha256); }
 objects_are_listed() {
   local f b
   for f in externals/latent.*.c; do
@@ -70,10 +116,18 @@ P
 test_that 'a second make has nothing to do' nothing_to_do
 test_that 'make install copies to DESTDIR' installs
 test_that 'the installed library runs' runs_in "$work/dest/lib/pd/latent"
+test_that 'each network is installed once' once "$work/dest/lib/pd/latent"
+test_that 'what the README leads to is installed' links_lead "$work/dest/lib/pd/latent"
+test_that 'every box loads where there is no pdgui_vmess' no_vmess "$work/dest/lib/pd/latent"
 if command -v zip >/dev/null && command -v unzip >/dev/null; then
   test_that 'make package makes a .dek' packages
   test_that 'the package can be unpacked' unpacks
   test_that 'its checksum is right' sum_is_right
+  test_that 'it is smaller than 15 MB' small
+  test_that 'each network is in it once' once "$work/dek/latent" 'haicuotu*'
+  test_that 'its binaries are stripped' stripped
+  test_that 'the licence of each linked library is named' licences_named
+  test_that 'the packed library runs' runs_in "$work/dek/latent"
   test_that 'it holds what make install copies' same_as "$work/dest/lib/pd/latent" "$work/dek/latent"
   test_that 'every box is in its list of objects' objects_are_listed
 else
