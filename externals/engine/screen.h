@@ -8,7 +8,8 @@
 #pragma GCC visibility push(default)
 
 /* Writes a picture, as large as it fits into room_h x room_w, to a new file in $XDG_RUNTIME_DIR,
-   /dev/shm, TMPDIR or /tmp, and its full name to path.  0, or -1 and a sentence.  Not on Pd's thread. */
+   /dev/shm, TMPDIR or /tmp, and its full name to path.  0, or -1 and a sentence.  Not on Pd's
+   thread. */
 int latent_screen_write(const latent_tensor *t, int room_h, int room_w, latent_enlarging enlarging,
                         char *path, size_t path_room, latent_error *e);
 

@@ -13,7 +13,7 @@ void bytes_free(bytes *b)
 
 void put(bytes *b, const void *data, size_t n)
 {
-    if (b->size + n > b->room) {
+    if (n > b->room - b->size) {
         b->room = 2 * (b->size + n);
         b->data = realloc(b->data, b->room);
         if (!b->data)

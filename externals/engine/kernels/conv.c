@@ -17,7 +17,7 @@
 
 #define SMALL_CHUNK ((size_t)1 << 20)  /* scratch of a chunk, with transformed weights at hand */
 #define LARGE_CHUNK ((size_t)8 << 20)  /* and when they are transformed again for each chunk */
-#define LARGE_CACHE ((size_t)64 << 20)   /* a third cache that keeps more of them */
+#define LARGE_CACHE ((size_t)64 << 20) /* a third cache that keeps more of them */
 #define KEPT_BYTES ((size_t)4 << 20)   /* transformed weights that a third-level cache keeps */
 #define SET_ROWS 6                     /* of matrices in the product of a set, or more */
 #define TILES_STEP 12                  /* rows of a product that the registers hold */
