@@ -445,6 +445,53 @@ static void another_mapping_rate(void **state)
     network_free(&n);
 }
 
+/* Layers that are cut off at different values stay so. */
+static void different_clamps(void **state)
+{
+    static const network_plan plan = {SKIP, 3, 2, 1, 2, {2, 3}, 3, 0, 1};
+    static const latent_meta_out meta[] = {{"conv_clamp", "0.5"},
+                                           {"synthesis.b8.conv0.conv_clamp", "0"},
+                                           {"synthesis.b8.torgb.conv_clamp", "0.25"}};
+    char path[] = "latent-test-XXXXXX";
+    latent_error e = {""};
+    latent_model *m = NULL;
+    network n;
+    int file = mkstemp(path);
+    (void)state;
+    assert_true(file >= 0);
+    close(file);
+    network_make(&n, plan, 2);
+    if (latent_safetensors_write(path, n.t, (size_t)n.n, meta, 3, &e) ||
+        !(m = latent_model_load(path, quietly, &e)))
+        fail_msg("%s", e.text);
+    unlink(path);
+    same_when_read_back(m);
+    network_free(&n);
+}
+
+/* One network as protocol 2 of pickle, and behind "module." in a zip. */
+static void files_that_failed(void **state)
+{
+    static const char *const names[] = {"protocol2.pkl", "module-prefix.pt"};
+    const char *folder = getenv("LATENT_CASES");
+    latent_model *m[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char path[1000];
+        latent_error e = {""};
+        snprintf(path, sizeof(path), "%s/%s", folder ? folder : "../shared/cases", names[i]);
+        if (access(path, R_OK)) {
+            printf("SKIP %s is not there\n", path);
+            skip();
+        }
+        if (!(m[i] = latent_model_load(path, quietly, &e)))
+            fail_msg("%s", e.text);
+    }
+    assert_string_equal(m[0]->drawer.hash, m[1]->drawer.hash);
+    same_when_read_back(m[0]);
+    same_when_read_back(m[1]);
+}
+
 static void refusals_are_sentences(void **state)
 {
     latent_model *m = builtin();
@@ -490,6 +537,8 @@ int main(void)
         cmocka_unit_test(written_and_read_back),
         cmocka_unit_test(smallest_networks),
         cmocka_unit_test(another_mapping_rate),
+        cmocka_unit_test(different_clamps),
+        cmocka_unit_test(files_that_failed),
         cmocka_unit_test(refusals_are_sentences),
         cmocka_unit_test(nothing_is_left),
     };

@@ -767,6 +767,7 @@ static latent_tensor *sg2_affine(const latent_model *m, int row, int i)
 /* ---- writing */
 
 #define MAX_OUT 512
+#define MAX_META (3 * MAX_BLOCKS + 3)
 
 typedef struct {
     latent_tensor_out tensor[MAX_OUT];
@@ -774,7 +775,21 @@ typedef struct {
     latent_tensor *held[MAX_OUT];
     float *turned;
     int n;
+    latent_meta_out meta[MAX_META];
+    char key[MAX_META][48], text[MAX_META][32];
+    int n_meta;
 } sg2_writer;
+
+static void tell(sg2_writer *w, double value, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(w->key[w->n_meta], sizeof(w->key[0]), format, args);
+    va_end(args);
+    snprintf(w->text[w->n_meta], sizeof(w->text[0]), "%.9g", value);
+    w->meta[w->n_meta] = (latent_meta_out){w->key[w->n_meta], w->text[w->n_meta]};
+    w->n_meta++;
+}
 
 static void put(sg2_writer *w, const float *data, int rank, const int64_t *dim, const char *format,
                 ...)
@@ -808,10 +823,14 @@ static void put_noise(sg2_writer *w, latent_node *n, const char *where)
     w->held[w->n - 1] = t;
 }
 
-static void put_layer(sg2_writer *w, const sg2_layer *l, int resolution, const char *name)
+/* clamp: of the whole network; a layer that has another one says so. */
+static void put_layer(sg2_writer *w, const sg2_layer *l, float clamp, int resolution,
+                      const char *name)
 {
     char where[40];
     snprintf(where, sizeof(where), "synthesis.b%d.%s", resolution, name);
+    if (l->clamp < clamp || l->clamp > clamp)
+        tell(w, (double)l->clamp, "%s.conv_clamp", where);
     put_node(w, l->weight, 4, where, "weight");
     put_node(w, l->bias, 1, where, "bias");
     put_node(w, l->affine_w, 2, where, "affine.weight");
@@ -827,19 +846,16 @@ static int sg2_write(const latent_model *m, const char *file, latent_error *e)
     const sg2 *g = m->net;
     sg2_writer *w = calloc(1, sizeof(*w));
     latent_tensor *constant;
-    char lr[32], clamp[32];
-    latent_meta_out meta[4] = {{"architecture", "stylegan2"}, {"lr_multiplier", lr}};
-    size_t n_meta = 2;
+    const float base = g->block[0].conv1.clamp;
     int c = g->constant->shape.c, failed;
     if (!w || !(w->turned = malloc((size_t)c * 16 * sizeof(float)))) {
         free(w);
         return latent_fail(e, "no memory to write %s", file);
     }
-    snprintf(lr, sizeof(lr), "%.9g", g->lr_multiplier);
-    if (g->block[0].conv1.clamp > 0) {
-        snprintf(clamp, sizeof(clamp), "%.9g", (double)g->block[0].conv1.clamp);
-        meta[n_meta++] = (latent_meta_out){"conv_clamp", clamp};
-    }
+    w->meta[w->n_meta++] = (latent_meta_out){"architecture", "stylegan2"};
+    tell(w, g->lr_multiplier, "lr_multiplier");
+    if (base > 0)
+        tell(w, (double)base, "conv_clamp");
     if (g->embed.weight) {
         put(w, g->embed.weight, 2, (int64_t[]){g->embed.out, g->embed.in}, "mapping.embed.weight");
         put(w, g->embed.bias, 1, (int64_t[]){g->embed.out}, "mapping.embed.bias");
@@ -861,15 +877,15 @@ static int sg2_write(const latent_model *m, const char *file, latent_error *e)
         const sg2_block *b = &g->block[i];
         char where[40];
         if (b->conv0.weight)
-            put_layer(w, &b->conv0, b->resolution, "conv0");
-        put_layer(w, &b->conv1, b->resolution, "conv1");
+            put_layer(w, &b->conv0, base, b->resolution, "conv0");
+        put_layer(w, &b->conv1, base, b->resolution, "conv1");
         if (b->torgb.weight)
-            put_layer(w, &b->torgb, b->resolution, "torgb");
+            put_layer(w, &b->torgb, base, b->resolution, "torgb");
         snprintf(where, sizeof(where), "synthesis.b%d", b->resolution);
         if (b->skip)
             put_node(w, b->skip, 4, where, "skip.weight");
     }
-    failed = latent_safetensors_write(file, w->tensor, (size_t)w->n, meta, n_meta, e);
+    failed = latent_safetensors_write(file, w->tensor, (size_t)w->n, w->meta, (size_t)w->n_meta, e);
     for (int i = 0; i < w->n; i++)
         latent_tensor_release(w->held[i]);
     free(w->turned);

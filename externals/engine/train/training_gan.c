@@ -1,4 +1,5 @@
 /* training_gan: a generator and its discriminator in training (see training.h) */
+#include "../models/architectures.h"
 #include "training_kind.h"
 #include <errno.h>
 #include <stdio.h>
@@ -103,8 +104,11 @@ static int make_from_file(latent_train_job *j, const char *path, latent_error *e
     char prefix[LATENT_PREFIX];
     int failed = -1, read = 0,
         found = w && latent_weights_prefix(w, "synthesis.b4.const", prefix, sizeof(prefix));
-    if (w && !found)
-        latent_fail(e, "there is no generator of StyleGAN2 in it");
+    if (w && !found) {
+        const char *is = latent_model_stranger(w);
+        latent_fail(e, "this is %s; only a generator of StyleGAN2 can be trained here",
+                    is ? is : "no generator that is known");
+    }
     if (found && !latent_generator_shape_of(w, prefix, &j->shape, e)) {
         d = latent_trainer_opponent(&j->shape);
         read = !latent_discriminator_shape_of(w, "D.", &d, NULL) && d.blocks == j->shape.blocks;

@@ -40,7 +40,7 @@ typedef struct latent_weights latent_weights;
 /* Opens a file and reads its table, not its numbers.  A network in several files
    ("...-00001-of-00002.safetensors", or the ".index.json" beside them) is read from all of them.
    NULL and a sentence when it is none of the known formats or is damaged.  Reading keeps within a
-   few MB + the size of the table. */
+   few MB + the size of the table (and of the numbers, in pickles of protocols 0 to 2). */
 latent_weights *latent_weights_open(const char *path, latent_error *e);
 /* The same over a block of memory, which must outlive the result.  For tests and fuzzers. */
 latent_weights *latent_weights_open_memory(const void *data, size_t size, latent_error *e);
