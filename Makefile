@@ -100,7 +100,7 @@ media_classes = $(name).write $(name).image $(name).dataset $(name).train
 $(media_classes:%=$(BUILD)/%.$(ext)): $(call objects,$(media_sources))
 class_libs = $(if $(filter $*,$(media_classes)),$(call objects,$(media_sources)) $(media_libs)) $(sound_of_$*)
 
-track_objects = $(engine_obj)/media/track.o $(engine_obj)/media/decode.o
+track_objects = $(foreach s,track decode turn heif kinds,$(engine_obj)/media/$(s).o)
 # Which parts of engine/sound a box has, and their libraries.
 sound_libs = -lfftw3f_threads -lfftw3f -lsndfile
 sound_objects = $(foreach s,$(1),$(engine_obj)/sound/$(s).o)

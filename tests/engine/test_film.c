@@ -477,6 +477,90 @@ static void test_spoiled(void **state)
     }
 }
 
+/* Frames of one colour, given as Y, U and V of limited range, in a file that does not say which
+   matrix they are made with. */
+static void write_yuv(const char *path, int w, int h, int y, int u, int v)
+{
+    const AVCodec *codec = avcodec_find_encoder(AV_CODEC_ID_FFV1);
+    AVCodecContext *c = avcodec_alloc_context3(codec);
+    AVFormatContext *mux = NULL;
+    AVFrame *f = av_frame_alloc();
+    AVPacket *p = av_packet_alloc();
+    assert_true(avformat_alloc_output_context2(&mux, NULL, "matroska", path) >= 0);
+    c->width = f->width = w;
+    c->height = f->height = h;
+    c->pix_fmt = f->format = AV_PIX_FMT_YUV420P;
+    c->time_base = (AVRational){1, 25};
+    c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    assert_true(avcodec_open2(c, codec, NULL) >= 0 && av_frame_get_buffer(f, 0) >= 0);
+    assert_non_null(avformat_new_stream(mux, NULL));
+    avcodec_parameters_from_context(mux->streams[0]->codecpar, c);
+    assert_true(avio_open(&mux->pb, path, AVIO_FLAG_WRITE) >= 0);
+    assert_true(avformat_write_header(mux, NULL) >= 0);
+    memset(f->data[0], y, (size_t)(f->linesize[0] * h));
+    memset(f->data[1], u, (size_t)(f->linesize[1] * h / 2));
+    memset(f->data[2], v, (size_t)(f->linesize[2] * h / 2));
+    for (f->pts = 0; f->pts < 3; f->pts++) {
+        assert_true(avcodec_send_frame(c, f) >= 0);
+        while (!avcodec_receive_packet(c, p)) {
+            av_packet_rescale_ts(p, c->time_base, mux->streams[0]->time_base);
+            av_write_frame(mux, p);
+            av_packet_unref(p);
+        }
+    }
+    av_write_trailer(mux);
+    avio_closep(&mux->pb);
+    avformat_free_context(mux);
+    avcodec_free_context(&c);
+    av_frame_free(&f);
+    av_packet_free(&p);
+}
+
+/* Where a film does not say by which matrix it was made, its size does: red is red in both. */
+static void test_unmarked(void **state)
+{
+    static const struct {
+        int w, h, y, u, v;
+    } reds[] = {{320, 240, 81, 90, 240}, {1280, 720, 63, 102, 240}};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        latent_reel *r;
+        latent_tensor *t;
+        write_yuv(in_folder("red.mkv"), reds[i].w, reds[i].h, reds[i].y, reds[i].u, reds[i].v);
+        r = open_reel(in_folder("red.mkv"));
+        t = frame_of(r, 1);
+        for (int k = 0; k < 3; k++)
+            assert_true(fabsf(t->data[k] - (k ? -1 : 1)) < 0.02f);
+        latent_tensor_release(t);
+        close_reel(r);
+    }
+}
+
+/* The turn is told with the first packet only, and holds for every frame, whichever way one comes
+   to it. */
+static void test_turned(void **state)
+{
+    static const int order[] = {0, 3, 9, 1, 8, 0, 5};
+    const char *cases = getenv("LATENT_CASES");
+    char path[4096];
+    latent_reel *r;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/rot90.mp4", cases ? cases : "");
+    if (access(path, R_OK)) {
+        printf("skipped: the small failing files are not there (LATENT_CASES)\n");
+        return;
+    }
+    r = open_reel(path);
+    for (int i = 0; i < 7; i++) { /* white above, black below */
+        latent_tensor *t = frame_of(r, order[i]);
+        const float *last = t->data + 3 * (64 * 48 - 1);
+        assert_true(latent_shape_equal(t->shape, (latent_shape){1, 64, 48, 3}));
+        assert_true(t->data[0] > 0.9f && t->data[3 * 47] > 0.9f && *last < -0.9f);
+        latent_tensor_release(t);
+    }
+    close_reel(r);
+}
+
 /* A sound that is too short is followed by silence; twice the same is the same. */
 static void test_sound(void **state)
 {
@@ -504,7 +588,7 @@ static void test_sound(void **state)
     write_file(in_folder("noise.wav"), (const uint8_t *)"no sound at all, as one can see", 31);
     s.sound = in_folder("noise.wav");
     assert_null(latent_film_open(path, &s, &e));
-    assert_non_null(strstr(e.text, "is no sound"));
+    assert_non_null(strstr(e.text, "is text"));
     s.sound = sound;
     assert_null(latent_film_open(in_folder("mute.gif"), &s, &e));
     assert_non_null(strstr(e.text, "has no sound"));
@@ -755,13 +839,14 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),   cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_times),   cmocka_unit_test(test_size),
-        cmocka_unit_test(test_in_step), cmocka_unit_test(test_sound),
-        cmocka_unit_test(test_sounds),  cmocka_unit_test(test_spoiled),
-        cmocka_unit_test(test_killed),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_full),    cmocka_unit_test(test_older),
-        cmocka_unit_test(test_pace),    cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_kinds),    cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_times),    cmocka_unit_test(test_size),
+        cmocka_unit_test(test_in_step),  cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_sounds),   cmocka_unit_test(test_spoiled),
+        cmocka_unit_test(test_unmarked), cmocka_unit_test(test_turned),
+        cmocka_unit_test(test_killed),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_full),     cmocka_unit_test(test_older),
+        cmocka_unit_test(test_pace),     cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests_name("film", tests, folder_set_up, folder_tear_down);

@@ -261,7 +261,7 @@ static void test_refusals(void **state)
     (void)state;
     put_file((const uint8_t *)"no sound", 8);
     assert_null(read_sound(&s, 0, &e));
-    assert_non_null(strstr(e.text, "no sound of a kind that can be read"));
+    assert_non_null(strstr(e.text, "is text"));
     put_file((const uint8_t *)"", 0);
     assert_null(read_sound(&s, 0, &e));
     assert_null(latent_sound_read("/", &s, 0, &cancel, &permille, &e));

@@ -1,10 +1,10 @@
 /* decode: see decode.h */
 #include "decode.h"
+#include "kinds.h"
 #include "picture.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libavutil/avstring.h>
-#include <libavutil/display.h>
 #include <libavutil/imgutils.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
@@ -79,6 +79,7 @@ static int open_no_other(AVFormatContext *s, AVIOContext **pb, const char *url, 
 void latent_decoder_free(latent_decoder *d)
 {
     av_frame_free(&d->frame);
+    av_frame_free(&d->opacity);
     av_packet_free(&d->packet);
     avcodec_free_context(&d->codec);
     avformat_close_input(&d->format);
@@ -106,35 +107,63 @@ int latent_decoder_check_size(const char *path, int w, int h, latent_error *e)
     return 0;
 }
 
-static int fail_kind(const char *path, const latent_kinds *kinds, latent_error *e)
+/* What the file is instead; "damaged" is said only where nothing else is known of it. */
+static int fail_kind(const latent_decoder *d, const char *path, const latent_kinds *kinds,
+                     const AVInputFormat *probed, latent_error *e)
 {
+    uint8_t head[1024];
+    ssize_t n = pread(d->source.fd, head, sizeof(head), 0);
+    const char *advice, *name = latent_kind_of(head, n > 0 ? (size_t)n : 0, &advice);
+    if (!name && !strcmp(d->heif.kind, "grid")) {
+        name = "an AVIF picture of several tiles";
+        advice = "convert it to PNG or JPEG";
+    }
+    if (name)
+        return latent_fail(e, "%s is %s; that can't be read, but %s can; %s", path, name,
+                           kinds->examples, advice);
+    if (probed && !av_match_list(probed->name, kinds->formats, ','))
+        return latent_fail(e, "%s is %s; that can't be read as a %s, but %s can; convert it", path,
+                           probed->long_name ? probed->long_name : probed->name, kinds->what,
+                           kinds->examples);
     return latent_fail(e,
                        "%s is no %s of a kind that can be read (%s), or its beginning is damaged",
                        path, kinds->what, kinds->examples);
 }
 
-/* What the file is, by its first bytes; NULL when it is none of ours. */
-static const AVInputFormat *recognise(int fd, const char *formats)
+/* What the file is, by its first bytes; NULL when that is none of ours, *probed then what it seems
+   to be, or NULL. */
+static const AVInputFormat *recognise(int fd, const char *formats, const AVInputFormat **probed)
 {
     uint8_t buffer[PROBE + AVPROBE_PADDING_SIZE] = {0};
     AVProbeData data = {.filename = "", .buf = buffer};
     const AVInputFormat *found;
+    const char *picture, *advice = "";
     ssize_t n = pread(fd, buffer, PROBE, 0);
     int score = 0;
-    if (n <= 0)
+    *probed = NULL;
+    if (n <= 0 ||
+        (latent_kind_of(buffer, (size_t)n, &advice) && !strcmp(advice, LATENT_KIND_PACKED)))
         return NULL;
     data.buf_size = (int)n;
-    found = av_probe_input_format2(&data, 1, &score);
-    return found && av_match_list(found->name, formats, ',') ? found : NULL;
+    picture = latent_kind_picture(buffer, (size_t)n);
+    found = picture ? av_find_input_format(picture) : av_probe_input_format2(&data, 1, &score);
+    if (found && av_match_list(found->name, formats, ','))
+        return found;
+    *probed = picture || score > AVPROBE_SCORE_MAX / 4 ? found : NULL;
+    return NULL;
 }
 
 static int open_format(latent_decoder *d, const char *path, const latent_kinds *kinds,
                        latent_error *e)
 {
-    const AVInputFormat *kind = recognise(d->source.fd, kinds->formats);
+    const AVInputFormat *probed, *kind = recognise(d->source.fd, kinds->formats, &probed);
     uint8_t *buffer = kind ? av_malloc(BUFFER) : NULL;
     if (!kind)
-        return fail_kind(path, kinds, e);
+        return fail_kind(d, path, kinds, probed, e);
+    d->heif = latent_heif_read(d->source.fd);
+    d->still = *d->heif.kind || strstr(kind->name, "_pipe");
+    d->turn = d->heif.turn;
+    d->has_turn = *d->heif.kind || latent_turn_read(d->source.fd, &d->turn);
     if (!buffer || !(d->io = avio_alloc_context(buffer, BUFFER, 0, &d->source, source_read, NULL,
                                                 source_seek))) {
         av_free(buffer);
@@ -147,7 +176,9 @@ static int open_format(latent_decoder *d, const char *path, const latent_kinds *
     d->format->io_open = open_no_other;
     d->format->max_streams = 16;
     if (avformat_open_input(&d->format, NULL, kind, NULL) < 0 || !d->format->nb_streams)
-        return fail_kind(path, kinds, e);
+        return fail_kind(d, path, kinds, NULL, e);
+    if (!strcmp(d->heif.kind, "grid")) /* of which FFmpeg would give the first tile */
+        return fail_kind(d, path, kinds, NULL, e);
     return 0;
 }
 
@@ -171,33 +202,79 @@ int latent_decoder_stream(const latent_decoder *d, enum AVMediaType type)
     return best < 0 ? -1 : best;
 }
 
-int latent_decoder_codec(latent_decoder *d, const char *path, int stream, latent_error *e)
+/* Fills what is to be decoded into, so that what is not is seen. */
+static int filled_buffer(AVCodecContext *c, AVFrame *f, int flags)
 {
-    const AVCodecParameters *p = d->format->streams[stream]->codecpar;
+    const latent_decoder *d = c->opaque;
+    int failed = avcodec_default_get_buffer2(c, f, flags);
+    for (int i = 0; !failed && i < AV_NUM_DATA_POINTERS && f->buf[i]; i++)
+        memset(f->buf[i]->data, d->pattern, f->buf[i]->size);
+    return failed;
+}
+
+AVCodecContext *latent_decoder_context(latent_decoder *d, const char *path,
+                                       const AVCodecParameters *p, AVRational base, latent_error *e)
+{
     const AVCodec *codec = avcodec_find_decoder(p->codec_id);
+    AVCodecContext *c = NULL;
     if (latent_decoder_check_size(path, p->width, p->height, e))
-        return -1;
-    if (!codec)
-        return latent_fail(e, "%s is %s, which this FFmpeg can't read; convert it", path,
-                           avcodec_get_name(p->codec_id));
-    d->codec = avcodec_alloc_context3(codec);
-    d->packet = av_packet_alloc();
-    d->frame = av_frame_alloc();
-    if (!d->codec || !d->packet || !d->frame)
-        return latent_fail_memory(path, e);
-    if (avcodec_parameters_to_context(d->codec, p) < 0)
-        return latent_fail_memory(path, e);
-    d->codec->thread_count = 1;
-    d->codec->pkt_timebase = d->format->streams[stream]->time_base;
-    d->codec->max_pixels = LATENT_PICTURE_PIXELS;
+        return NULL;
+    if (!codec) {
+        latent_fail(e, "%s is %s, which this FFmpeg can't read; convert it", path,
+                    avcodec_get_name(p->codec_id));
+        return NULL;
+    }
+    if (!(c = avcodec_alloc_context3(codec)) || avcodec_parameters_to_context(c, p) < 0) {
+        avcodec_free_context(&c);
+        latent_fail_memory(path, e);
+        return NULL;
+    }
+    c->thread_count = 1;
+    c->pkt_timebase = base;
+    c->max_pixels = LATENT_PICTURE_PIXELS;
+    if (d->pattern && p->codec_id == AV_CODEC_ID_TIFF) {
+        c->opaque = d;
+        c->get_buffer2 = filled_buffer;
+    }
     if (p->codec_type == AVMEDIA_TYPE_VIDEO) /* a click in a sound is heard; it is not refused */
-        d->codec->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
+        c->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER;
     if (p->codec_type == AVMEDIA_TYPE_VIDEO &&
         p->codec_id != AV_CODEC_ID_TIFF) /* which takes harmless unknown words for errors */
-        d->codec->err_recognition |= AV_EF_EXPLODE;
-    if (avcodec_open2(d->codec, codec, NULL) < 0)
-        return latent_fail(e, "%s can't be decoded as %s; convert it to PNG", path, codec->name);
-    return 0;
+        c->err_recognition |= AV_EF_EXPLODE;
+    if (avcodec_open2(c, codec, NULL) >= 0)
+        return c;
+    avcodec_free_context(&c);
+    latent_fail(e, "%s can't be decoded as %s; convert it to PNG", path, codec->name);
+    return NULL;
+}
+
+/* Films say once, with the stream, which way is up: it holds for every frame. */
+static void take_turn(latent_decoder *d, const AVStream *s)
+{
+#if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
+    const AVPacketSideData *side = av_packet_side_data_get(
+        s->codecpar->coded_side_data, s->codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+    const uint8_t *matrix = side ? side->data : NULL;
+    size_t size = side ? side->size : 0;
+#else
+    size_t size = 0;
+    const uint8_t *matrix = av_stream_get_side_data(s, AV_PKT_DATA_DISPLAYMATRIX, &size);
+#endif
+    if (d->has_turn || !matrix || size < 9 * sizeof(int32_t))
+        return;
+    d->has_turn = 1;
+    d->turn = latent_turn_of_matrix((const int32_t *)(const void *)matrix);
+}
+
+int latent_decoder_codec(latent_decoder *d, const char *path, int stream, latent_error *e)
+{
+    const AVStream *s = d->format->streams[stream];
+    take_turn(d, s);
+    if (!(d->codec = latent_decoder_context(d, path, s->codecpar, s->time_base, e)))
+        return -1;
+    d->packet = av_packet_alloc();
+    d->frame = av_frame_alloc();
+    return d->packet && d->frame ? 0 : latent_fail_memory(path, e);
 }
 
 /* ---- from a frame to RGBA, 8 or 16 bits a channel */
@@ -233,70 +310,134 @@ static enum AVPixelFormat plain_format(const AVFrame *f, int *full)
     }
 }
 
-static int to_rgba(const AVFrame *f, const char *path, rgba *out, latent_error *e)
+/* Grey of every depth, and colours of more than 8 bits, are taken as they are: no converter
+   stretches or rounds them. */
+static int is_plain(const AVPixFmtDescriptor *d, enum AVPixelFormat format, const AVFrame *f)
 {
-    int full, line[4], w = f->width, h = f->height;
-    enum AVPixelFormat from = plain_format(f, &full), to;
-    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(from);
-    uint8_t *plane[4];
-    struct SwsContext *sws;
-    const int *matrix;
-    if (!d || !sws_isSupportedInput(from))
-        return latent_fail(e,
-                           "%s has pixels of the kind %s, which can't be read; convert it to PNG",
-                           path, d ? d->name : "unknown");
-    out->wide = d->comp[0].depth > 8;
-    to = out->wide ? AV_PIX_FMT_RGBA64 : AV_PIX_FMT_RGBA;
-    sws = sws_getContext(w, h, from, w, h, to,
-                         SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP,
-                         NULL, NULL, NULL);
-    if (!sws)
-        return latent_fail(e, "%s can't be converted from %s to RGB", path, d->name);
-    matrix = sws_getCoefficients(f->colorspace);
-    sws_setColorspaceDetails(sws, matrix, full, matrix, 1, 0, 1 << 16, 1 << 16);
-    if (av_image_alloc(plane, line, w, h, to, 64) < 0) {
-        sws_freeContext(sws);
-        return latent_fail_memory(path, e);
+    const uint64_t odd = AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_BITSTREAM |
+                         AV_PIX_FMT_FLAG_FLOAT | AV_PIX_FMT_FLAG_BAYER;
+    int grey = d->nb_components <= 2;
+    if ((d->flags & odd) || format == AV_PIX_FMT_XYZ12LE || format == AV_PIX_FMT_XYZ12BE ||
+        d->comp[0].depth > 16)
+        return 0;
+    if (grey)
+        return f->color_range != AVCOL_RANGE_MPEG;
+    return (d->flags & AV_PIX_FMT_FLAG_RGB) && d->comp[0].depth > 8;
+}
+
+/* Takes plain pixels; out is there already, of 16 bits. */
+static int take_plain(const AVFrame *f, const AVPixFmtDescriptor *d, rgba *out)
+{
+    int n = d->nb_components, grey = n <= 2, opaque = !(d->flags & AV_PIX_FMT_FLAG_ALPHA);
+    uint16_t *line = malloc((size_t)out->w * sizeof(*line));
+    for (int y = 0; line && y < out->h; y++) {
+        uint16_t *row = (uint16_t *)(void *)(out->data + (ptrdiff_t)y * out->stride);
+        for (int k = 0; k < 4; k++) {
+            int c = k == 3 ? (opaque ? -1 : n - 1) : grey ? 0 : k;
+            uint32_t most = c < 0 ? 1 : (1u << d->comp[c].depth) - 1;
+            if (c >= 0)
+                av_read_image_line2(line, (const uint8_t **)f->data, f->linesize, d, 0, y, c,
+                                    out->w, 0, sizeof(*line));
+            for (int x = 0; x < out->w; x++)
+                row[4 * x + k] = c < 0 ? 65535 : (uint16_t)((line[x] * 65535u + most / 2) / most);
+        }
     }
-    sws_scale(sws, (const uint8_t *const *)f->data, f->linesize, 0, h, plane, line);
+    free(line);
+    return line ? 0 : -1;
+}
+
+/* Which matrix made YUV of RGB where the film does not say it: that of large pictures is another
+   one (as players and FFmpeg's own programs have it).  Pictures keep JPEG's. */
+static const int *matrix_of(const latent_decoder *d)
+{
+    const AVFrame *f = d->frame;
+    int large = !d->still && (f->width >= 1280 || f->height > 576);
+    return sws_getCoefficients(
+        f->colorspace == AVCOL_SPC_UNSPECIFIED && large ? SWS_CS_ITU709 : (int)f->colorspace);
+}
+
+static int scale_pixels(const latent_decoder *d, enum AVPixelFormat from, int full,
+                        enum AVPixelFormat to, rgba *out)
+{
+    const AVFrame *f = d->frame;
+    struct SwsContext *sws =
+        sws_getContext(out->w, out->h, from, out->w, out->h, to,
+                       SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP,
+                       NULL, NULL, NULL);
+    const int *matrix = matrix_of(d);
+    uint8_t *plane[4] = {out->data};
+    int line[4] = {out->stride};
+    if (!sws)
+        return -1;
+    sws_setColorspaceDetails(sws, matrix, full, matrix, 1, 0, 1 << 16, 1 << 16);
+    sws_scale(sws, (const uint8_t *const *)f->data, f->linesize, 0, out->h, plane, line);
     sws_freeContext(sws);
-    out->data = plane[0];
-    out->stride = line[0];
-    out->h = h;
-    out->w = w;
     return 0;
 }
 
-/* ---- which way is up: the camera's word as where the first row and column go */
-
-typedef struct {
-    int swap;           /* rows become columns */
-    int flip_x, flip_y; /* after that */
-} turn;
-
-/* EXIF's eight ways, of which 1 is as it lies. */
-static turn turn_of_exif(int way)
+/* Opacity that came by itself takes the place of the picture's. */
+static void take_opacity(const AVFrame *f, rgba *out)
 {
-    static const turn turns[9] = {{0, 0, 0}, {0, 0, 0}, {0, 1, 0}, {0, 1, 1}, {0, 0, 1},
-                                  {1, 0, 0}, {1, 1, 0}, {1, 1, 1}, {1, 0, 1}};
-    return turns[way >= 1 && way <= 8 ? way : 0];
+    const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(f->format);
+    int depth = d->comp[0].depth, full = f->color_range != AVCOL_RANGE_MPEG;
+    float low = full ? 0 : (float)(16 << (depth - 8)),
+          high = full ? (float)((1 << depth) - 1) : (float)(235 << (depth - 8)),
+          most = out->wide ? 65535 : 255;
+    for (int y = 0; y < out->h; y++) {
+        const uint8_t *narrow = f->data[0] + (ptrdiff_t)y * f->linesize[0];
+        const uint16_t *wide = (const uint16_t *)(const void *)narrow;
+        uint8_t *row = out->data + (ptrdiff_t)y * out->stride;
+        for (int x = 0; x < out->w; x++) {
+            float a = ((depth > 8 ? (float)wide[x] : (float)narrow[x]) - low) / (high - low);
+            a = (a < 0 ? 0 : a > 1 ? 1 : a) * most + 0.5f;
+            if (out->wide)
+                ((uint16_t *)(void *)row)[4 * x + 3] = (uint16_t)a;
+            else
+                row[4 * x + 3] = (uint8_t)a;
+        }
+    }
 }
 
-static turn turn_of(const AVFrame *f)
+static int to_rgba(const latent_decoder *d, const char *path, rgba *out, latent_error *e)
 {
-    const AVFrameSideData *side = av_frame_get_side_data(f, AV_FRAME_DATA_DISPLAYMATRIX);
-    const AVDictionaryEntry *word = av_dict_get(f->metadata, "Orientation", NULL, 0);
+    const AVFrame *f = d->frame;
+    int full, plain, line[4], failed;
+    enum AVPixelFormat from = plain_format(f, &full), to;
+    const AVPixFmtDescriptor *desc = av_pix_fmt_desc_get(from);
+    uint8_t *plane[4];
+    plain = desc && is_plain(desc, from, f);
+    if (!plain && (!desc || !sws_isSupportedInput(from)))
+        return latent_fail(e,
+                           "%s has pixels of the kind %s, which can't be read; convert it to PNG",
+                           path, desc ? desc->name : "unknown");
+    out->wide = plain || desc->comp[0].depth > 8;
+    to = out->wide ? AV_PIX_FMT_RGBA64 : AV_PIX_FMT_RGBA;
+    out->h = f->height;
+    out->w = f->width;
+    if (av_image_alloc(plane, line, out->w, out->h, to, 64) < 0)
+        return latent_fail_memory(path, e);
+    out->data = plane[0];
+    out->stride = line[0];
+    failed = plain ? take_plain(f, desc, out) : scale_pixels(d, from, full, to, out);
+    if (failed)
+        return latent_fail(e, "%s can't be converted from %s to RGB", path, desc->name);
+    if (d->opacity)
+        take_opacity(d->opacity, out);
+    return 0;
+}
+
+/* Which way is up: what the file says holds; else what came with the frame. */
+static latent_turn turn_of(const latent_decoder *d)
+{
+    const AVFrameSideData *side = av_frame_get_side_data(d->frame, AV_FRAME_DATA_DISPLAYMATRIX);
+    const AVDictionaryEntry *word = av_dict_get(d->frame->metadata, "Orientation", NULL, 0);
+    if (d->has_turn)
+        return d->turn;
     if (word)
-        return turn_of_exif(atoi(word->value));
-    if (side && side->size >= 9 * sizeof(int32_t)) {
-        /* x' = m[0] x + m[3] y, y' = m[1] x + m[4] y: a quarter turn has no diagonal */
-        const int32_t *m = (const int32_t *)side->data;
-        turn t = {m[0] == 0 && m[4] == 0, 0, 0};
-        t.flip_x = (t.swap ? m[3] : m[0]) < 0;
-        t.flip_y = (t.swap ? m[1] : m[4]) < 0;
-        return t;
-    }
-    return turn_of_exif(1);
+        return latent_turn_of_exif(atoi(word->value));
+    if (side && side->size >= 9 * sizeof(int32_t))
+        return latent_turn_of_matrix((const int32_t *)(const void *)side->data);
+    return latent_turn_of_exif(1);
 }
 
 /* ---- from RGBA to a tensor */
@@ -334,7 +475,7 @@ static void get_pixel(const rgba *from, int y, int x, float *p)
         p[k] = from->wide ? (float)wide[4 * x + k] / 65535.f : (float)row[4 * x + k] / 255.f;
 }
 
-static latent_tensor *to_tensor(const rgba *from, turn t, int channels, const char *path,
+static latent_tensor *to_tensor(const rgba *from, latent_turn t, int channels, const char *path,
                                 const atomic_int *cancel, latent_error *e)
 {
     int h = t.swap ? from->w : from->h, w = t.swap ? from->h : from->w;
@@ -361,8 +502,8 @@ latent_tensor *latent_decoder_tensor(const latent_decoder *d, const char *path, 
 {
     rgba picture = {0};
     latent_tensor *t = NULL;
-    if (!to_rgba(d->frame, path, &picture, e))
-        t = to_tensor(&picture, turn_of(d->frame), channels, path, d->source.cancel, e);
+    if (!to_rgba(d, path, &picture, e))
+        t = to_tensor(&picture, turn_of(d), channels, path, d->source.cancel, e);
     av_freep(&picture.data);
     return t;
 }

@@ -4,6 +4,7 @@
 #ifndef LATENT_DECODE_H
 #define LATENT_DECODE_H
 #include "../tensor.h"
+#include "heif.h"
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
 #include <stdint.h>
@@ -31,6 +32,12 @@ typedef struct {
     AVCodecContext *codec;
     AVPacket *packet;
     AVFrame *frame;
+    AVFrame *opacity; /* decoded by itself, as large as frame, its first plane; or NULL */
+    int still;        /* a picture, no film */
+    latent_heif heif; /* of an AVIF */
+    int has_turn;     /* the file, or the stream, says which way is up */
+    latent_turn turn;
+    uint8_t pattern; /* what a TIFF's frame is filled with before it is decoded; 0: nothing */
 } latent_decoder;
 
 /* d is zeroes, but for source: {-1, cancel or NULL}.  0, or -1 and a sentence; either way
@@ -43,6 +50,10 @@ int latent_decoder_open(latent_decoder *d, const char *path, const latent_kinds 
 int latent_decoder_stream(const latent_decoder *d, enum AVMediaType type);
 /* Opens the codec of a stream, and makes packet and frame. */
 int latent_decoder_codec(latent_decoder *d, const char *path, int stream, latent_error *e);
+/* A codec context for decoding in d's way.  NULL and a sentence. */
+AVCodecContext *latent_decoder_context(latent_decoder *d, const char *path,
+                                       const AVCodecParameters *p, AVRational base,
+                                       latent_error *e);
 void latent_decoder_free(latent_decoder *d);
 
 /* The decoded frame as [1][h][w][channels], see picture.h. */

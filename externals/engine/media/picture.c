@@ -1,11 +1,13 @@
 /* picture: see picture.h */
 #include "picture.h"
 #include "decode.h"
+#include "webp.h"
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,15 +15,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEADER 33  /* bytes of a PNG up to the end of its first chunk */
-#define PACKETS 64 /* so many may pass before the first frame comes */
+#define HEADER 33                  /* bytes of a PNG up to the end of its first chunk */
+#define PACKETS 64                 /* so many may pass before the first frame comes */
+#define OPACITY ((size_t)64 << 20) /* bytes of an AVIF's opacity that are read */
 
 /* ---- reading: the file's first frame */
 
 /* What may be read: pictures, and the containers in which pictures come.  Playlists and other
    formats that name further files are not among them, nor is SVG, which is a program. */
 static const latent_kinds picture_kinds = {
-    "picture", "PNG, JPEG, WebP, TIFF, BMP, GIF ...",
+    "picture", "PNG, JPEG, WebP, AVIF, TIFF, GIF, MP4 ...",
     "bmp_pipe,dds_pipe,dpx_pipe,exr_pipe,gif_pipe,hdr_pipe,j2k_pipe,jpeg_pipe,jpegls_pipe,"
     "jpegxl_pipe,pam_pipe,pbm_pipe,pcx_pipe,pfm_pipe,pgm_pipe,pgmyuv_pipe,phm_pipe,png_pipe,"
     "ppm_pipe,psd_pipe,qoi_pipe,sgi_pipe,sunrast_pipe,tiff_pipe,webp_pipe,xbm_pipe,xpm_pipe,"
@@ -50,9 +53,70 @@ static int first_frame(latent_decoder *d, int stream)
     return got;
 }
 
-static int decode(latent_decoder *d, const char *path, latent_error *e)
+/* The picture in a block of bytes: 0, or FFmpeg's error. */
+static int decode_bytes(AVCodecContext *c, const uint8_t *bytes, size_t n, AVFrame *frame)
 {
-    char why[AV_ERROR_MAX_STRING_SIZE] = "";
+    AVPacket *p = av_packet_alloc();
+    int failed = !p || n > INT_MAX / 2 || av_new_packet(p, (int)n) < 0 ? AVERROR(ENOMEM) : 0;
+    if (!failed) {
+        memcpy(p->data, bytes, n);
+        failed = avcodec_send_packet(c, p);
+    }
+    if (failed >= 0)
+        failed = avcodec_send_packet(c, NULL);
+    av_packet_free(&p);
+    return failed < 0 ? failed : avcodec_receive_frame(c, frame);
+}
+
+/* An AVIF's opacity is a picture of its own. */
+static int decode_opacity(latent_decoder *d, const char *path, int stream, latent_error *e)
+{
+    const AVCodecParameters *p = d->format->streams[stream]->codecpar;
+    const AVPixFmtDescriptor *pixels;
+    AVCodecParameters *own = avcodec_parameters_alloc();
+    AVCodecContext *c = NULL;
+    size_t n = (size_t)d->heif.alpha_size;
+    uint8_t *bytes = n <= OPACITY ? malloc(n) : NULL;
+    int failed = !own || !bytes || !(d->opacity = av_frame_alloc()) ? -1 : 0;
+    if (!failed) {
+        own->codec_type = p->codec_type;
+        own->codec_id = p->codec_id;
+        failed = pread(d->source.fd, bytes, n, d->heif.alpha) == (ssize_t)n &&
+                         (c = latent_decoder_context(d, path, own, (AVRational){1, 25}, e))
+                     ? decode_bytes(c, bytes, n, d->opacity)
+                     : -1;
+    }
+    pixels = failed ? NULL : av_pix_fmt_desc_get(d->opacity->format);
+    if (!pixels || d->opacity->width != d->frame->width || d->opacity->height != d->frame->height ||
+        pixels->comp[0].plane != 0 || pixels->comp[0].step != (pixels->comp[0].depth > 8 ? 2 : 1))
+        failed = latent_fail(e, "the opacity of %s can't be decoded; get the file anew", path);
+    avcodec_parameters_free(&own);
+    avcodec_free_context(&c);
+    free(bytes);
+    return failed ? -1 : 0;
+}
+
+static int fail_damaged(const latent_decoder *d, const char *path, int why, latent_error *e)
+{
+    char words[AV_ERROR_MAX_STRING_SIZE] = "";
+    if (why == AVERROR(EINVAL)) /* what the limit above gives */
+        return latent_fail(e,
+                           "%s says that it has an impossible size or more than %d million pixels; "
+                           "make it smaller, or get the file anew if it is not so large",
+                           path, (int)(LATENT_PICTURE_PIXELS >> 20));
+    av_strerror(why == AVERROR_EOF ? AVERROR_INVALIDDATA : why, words, sizeof(words));
+    return latent_fail(
+        e,
+        why == AVERROR_PATCHWELCOME
+            ? "%s is a %s of a kind that this FFmpeg does not read (%s); convert it to PNG"
+            : "%s is damaged or cut off: as %s it can't be decoded (%s); get the file "
+              "anew",
+        path, d->codec->codec->name, words);
+}
+
+/* first: of an animated WebP. */
+static int decode(latent_decoder *d, const char *path, latent_webp *first, latent_error *e)
+{
     int failed, stream;
     if (latent_decoder_open(d, path, &picture_kinds, e))
         return -1;
@@ -61,38 +125,108 @@ static int decode(latent_decoder *d, const char *path, latent_error *e)
         return latent_fail(e, "%s holds no picture", path);
     if (latent_decoder_codec(d, path, stream, e))
         return -1;
-    failed = first_frame(d, stream);
+    failed = latent_webp_first(d->source.fd, first)
+                 ? first->picture ? decode_bytes(d->codec, first->picture, first->size, d->frame)
+                                  : AVERROR_INVALIDDATA
+                 : first_frame(d, stream);
     if (latent_cancelled(d->source.cancel))
         return latent_fail(e, "%s is not wanted any more", path);
     if (!failed && (d->frame->decode_error_flags || (d->frame->flags & AV_FRAME_FLAG_CORRUPT)))
         failed = AVERROR_INVALIDDATA;
-    if (failed == AVERROR(EINVAL)) /* what the limit above gives */
-        return latent_fail(e,
-                           "%s says that it has an impossible size or more than %d million pixels; "
-                           "make it smaller, or get the file anew if it is not so large",
-                           path, (int)(LATENT_PICTURE_PIXELS >> 20));
-    if (failed) {
-        av_strerror(failed == AVERROR_EOF ? AVERROR_INVALIDDATA : failed, why, sizeof(why));
-        return latent_fail(e,
-                           "%s is damaged or cut off: as %s it can't be decoded (%s); get the "
-                           "file anew",
-                           path, d->codec->codec->name, why);
-    }
+    if (failed)
+        return fail_damaged(d, path, failed, e);
     if (d->frame->width < 1 || d->frame->height < 1)
         return latent_fail(e, "%s holds a picture without pixels", path);
-    return latent_decoder_check_size(path, d->frame->width, d->frame->height, e);
+    if (latent_decoder_check_size(path, d->frame->width, d->frame->height, e))
+        return -1;
+    return d->heif.alpha_size > 0 ? decode_opacity(d, path, stream, e) : 0;
+}
+
+static latent_tensor *read_once(const char *path, int channels, const atomic_int *cancel,
+                                int pattern, latent_webp *first, enum AVCodecID *codec,
+                                latent_error *e)
+{
+    latent_decoder d = {.source = {-1, cancel}, .pattern = (uint8_t)pattern};
+    latent_tensor *t = NULL;
+    if (!decode(&d, path, first, e))
+        t = latent_decoder_tensor(&d, path, channels, e);
+    *codec = t ? d.codec->codec_id : AV_CODEC_ID_NONE;
+    latent_decoder_free(&d);
+    return t;
+}
+
+/* Where a part of a TIFF can't be decoded, FFmpeg leaves what was there and says nothing.  So it is
+   decoded once more onto something else: the first row that differs was never written; -1: none. */
+static int first_unwritten(const latent_tensor *t, const latent_tensor *again)
+{
+    size_t row = (size_t)t->shape.w * (size_t)t->shape.c;
+    for (int y = 0; y < t->shape.h; y++)
+        if (memcmp(t->data + row * (size_t)y, again->data + row * (size_t)y, row * sizeof(float)))
+            return y;
+    return -1;
+}
+
+static latent_tensor *check_parts(latent_tensor *t, const char *path, int channels,
+                                  const atomic_int *cancel, latent_error *e)
+{
+    latent_webp none = {0};
+    enum AVCodecID codec;
+    latent_tensor *again = read_once(path, channels, cancel, 0x5a, &none, &codec, e);
+    int row = -1;
+    if (again && (row = again->shape.h == t->shape.h && again->shape.w == t->shape.w
+                            ? first_unwritten(t, again)
+                            : 0) >= 0)
+        latent_fail(
+            e, "%s is damaged: a part of it can't be decoded (row %d of %d); get the file anew",
+            path, row + 1, t->shape.h);
+    latent_tensor_release(t);
+    if (row < 0)
+        return again;
+    latent_tensor_release(again);
+    return NULL;
+}
+
+/* The first picture of an animation at its place on the whole one, around which there is nothing.
+ */
+static latent_tensor *place(latent_tensor *t, const latent_webp *whole, const char *path,
+                            latent_error *e)
+{
+    latent_shape s = t->shape;
+    latent_tensor *out;
+    if (whole->w == s.w && whole->h == s.h)
+        return t;
+    out = latent_decoder_check_size(path, whole->w, whole->h, e)
+              ? NULL
+              : latent_tensor_new((latent_shape){1, whole->h, whole->w, s.c}, e);
+    for (size_t i = 0; out && i < (size_t)whole->h * (size_t)whole->w * (size_t)s.c; i++)
+        out->data[i] = s.c == 4 ? -1 : 1;
+    for (int y = 0; out && y < s.h && whole->top + y < whole->h; y++)
+        if (whole->left < whole->w)
+            memcpy(out->data + ((size_t)(whole->top + y) * (size_t)whole->w + (size_t)whole->left) *
+                                   (size_t)s.c,
+                   t->data + (size_t)y * (size_t)s.w * (size_t)s.c,
+                   (size_t)(s.w < whole->w - whole->left ? s.w : whole->w - whole->left) *
+                       (size_t)s.c * sizeof(float));
+    latent_tensor_release(t);
+    return out;
 }
 
 latent_tensor *latent_picture_read(const char *path, int channels, const atomic_int *cancel,
                                    latent_error *e)
 {
-    latent_decoder d = {.source = {-1, cancel}};
-    latent_tensor *t = NULL;
-    if (channels != 1 && channels != 3 && channels != 4)
+    latent_webp first = {0};
+    latent_tensor *t;
+    enum AVCodecID codec;
+    if (channels != 1 && channels != 3 && channels != 4) {
         latent_fail(e, "a picture is read with 1, 3 or 4 channels, not %d", channels);
-    else if (!decode(&d, path, e))
-        t = latent_decoder_tensor(&d, path, channels, e);
-    latent_decoder_free(&d);
+        return NULL;
+    }
+    t = read_once(path, channels, cancel, 0xa5, &first, &codec, e);
+    if (t && codec == AV_CODEC_ID_TIFF)
+        t = check_parts(t, path, channels, cancel, e);
+    else if (t && first.picture)
+        t = place(t, &first, path, e);
+    free(first.picture);
     return t;
 }
 

@@ -45,9 +45,6 @@ static int begin(latent_reel *r, const atomic_int *cancel, latent_error *e)
     r->place = r->drained = 0;
     if (latent_decoder_open(&r->d, r->path, &film_kinds, e))
         return -1;
-#if LIBAVFORMAT_VERSION_MAJOR < 60
-    av_format_inject_global_side_data(r->d.format); /* which way is up */
-#endif
     r->stream = latent_decoder_stream(&r->d, AVMEDIA_TYPE_VIDEO);
     return r->stream < 0 ? latent_fail(e, "%s holds no pictures", r->path)
                          : latent_decoder_codec(&r->d, r->path, r->stream, e);

@@ -1,0 +1,89 @@
+/* turn: see turn.h */
+#include "turn.h"
+#include <string.h>
+#include <unistd.h>
+
+#define ORIENTATION 274
+#define CHUNKS 4096 /* of a PNG, before we stop looking */
+
+latent_turn latent_turn_of_exif(int way)
+{
+    static const latent_turn turns[9] = {{0, 0, 0}, {0, 0, 0}, {0, 1, 0}, {0, 1, 1}, {0, 0, 1},
+                                         {1, 0, 0}, {1, 1, 0}, {1, 1, 1}, {1, 0, 1}};
+    return turns[way >= 1 && way <= 8 ? way : 0];
+}
+
+latent_turn latent_turn_of_matrix(const int32_t m[9])
+{
+    /* x' = m[0] x + m[3] y, y' = m[1] x + m[4] y: a quarter turn has no diagonal */
+    latent_turn t = {m[0] == 0 && m[4] == 0, 0, 0};
+    t.flip_x = (t.swap ? m[3] : m[0]) < 0;
+    t.flip_y = (t.swap ? m[1] : m[4]) < 0;
+    return t;
+}
+
+latent_turn latent_turn_left(latent_turn t)
+{
+    return (latent_turn){!t.swap, t.flip_y, !t.flip_x};
+}
+
+/* ---- files */
+
+static int take(int fd, int64_t at, void *bytes, size_t n)
+{
+    return pread(fd, bytes, n, at) == (ssize_t)n ? 0 : -1;
+}
+
+static uint32_t number(const uint8_t *p, int bytes, int big)
+{
+    uint32_t n = 0;
+    for (int i = 0; i < bytes; i++)
+        n = n << 8 | p[big ? i : bytes - 1 - i];
+    return n;
+}
+
+/* The way that the first directory of a TIFF names (EXIF is one, too); 1 when it names none, -1
+   when there is no TIFF. */
+static int tiff_way(int fd, int64_t base)
+{
+    uint8_t head[8], count[2], entry[12];
+    int big;
+    int64_t at;
+    if (take(fd, base, head, 8) || (memcmp(head, "II*", 4) && memcmp(head, "MM\0*", 4)))
+        return -1;
+    big = head[0] == 'M';
+    at = base + number(head + 4, 4, big);
+    if (take(fd, at, count, 2))
+        return 1;
+    for (uint32_t i = 0, n = number(count, 2, big); i < n; i++)
+        if (take(fd, at + 2 + 12 * (int64_t)i, entry, 12))
+            return 1;
+        else if (number(entry, 2, big) == ORIENTATION) /* one number of two bytes, or of four */
+            return (int)number(entry + 8, number(entry + 2, 2, big) == 4 ? 4 : 2, big);
+    return 1;
+}
+
+/* The same of a PNG. */
+static int png_way(int fd)
+{
+    uint8_t head[8];
+    int64_t at = 8;
+    if (take(fd, 0, head, 8) || memcmp(head, "\x89PNG\r\n\x1a\n", 8))
+        return -1;
+    for (int i = 0; i < CHUNKS && !take(fd, at, head, 8) && memcmp(head + 4, "IEND", 4); i++) {
+        int way = memcmp(head + 4, "eXIf", 4) ? -1 : tiff_way(fd, at + 8);
+        if (way > 0)
+            return way;
+        at += 12 + (int64_t)number(head, 4, 1);
+    }
+    return 1;
+}
+
+int latent_turn_read(int fd, latent_turn *t)
+{
+    int way = png_way(fd);
+    if (way < 0)
+        way = tiff_way(fd, 0);
+    *t = latent_turn_of_exif(way);
+    return way >= 0;
+}
