@@ -1,5 +1,5 @@
 #!/bin/bash
-# tools/demo.sh <library>: opens the first patch of the workshop in Pd; where there is no screen,
+# tools/demo.sh <library>: opens a fish and its layers in Pd; where there is no screen,
 # draws pictures into build/demo instead.  "make demo" calls it.
 set -u
 library=$(cd "${1:-build/latent}" && pwd) || exit 1
@@ -17,8 +17,8 @@ has_screen() {
 }
 
 if has_screen; then
-  patch=$(ls examples/workshop/01-*.pd | head -1)
-  echo "demo: opening $patch; turn the sliders. The other lessons lie beside it."
+  patch=examples/performance/demo.pd
+  echo "demo: opening $patch; drag the two sliders. The lessons are in examples/workshop."
   exec "$PD" -path "$library" -helppath "$library" "$patch"
 fi
 
