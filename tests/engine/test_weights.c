@@ -665,18 +665,19 @@ static void several_files(void **state)
         unlink(path[i]);
 }
 
-/* What stands before a name: the running mean's before all others. */
+/* What stands before a name: the running mean's before all others; wrappers are taken out. */
 static void prefixes(void **state)
 {
-    static const char *const names[][3] = {{"x.b", "module.x.b", "module."},
+    static const char *const names[][3] = {{"x.b", "model.x.b", "model."},
                                            {"a.x.b", "g.model.G_EMA.x.b", "g.model.G_EMA."},
+                                           {"b.x.b", "module.a._orig_mod.x.module.b", "a."},
                                            {"a.x.b", "ax.b", "a."},
                                            {"D.x.b", "x.b", ""}};
     const float x = 1;
     char path[1100], prefix[LATENT_PREFIX];
     (void)state;
     snprintf(path, sizeof(path), "%s/prefix.safetensors", folder);
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         latent_tensor_out t[2] = {{names[i][0], LATENT_F32, 0, {0}, &x},
                                   {names[i][1], LATENT_F32, 0, {0}, &x}};
         latent_error e = {""};

@@ -647,11 +647,19 @@ static void describe(char *text, size_t room, int rank, const int64_t *dim)
 static int read_mapping_shape(latent_weights *w, const char *prefix, latent_generator_shape *shape,
                               latent_error *e)
 {
-    const latent_entry *t = entry(w, prefix, "mapping.fc0.weight");
+    const latent_entry *t = entry(w, prefix, "mapping.embed.weight");
     char key[40];
-    if (!t || t->rank != 2 || entry(w, prefix, "mapping.embed.weight"))
-        return latent_fail(e, t ? "a generator with classes cannot be trained here"
-                                : "this is no generator of StyleGAN2");
+    if (t)
+        return latent_fail(e,
+                           "this generator has %lld classes; only one without classes can be "
+                           "trained",
+                           (long long)(t->rank == 2 ? t->dim[1] : 0));
+    t = entry(w, prefix, "mapping.fc0.weight");
+    if (!t || t->rank != 2)
+        return latent_fail(e,
+                           "this is no generator of StyleGAN2: %smapping.fc0.weight is missing "
+                           "or no matrix",
+                           prefix);
     shape->z = (int)t->dim[1];
     shape->w = (int)t->dim[0];
     for (shape->mapping = 0; shape->mapping < 9; shape->mapping++) {
@@ -683,7 +691,10 @@ int latent_generator_shape_of(latent_weights *w, const char *prefix, latent_gene
             break;
         rgb = block_entry(w, prefix, shape->blocks, "torgb.weight");
         if (!rgb || block_entry(w, prefix, shape->blocks, "skip.weight"))
-            return latent_fail(e, "only generators that draw after every block can be trained");
+            return latent_fail(e,
+                               "this generator draws only after its last block, as \"resnet\" and "
+                               "\"orig\" ones do; only one that draws after every block (\"skip\") "
+                               "can be trained");
         if (rgb->rank == 4 && rgb->dim[0] != 3)
             return latent_fail(e,
                                "it draws pictures of %lld channels; only those of 3 (red, green, "
@@ -692,7 +703,8 @@ int latent_generator_shape_of(latent_weights *w, const char *prefix, latent_gene
         shape->channels[shape->blocks] = (int)t->dim[0];
     }
     if (block_entry(w, prefix, LATENT_BLOCKS, "conv1.weight"))
-        return latent_fail(e, "a generator of more than %d pixels cannot be trained here",
+        return latent_fail(e,
+                           "this generator draws more than %d pixels; no larger one can be trained",
                            4 << (LATENT_BLOCKS - 1));
     shape->noise = block_entry(w, prefix, 0, "conv1.noise_strength") != NULL;
     clamp = latent_stylegan2_setting(w, prefix, "synthesis.b4.conv1", "conv_clamp", 0);

@@ -106,7 +106,7 @@ static int make_from_file(latent_train_job *j, const char *path, latent_error *e
         found = w && latent_weights_prefix(w, "synthesis.b4.const", prefix, sizeof(prefix));
     if (w && !found) {
         const char *is = latent_model_stranger(w);
-        latent_fail(e, "this is %s; only a generator of StyleGAN2 can be trained here",
+        latent_fail(e, "this is %s; only a StyleGAN2 that [latent.generator] plays can be trained",
                     is ? is : "no generator that is known");
     }
     if (found && !latent_generator_shape_of(w, prefix, &j->shape, e)) {

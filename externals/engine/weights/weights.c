@@ -47,6 +47,27 @@ int latent_ends_with(const char *text, const char *end)
 
 /* Filling the table. */
 
+/* Takes out of a name the wrappers that training programs put around a network or around parts of
+   it ("synthesis.module.b4.const"). */
+static char *unwrap(char *name)
+{
+    static const char *const wrappers[] = {"module.", "_orig_mod.", "_fsdp_wrapped_module."};
+    char *to = name;
+    for (const char *from = name; *from;) {
+        size_t n = strcspn(from, "."), k = 0;
+        n += from[n] == '.';
+        while (k < 3 && (n != strlen(wrappers[k]) || strncmp(from, wrappers[k], n)))
+            k++;
+        if (k == 3) {
+            memmove(to, from, n);
+            to += n;
+        }
+        from += n;
+    }
+    *to = 0;
+    return name;
+}
+
 int latent_table_entry(latent_weights *w, const char *name, const latent_entry *entry,
                        uint64_t size, latent_error *e)
 {
@@ -83,6 +104,7 @@ int latent_table_entry(latent_weights *w, const char *name, const latent_entry *
     if (!copy.name || latent_arena_grow(&w->arena, &w->entries, &w->entry_room, w->n_entries + 1,
                                         sizeof(copy), e) < 0)
         return -1;
+    unwrap(copy.name);
     w->entries[w->n_entries++] = copy;
     return 0;
 }
@@ -96,6 +118,7 @@ static int add_setting(latent_weights *w, const char *key, const char *text, dou
         !(s.key = latent_arena_text(&w->arena, key, strlen(key), e)) ||
         (text && !(s.text = latent_arena_text(&w->arena, text, strlen(text), e))))
         return -1;
+    unwrap(s.key);
     w->settings[w->n_settings++] = s;
     return 0;
 }

@@ -26,7 +26,8 @@ typedef enum {
 #define LATENT_MAX_RANK 8
 
 typedef struct {
-    char *name; /* full path with points: "G_ema.synthesis.b4.const" */
+    char
+        *name; /* full path with points: "G_ema.synthesis.b4.const"; without wrappers ("module.") */
     latent_dtype dtype;
     int rank; /* 0 for a single number */
     int64_t dim[LATENT_MAX_RANK];
