@@ -312,8 +312,13 @@ static enum AVPixelFormat plain_format(const AVFrame *f, int *full)
 
 /* Grey of every depth, and colours of more than 8 bits, are taken as they are: no converter
    stretches or rounds them. */
-static int is_plain(const AVPixFmtDescriptor *d, enum AVPixelFormat format, const AVFrame *f)
+static int is_plain(const latent_decoder *decoder, const AVPixFmtDescriptor *d,
+                    enum AVPixelFormat format)
 {
+    const AVFrame *f = decoder->frame;
+    /* films like H.264 mean limited grey where they do not say it */
+    int film =
+        !decoder->still && (decoder->codec->codec_descriptor->props & AV_CODEC_PROP_REORDER) != 0;
     const uint64_t odd = AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_BITSTREAM |
                          AV_PIX_FMT_FLAG_FLOAT | AV_PIX_FMT_FLAG_BAYER;
     int grey = d->nb_components <= 2;
@@ -321,7 +326,7 @@ static int is_plain(const AVPixFmtDescriptor *d, enum AVPixelFormat format, cons
         d->comp[0].depth > 16)
         return 0;
     if (grey)
-        return f->color_range != AVCOL_RANGE_MPEG;
+        return film ? f->color_range == AVCOL_RANGE_JPEG : f->color_range != AVCOL_RANGE_MPEG;
     return (d->flags & AV_PIX_FMT_FLAG_RGB) && d->comp[0].depth > 8;
 }
 
@@ -405,7 +410,7 @@ static int to_rgba(const latent_decoder *d, const char *path, rgba *out, latent_
     enum AVPixelFormat from = plain_format(f, &full), to;
     const AVPixFmtDescriptor *desc = av_pix_fmt_desc_get(from);
     uint8_t *plane[4];
-    plain = desc && is_plain(desc, from, f);
+    plain = desc && is_plain(d, desc, from);
     if (!plain && (!desc || !sws_isSupportedInput(from)))
         return latent_fail(e,
                            "%s has pixels of the kind %s, which can't be read; convert it to PNG",

@@ -21,6 +21,8 @@ typedef struct {
     const char *folder;
     const atomic_int *cancel;
     latent_captions captions;
+    struct stat *seen; /* the folders that have been looked into */
+    int n_seen;
     latent_error *e;
 } search;
 
@@ -51,9 +53,24 @@ static int skip(latent_scan *s, const char *name, const char *why)
     return 0;
 }
 
+/* Links may lead to a folder again, or back into it: each is looked into once.  1: it has been; 0:
+   not yet; -1 without memory. */
+static int has_seen(search *f, const struct stat *st)
+{
+    struct stat *list;
+    for (int i = 0; i < f->n_seen; i++)
+        if (f->seen[i].st_dev == st->st_dev && f->seen[i].st_ino == st->st_ino)
+            return 1;
+    if (!(list = more_room(f->seen, f->n_seen, sizeof(*list))))
+        return fail_memory(f->e);
+    f->seen = list;
+    f->seen[f->n_seen++] = *st;
+    return 0;
+}
+
 static int is_picture(const char *name)
 {
-    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp",
+    static const char *const endings[] = {".png", ".jpg", ".jpeg", ".webp", ".avif",
                                           ".bmp", ".tif", ".tiff", ".gif"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof(endings) / sizeof(*endings); i++)
@@ -138,7 +155,13 @@ static int look_at(search *f, const char *inside, const char *file, int depth, i
         return is_picture(file) && skip(f->s, name, "it is a link to nothing") ? fail_memory(f->e)
                                                                                : 0;
     if (S_ISDIR(st.st_mode)) {
-        int own = depth ? label : add_class(f->s, file);
+        int seen = has_seen(f, &st), own = depth || seen ? label : add_class(f->s, file);
+        if (seen > 0)
+            return skip(f->s, name, "it is a folder that is looked into already")
+                       ? fail_memory(f->e)
+                       : 0;
+        if (seen < 0)
+            return -1;
         if (!depth && own < 0)
             return fail_memory(f->e);
         return depth < DEEPEST ? look_into(f, name, depth + 1, own) : 0;
@@ -267,10 +290,11 @@ static int name_classes(search *f)
 int latent_scan_folder(latent_scan *s, const char *folder, const atomic_int *cancel,
                        latent_error *e)
 {
-    search f = {s, folder, cancel, {0}, e};
+    search f = {.s = s, .folder = folder, .cancel = cancel, .e = e};
+    struct stat st;
     int failed;
     memset(s, 0, sizeof(*s));
-    failed = look_into(&f, "", 0, -1);
+    failed = (!stat(folder, &st) && has_seen(&f, &st) < 0) || look_into(&f, "", 0, -1) ? -1 : 0;
     if (!failed && !s->n)
         failed = latent_fail(e,
                              "there is no picture in %s; PNG, JPEG, WebP, TIFF, BMP or GIF files "
@@ -284,6 +308,7 @@ int latent_scan_folder(latent_scan *s, const char *folder, const atomic_int *can
         failed = describe(&f, s->entries + i);
     failed = failed || name_outputs(&f) || name_classes(&f) ? -1 : 0;
     latent_captions_free(&f.captions);
+    free(f.seen);
     return failed;
 }
 
