@@ -1,25 +1,26 @@
 /* read_models: readers of networks and latents for the fuzzers.  See readers.h. */
 #include "engine/directions.h"
 #include "engine/evaluate.h"
+#include "engine/models/clip_config.h"
 #include "engine/models/model.h"
 #include "engine/train/training.h"
 #include "engine/weights/arrays.h"
 #include "engine/weights/weights.h"
 #include "make.h"
 #include "readers.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const latent_progress quietly = {NULL, NULL};
 
-void fuzz_weights(const uint8_t *data, size_t size)
+/* Takes w over; NULL: it was refused. */
+static void read_all(latent_weights *w, latent_error *e)
 {
-    latent_error e = {""};
-    latent_weights *w = latent_weights_open_memory(data, size, &e);
     double number = 0;
     if (!w) {
-        fuzz_refused(&e);
+        fuzz_refused(e);
         return;
     }
     for (size_t i = 0; i < latent_weights_count(w); i++) {
@@ -27,12 +28,64 @@ void fuzz_weights(const uint8_t *data, size_t size)
         float *x = malloc((size_t)t->count * sizeof(float) + 1);
         fuzz_check(latent_weights_find(w, t->name) == t);
         /* what the table promises can be read */
-        fuzz_check(x && latent_weights_read(w, t, x, &e) >= 0);
+        fuzz_check(x && latent_weights_read(w, t, x, e) >= 0);
         latent_weights_text(w, t->name);
         latent_weights_number(w, t->name, &number);
         free(x);
     }
     latent_weights_close(w);
+}
+
+void fuzz_weights(const uint8_t *data, size_t size)
+{
+    latent_error e = {""};
+    latent_weights *w = latent_weights_open_memory(data, size, &e);
+    read_all(w, &e);
+}
+
+/* The list of a network in two files, and behind a byte 0 these: one half each. */
+void fuzz_parts(const uint8_t *data, size_t size)
+{
+    static const char *const names[] = {"parts/model.safetensors.index.json",
+                                        "parts/model-00001-of-00002.safetensors"};
+    char *text = fuzz_text(&data, &size), path[4200];
+    fuzz_file(names[0], (const uint8_t *)text, strlen(text));
+    free(text);
+    fuzz_file(names[1], data, size / 2);
+    fuzz_file("parts/model-00002-of-00002.safetensors", data + size / 2, size - size / 2);
+    for (int i = 0; i < 2; i++) {
+        latent_error e = {""};
+        latent_weights *w;
+        snprintf(path, sizeof(path), "%s/%s", fuzz_folder(), names[i]);
+        w = latent_weights_open(path, &e);
+        read_all(w, &e);
+    }
+}
+
+/* What lies beside a CLIP, with a byte 0 between. */
+void fuzz_configs(const uint8_t *data, size_t size)
+{
+    static const char *const names[] = {"configs/config.json", "configs/preprocessor_config.json",
+                                        "configs/open_clip_config.json"};
+    char folder[4200];
+    for (int i = 0; i < 3; i++) {
+        char *text = fuzz_text(&data, &size);
+        fuzz_file(names[i], (const uint8_t *)text, strlen(text));
+        free(text);
+    }
+    snprintf(folder, sizeof(folder), "%s/configs/", fuzz_folder());
+    for (int i = 0; i < 2; i++) {
+        latent_clip_config c = {{192, 3, 1}, {128, 2, 1}, {0, 0, 0}, {1, 1, 1}};
+        latent_error e = {""};
+        if ((i ? latent_clip_config_open_clip : latent_clip_config_hugging_face)(&c, folder, &e))
+            fuzz_refused(&e);
+        else {
+            fuzz_check(c.picture.heads > 0 && c.picture.width % c.picture.heads == 0);
+            fuzz_check(c.text.heads > 0 && c.text.width % c.text.heads == 0);
+            for (int k = 0; k < 3; k++)
+                fuzz_check(isfinite(c.mean[k]) && isfinite(c.deviation[k]) && c.deviation[k] != 0);
+        }
+    }
 }
 
 void fuzz_arrays(const uint8_t *data, size_t size)

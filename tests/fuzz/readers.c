@@ -15,6 +15,8 @@
 
 const fuzz_entry fuzz_table[] = {
     {"weights", fuzz_weights, TABLE << 10},
+    {"parts", fuzz_parts, TABLE << 10},
+    {"configs", fuzz_configs, 16 << 10},
     {"arrays", fuzz_arrays, TABLE << 10},
     {"models", fuzz_models, TABLE << 10},
     {"beside", fuzz_beside, 16 << 10},

@@ -34,6 +34,8 @@ char *fuzz_text(const uint8_t **data, size_t *size);
 
 /* readers.c has them in a table. */
 void fuzz_weights(const uint8_t *data, size_t size);
+void fuzz_parts(const uint8_t *data, size_t size);
+void fuzz_configs(const uint8_t *data, size_t size);
 void fuzz_arrays(const uint8_t *data, size_t size);
 void fuzz_models(const uint8_t *data, size_t size);
 void fuzz_beside(const uint8_t *data, size_t size);
