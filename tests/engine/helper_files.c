@@ -109,6 +109,22 @@ void pickle_bytes(bytes *b, const bytes *content)
     put(b, content->data, content->size);
 }
 
+void pickle_latin(bytes *b, const bytes *content)
+{
+    bytes text = {0};
+    for (size_t i = 0; i < content->size; i++) {
+        uint8_t c = content->data[i], two[2] = {(uint8_t)(0xc0 | c >> 6), 0x80 | (c & 63)};
+        put(&text, c < 0x80 ? &c : two, c < 0x80 ? 1 : 2);
+    }
+    pickle_global(b, "_codecs", "encode");
+    put_text(b, "(X");
+    put_u32(b, (uint32_t)text.size);
+    put(b, text.data, text.size);
+    pickle_text(b, "latin1");
+    put_text(b, "tR");
+    bytes_free(&text);
+}
+
 void pickle_global(bytes *b, const char *module, const char *name)
 {
     put_text(b, "c");
@@ -181,14 +197,14 @@ void legacy_stream(bytes *b, const bytes *object, int64_t count, const bytes *nu
     put(b, numbers->data, numbers->size);
 }
 
-void storage_embedded(bytes *b, const char *class, int64_t count, const bytes *numbers)
+void storage_embedded(bytes *b, const char *class, int64_t count, const bytes *numbers, int latin)
 {
     bytes id = {0}, stream = {0};
     id_tuple(&id, class, "0", count);
     put_text(&id, "NtQ");
     legacy_stream(&stream, &id, count, numbers);
     pickle_global(b, "torch.storage", "_load_from_bytes");
-    pickle_bytes(b, &stream);
+    (latin ? pickle_latin : pickle_bytes)(b, &stream);
     put_text(b, "\x85R");
     bytes_free(&id);
     bytes_free(&stream);
@@ -336,7 +352,7 @@ static bytes network(void)
     pickle_text(&b, "weight");
     pickle_global(&b, "torch._utils", "_rebuild_parameter");
     tensor_begin(&b);
-    storage_embedded(&b, "HalfStorage", 12, &halves);
+    storage_embedded(&b, "HalfStorage", 12, &halves, 0);
     tensor_end(&b, 0, 4, shape, channels_last);
     put_text(&b, "\x88");
     pickle_global(&b, "collections", "OrderedDict");
@@ -345,15 +361,15 @@ static bytes network(void)
     dict_begin(&b, "_buffers");
     pickle_text(&b, "noise_const");
     tensor_begin(&b);
-    storage_embedded(&b, "FloatStorage", 16, &floats);
+    storage_embedded(&b, "FloatStorage", 16, &floats, 0);
     tensor_end(&b, 4, 4, shape, row_major);
     pickle_text(&b, "noise_strength");
     tensor_begin(&b);
-    storage_embedded(&b, "FloatStorage", 16, &floats);
+    storage_embedded(&b, "FloatStorage", 16, &floats, 0);
     tensor_end(&b, 7, 0, one, one);
     pickle_text(&b, "filter");
     tensor_begin(&b);
-    storage_embedded(&b, "FloatStorage", 16, &floats);
+    storage_embedded(&b, "FloatStorage", 16, &floats, 0);
     tensor_end(&b, 0, 2, square, rows);
     pickle_text(&b, "size");
     numpy_array(&b, 0);
@@ -465,7 +481,7 @@ static bytes old_pickle(void)
     put_text(&b, "(dp0\nS'a'\np1\nI42\nsS'b'\nF0.25\nsVc\nL12L\nsS'flag'\nI01\nsS'list'\n"
                  "(lp2\nI1\naI2\nasS'again'\ng2\nsS'tensor'\n");
     tensor_begin(&b);
-    storage_embedded(&b, "FloatStorage", 6, &numbers);
+    storage_embedded(&b, "FloatStorage", 6, &numbers, 1);
     tensor_end(&b, 0, 2, shape, stride);
     put_text(&b, "s.");
     bytes_free(&numbers);

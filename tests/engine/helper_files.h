@@ -26,6 +26,8 @@ void pickle_text(bytes *b, const char *text);
 void pickle_int(bytes *b, int64_t n);
 void pickle_real(bytes *b, double x);
 void pickle_bytes(bytes *b, const bytes *content);
+/* The same as protocols 0 to 2 have it: a text that is to be encoded as latin-1. */
+void pickle_latin(bytes *b, const bytes *content);
 void pickle_global(bytes *b, const char *module, const char *name);
 void pickle_ints(bytes *b, const int64_t *n, int count); /* a tuple */
 /* A tensor: what stands before its storage and after it. */
@@ -33,8 +35,9 @@ void tensor_begin(bytes *b);
 void tensor_end(bytes *b, int64_t offset, int rank, const int64_t *dim, const int64_t *stride);
 /* A storage as a persistent id. */
 void storage_id(bytes *b, const char *class, const char *key, int64_t count);
-/* A storage as NVIDIA's files have it: a legacy stream in a byte string, and the call around it. */
-void storage_embedded(bytes *b, const char *class, int64_t count, const bytes *numbers);
+/* A storage as NVIDIA's files have it: a legacy stream in a byte string (latin: as pickle_latin()
+   writes one), and the call around it. */
+void storage_embedded(bytes *b, const char *class, int64_t count, const bytes *numbers, int latin);
 /* Torch's legacy stream around a pickle (without its STOP) and one storage with the key "0". */
 void legacy_stream(bytes *b, const bytes *object, int64_t count, const bytes *numbers);
 

@@ -303,7 +303,7 @@ static bytes one_tensor(const char *class, int64_t count, const bytes *numbers, 
     put_text(&b, "}");
     pickle_text(&b, "t");
     tensor_begin(&b);
-    storage_embedded(&b, class, count, numbers);
+    storage_embedded(&b, class, count, numbers, 0);
     tensor_end(&b, offset, rank, dim, stride);
     put_text(&b, "s.");
     return b;
@@ -832,7 +832,7 @@ static void deep_and_round(void **state)
     put_text(&b, "s");
     pickle_text(&b, "t");
     tensor_begin(&b);
-    storage_embedded(&b, "FloatStorage", 1, &numbers);
+    storage_embedded(&b, "FloatStorage", 1, &numbers, 0);
     tensor_end(&b, 0, 1, one, one);
     put_text(&b, "s.");
     w = open_bytes(&b);

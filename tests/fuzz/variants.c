@@ -192,7 +192,7 @@ static void put_told(bytes *b, const told *s)
 }
 
 /* How the pieces of a dict find their numbers: in members of an archive, or in the stream. */
-static void put_dict(bytes *b, const parts *p, zip_writer *archive)
+static void put_dict(bytes *b, const parts *p, zip_writer *archive, int latin)
 {
     put_text(b, "}(");
     for (size_t i = 0; i < p->n_told; i++)
@@ -209,7 +209,7 @@ static void put_dict(bytes *b, const parts *p, zip_writer *archive)
         if (archive)
             storage_id(b, class, key, (int64_t)t->count);
         else
-            storage_embedded(b, class, (int64_t)t->count, &numbers);
+            storage_embedded(b, class, (int64_t)t->count, &numbers, latin);
         tensor_end(b, t->offset, t->rank, t->dim, t->stride);
         if (archive) {
             snprintf(key, sizeof(key), "net/data/%zu", i);
@@ -225,7 +225,7 @@ static bytes as_zip(const parts *p)
     zip_writer z = {0};
     bytes pickle = {0};
     pickle_begin(&pickle, 2);
-    put_dict(&pickle, p, &z);
+    put_dict(&pickle, p, &z, 0);
     put_text(&pickle, ".");
     zip_member(&z, "net/data.pkl", &pickle);
     zip_end(&z);
@@ -234,10 +234,10 @@ static bytes as_zip(const parts *p)
 }
 
 /* As NVIDIA's programs do it: {"G_ema": a record whose state is the network}. */
-static bytes as_pickle(const parts *p)
+static bytes as_record(const parts *p, int latin)
 {
     bytes b = {0};
-    pickle_begin(&b, 3);
+    pickle_begin(&b, latin ? 2 : 3);
     put_text(&b, "}");
     pickle_text(&b, "G_ema");
     pickle_global(&b, "torch_utils.persistence", "_reconstruct_persistent_obj");
@@ -245,9 +245,20 @@ static bytes as_pickle(const parts *p)
     pickle_text(&b, "class_name");
     pickle_text(&b, "Generator");
     pickle_text(&b, "state");
-    put_dict(&b, p, NULL);
+    put_dict(&b, p, NULL, latin);
     put_text(&b, "utRs.");
     return b;
+}
+
+static bytes as_pickle(const parts *p)
+{
+    return as_record(p, 0);
+}
+
+/* Without byte strings. */
+static bytes as_old_pickle(const parts *p)
+{
+    return as_record(p, 1);
 }
 
 /* Each tensor is a view of one storage for all. */
@@ -281,10 +292,8 @@ static const struct {
     const char *name;
     bytes (*write)(const parts *p);
 } formats[] = {
-    {"net.safetensors", as_safetensors},
-    {"net.pt", as_zip},
-    {"net.pkl", as_pickle},
-    {"net.pth", as_legacy},
+    {"net.safetensors", as_safetensors}, {"net.pt", as_zip},     {"net.pkl", as_pickle},
+    {"old.pkl", as_old_pickle},          {"net.pth", as_legacy},
 };
 #define N_FORMATS (sizeof(formats) / sizeof(*formats))
 
