@@ -6,6 +6,7 @@
 #                                             same every time
 #   make fuzz-variants                        networks made otherwise by what they consist of (VARIANTS =
 #                                             how many, SEED), played in a build with sanitizers
+#   make fuzz-messages [SECONDS=60] [SEED=1]  random messages to all boxes (SANITIZE=address,undefined)
 #   make fuzz-seeds                           writes the corpora anew that our own programs make
 #
 # The readers are listed in tests/fuzz/readers.c, their corpora lie in tests/fuzz/corpus/<name>; what
@@ -36,6 +37,9 @@ fuzz-program:
 
 fuzz:
 	@JOBS='$(JOBS)' MAKE='$(MAKE)' tests/fuzz/fuzz.sh $(or $(SECONDS),60) $(TARGET)
+fuzz-messages:
+	$(MAKE) -j$(JOBS) all helpers
+	@$(run_environment) tests/fuzz/messages.sh $(or $(SECONDS),60) $(SEED)
 fuzz-seeds: $(top)/fuzz/seeds
 	$< tests/fuzz/corpus
 $(top)/fuzz/seeds: $(call test_object,tests/fuzz/seeds.c tests/fuzz/make.c tests/engine/helper_network.c \
@@ -76,4 +80,4 @@ damage: $(top)/fuzz/damage
 	@$(if $(damage_files),,echo 'SKIP there are no fixtures; the small files are damaged alone';) \
 	  $< -n $(DAMAGE) $(damage_files)
 
-.PHONY: damage fuzz fuzz-program fuzz-seeds fuzz-variants
+.PHONY: fuzz-messages damage fuzz fuzz-program fuzz-seeds fuzz-variants

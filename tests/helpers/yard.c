@@ -1,14 +1,16 @@
 /* [yard]: a patch of its own in which boxes of every class are made, sent things and deleted.  The
-   classes are those in the library's folder (LATENT_LIBRARY), their messages what the classes have,
-   so that a new box is covered by itself.
-     cords                every kind of thing that boxes send, to every inlet of every box: what a
-   box does not take it must answer with one sentence that says what to do, and then do the same as
-   before.  Sends how many did not. random seed n alive  n random messages with random atoms to
-   about so many boxes at a time, which are deleted and made anew meanwhile, some while others
-   speak; then everything is deleted and a bang is sent.  The same seed sends the same. say 1 every
-   random message is printed before it is sent The patch lies in LATENT_SCRATCH, where what boxes
-   write belongs.  What boxes complain of is counted, not printed.  For the project's own test
-   patches; never installed. */
+   classes are those in the library's folder (LATENT_LIBRARY), their messages what the classes have:
+   a new box is covered by itself.
+     cords                every kind of thing that boxes send, to every inlet of every box; what a
+                          box does not take it must answer with one sentence that says what to do,
+                          and then do the same as before.  Sends how many did not.
+     random seed n alive  n random messages with random atoms to about so many boxes, which are
+                          deleted and made anew meanwhile, some while others speak.  Then all are
+                          deleted, and the longest time in ms that a message took Pd's thread is
+                          sent.  The same seed sends the same.
+     say 1                each message is printed before it is sent
+   The patch lies in LATENT_SCRATCH, where what boxes write belongs.  What boxes complain of is
+   counted, not printed.  For the project's own test patches; never installed. */
 #include "yard.h"
 #include <glob.h>
 #include <s_stuff.h>

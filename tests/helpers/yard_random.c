@@ -1,5 +1,6 @@
 /* yard_random: see yard.c: random messages to boxes that come and go. */
 #include "yard.h"
+#include <dlfcn.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,35 +23,23 @@ static unsigned chance(t_yard *x, unsigned below)
 static const t_float usual[] = {0, 1, -1, 0.5, 2, 3, 4, 7, 8, 16, 64, 100, 128, 1000};
 /* What is in the range of a parameter offline may take its minutes; what is far beyond is refused.
  */
-static const t_float few[] = {0, 1, -1, 0.5, 2, 3, 4, 7, 8};
+static const t_float few[] = {0, 1, -1, 0.5, 2, 3};
 static const t_float absurd[] = {1e38,        -1e38, INFINITY,     -INFINITY,   NAN,
                                  2147483648., -1e10, 4294967296.,  16777217.,   1e-40,
                                  -0.0001,     1e20,  -2147483649., 4294967295., 1e30};
-static const char *const words[] = {"fish",        "none",
-                                    "random",      "0",
-                                    "foo.pkl",     "nothere.png",
-                                    "../x/y.npz",  "",
-                                    "-",           "-seed",
-                                    "a fish",      "\xe9\xb1\xbc",
-                                    "%s%n%d",      "$1",
-                                    "adam",        "sgd",
-                                    "smooth",      "spherical",
-                                    "directional", "const",
-                                    "learned",     "image",
-                                    "features",    "list",
-                                    "bang",        "rule",
-                                    "yard-name",   "other-name",
-                                    "clip",        "take",
-                                    "film.mp4",    "still.png",
-                                    "set",         "network",
-                                    "ridge",       "crop",
-                                    "bank",        "karras",
-                                    "mel",         "rms",
-                                    "sg3clip",     "nada",
-                                    "latent.npz",  "net.safetensors",
-                                    "all",         "frames",
-                                    "time",        ".",
-                                    "/",           "/nowhere/at/all"};
+static const char *const words[] = {
+    "fish",       "none",        "random",         "0",
+    "foo.pkl",    "nothere.png", "../x/y.npz",     "",
+    "-",          "-seed",       "%s%n%d",         "$1",
+    "a fish",     "鱼",          "adam",           "sgd",
+    "smooth",     "cosine",      "const",          "learned",
+    "image",      "features",    "list",           "bang",
+    "rule",       "yard-name",   "other-name",     "clip",
+    "take",       "film.mp4",    "still.png",      "set",
+    "network",    "ridge",       "crop",           "bank",
+    "mel",        "rms",         "sg3clip",        "nada",
+    "latent.npz", "all",         "time",           "net.safetensors",
+    "frames",     ".",           "/nowhere/at/all"};
 
 static void random_word(t_yard *x, t_atom *a)
 {
@@ -207,12 +196,12 @@ static void random_birth(t_yard *x, int at)
                                             " yard-name",
                                             " -seed 3",
                                             " 64",
+                                            " clip",
                                             " nothere.pkl",
                                             " -name yard-name",
                                             " -name other-name",
                                             " other-name -name yard-name",
                                             " yard-name -name other-name",
-                                            " clip",
                                             " -within 2"};
     char text[200];
     snprintf(text, sizeof(text), "%s%s", x->x_class[chance(x, (unsigned)x->x_classes)]->s_name,
@@ -245,10 +234,11 @@ void yard_random_heard(t_yard *x, t_object *box)
 
 void yard_random_begin(t_yard *x, unsigned seed, int n, int alive)
 {
+    int (*offline)(void) = (int (*)(void))(size_t)dlsym(RTLD_DEFAULT, "latent_offline");
     x->x_state = seed * 2654435761u + 1;
     x->x_left = n;
     x->x_wanted = alive < 1 ? 1 : alive > YARD_ALIVE ? YARD_ALIVE : alive;
-    x->x_offline = getenv("LATENT_SYNC") && atoi(getenv("LATENT_SYNC"));
+    x->x_offline = offline && offline();
     clock_delay(x->x_clock, 1);
 }
 
@@ -259,7 +249,7 @@ static void random_end(t_yard *x)
             random_death(x, i);
     fprintf(stderr, "yard: the longest message took Pd's thread %.1f ms (%s)\n",
             x->x_longest * 1000, x->x_slowest);
-    outlet_bang(x->x_obj.ob_outlet);
+    outlet_float(x->x_obj.ob_outlet, (t_float)(x->x_longest * 1000));
 }
 
 void yard_random_tick(t_yard *x)
