@@ -17,7 +17,8 @@
 #   drag DX DY NAME      takes a slider, number or point there and moves it so many pixels, right and down
 #   type TEXT NAME       types a number into a number box (a symbol into a symbol box), and Return
 #   key TEXT             presses these keys over the window
-#   dialog PATH          answers the window that asks for a file; without PATH: closes it
+#   dialog NAME          answers the window that asks for a file: NAME beside the patch (song.wav, a
+#                        second of sound, is there); without NAME: closes it
 #   all [not NAME]...    clicks each message box, from the top down, but those named and those that wait
 #                        for a value ($1)
 #   wait S               lets time pass, S seconds
@@ -193,7 +194,7 @@ answer_dialog() {
   if [ -z "$1" ]; then
     xdotool key Escape
   else
-    xdotool key ctrl+a type --delay 20 "$1"
+    xdotool key ctrl+a type --delay 20 "$work/play/$folder/$1"
     xdotool key Return
   fi
   soon 5 no_dialog || { wrong="the window that asks for a file stays, after '$1'"; return 1; }
@@ -333,6 +334,11 @@ play() { # patch
 skipped=()
 mkdir -p "$SHOTS" "$work/play"
 for folder in "$top"/examples/* "$top/help" "$top/abstractions"; do cp -r "$folder" "$work/play/"; done
+make_song() { # a second of sound, eight bits, 8,000 a second: a saw that fades
+  printf 'RIFF\x64\x1f\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x40\x1f\0\0\x01\0\x08\0data\x40\x1f\0\0'
+  LC_ALL=C awk 'BEGIN { for (i = 0; i < 8000; i++) printf "\\%03o", 128 + (i % 73 - 36) * (8000 - i) / 8000 }' | xargs -0 printf
+}
+for folder in "$work"/play/*; do make_song >"$folder/song.wav"; done
 start_screen
 for patch in "${patches[@]}"; do play "$patch"; done
 [ $((passed + failed)) = ${#patches[@]} ] || fail "$part" 'not every patch was played to its end'
