@@ -45,25 +45,44 @@ static void drain(AVFormatContext *mux, AVCodecContext *c, AVPacket *p)
     }
 }
 
+/* The encoder in one of the forms that it may take; NULL: this FFmpeg has none of that name. */
+static AVCodecContext *open_encoder(const char *name, int rate, int channels, int global)
+{
+    static const enum AVSampleFormat formats[] = {AV_SAMPLE_FMT_FLT, AV_SAMPLE_FMT_FLTP,
+                                                  AV_SAMPLE_FMT_S16, AV_SAMPLE_FMT_S16P,
+                                                  AV_SAMPLE_FMT_S32, AV_SAMPLE_FMT_S32P};
+    const AVCodec *codec = avcodec_find_encoder_by_name(name);
+    AVCodecContext *c = NULL;
+    av_log_set_level(AV_LOG_QUIET);
+    for (int i = 0; codec && !c && i < 6; i++) {
+        c = avcodec_alloc_context3(codec);
+        c->sample_rate = rate;
+        c->sample_fmt = formats[i];
+        c->time_base = (AVRational){1, rate};
+        c->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
+        c->flags |= global ? AV_CODEC_FLAG_GLOBAL_HEADER : 0;
+        av_channel_layout_default(&c->ch_layout, channels);
+        if (avcodec_open2(c, codec, NULL) < 0)
+            avcodec_free_context(&c);
+    }
+    return c;
+}
+
 int write_tone(const char *path, const char *muxer, const char *encoder, int rate, int channels,
                double seconds, double amplitude, int spoiled)
 {
-    const AVCodec *codec = avcodec_find_encoder_by_name(encoder);
-    AVCodecContext *c = codec ? avcodec_alloc_context3(codec) : NULL;
+    AVCodecContext *c;
     AVFormatContext *mux = NULL;
     AVFrame *f = av_frame_alloc();
     AVPacket *p = av_packet_alloc();
     int total = (int)(rate * seconds), step;
-    if (!c || avformat_alloc_output_context2(&mux, NULL, muxer, path) < 0)
+    assert_true(avformat_alloc_output_context2(&mux, NULL, muxer, path) >= 0);
+    if (!(c = open_encoder(encoder, rate, channels, mux->oformat->flags & AVFMT_GLOBALHEADER))) {
+        avformat_free_context(mux);
+        av_frame_free(&f);
+        av_packet_free(&p);
         return -1;
-    c->sample_rate = rate;
-    c->sample_fmt = codec->sample_fmts ? codec->sample_fmts[0] : AV_SAMPLE_FMT_FLT;
-    c->time_base = (AVRational){1, rate};
-    c->strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL;
-    if (mux->oformat->flags & AVFMT_GLOBALHEADER)
-        c->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
-    av_channel_layout_default(&c->ch_layout, channels);
-    assert_true(avcodec_open2(c, codec, NULL) >= 0);
+    }
     assert_non_null(avformat_new_stream(mux, NULL));
     assert_true(avcodec_parameters_from_context(mux->streams[0]->codecpar, c) >= 0);
     assert_true(avio_open(&mux->pb, path, AVIO_FLAG_WRITE) >= 0);

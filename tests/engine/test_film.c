@@ -455,6 +455,30 @@ static void test_sounds(void **state)
     }
 }
 
+/* A large cover, or many words, before a sound. */
+static void test_cover(void **state)
+{
+    const char *plain = in_folder("plain.mp3"), *path = in_folder("cover.mp3");
+    size_t n, cover = 300000;
+    uint8_t *file, *sound;
+    int channels, samples;
+    (void)state;
+    if (write_tone(plain, "mp3", "libmp3lame", 44100, 1, 1, 0.25, 0)) {
+        printf("this FFmpeg has no libmp3lame\n");
+        return;
+    }
+    sound = read_file(plain, &n);
+    file = calloc(1, 10 + cover + n);
+    memcpy(file, "ID3\3\0\0", 6);
+    for (int i = 0; i < 4; i++)
+        file[6 + i] = cover >> 7 * (3 - i) & 127;
+    memcpy(file + 10 + cover, sound, n);
+    write_file(path, file, 10 + cover + n);
+    assert_true(fabs(track_rms(path, &channels, &samples) - 0.177) < 0.02);
+    free(file);
+    free(sound);
+}
+
 /* Samples that are no numbers become silence, and are counted. */
 static void test_spoiled(void **state)
 {
@@ -839,15 +863,15 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),    cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_times),    cmocka_unit_test(test_size),
-        cmocka_unit_test(test_in_step),  cmocka_unit_test(test_sound),
-        cmocka_unit_test(test_sounds),   cmocka_unit_test(test_spoiled),
-        cmocka_unit_test(test_unmarked), cmocka_unit_test(test_turned),
-        cmocka_unit_test(test_killed),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_full),     cmocka_unit_test(test_older),
-        cmocka_unit_test(test_pace),     cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_kinds),   cmocka_unit_test(test_pixels),
+        cmocka_unit_test(test_times),   cmocka_unit_test(test_size),
+        cmocka_unit_test(test_in_step), cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_sounds),  cmocka_unit_test(test_cover),
+        cmocka_unit_test(test_spoiled), cmocka_unit_test(test_unmarked),
+        cmocka_unit_test(test_turned),  cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_full),
+        cmocka_unit_test(test_older),   cmocka_unit_test(test_pace),
+        cmocka_unit_test(test_damaged), cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests_name("film", tests, folder_set_up, folder_tear_down);
 }

@@ -130,6 +130,17 @@ static int fail_kind(const latent_decoder *d, const char *path, const latent_kin
                        path, kinds->what, kinds->examples);
 }
 
+/* How many bytes of words and covers (ID3v2) stand before a sound: they may be millions. */
+static int64_t before_sound(int fd)
+{
+    uint8_t h[10];
+    int64_t at = 0;
+    for (int i = 0; i < 16 && pread(fd, h, 10, at) == 10 && !memcmp(h, "ID3", 3); i++)
+        at += 10 + ((h[6] & 127) << 21 | (h[7] & 127) << 14 | (h[8] & 127) << 7 | (h[9] & 127)) +
+              (h[5] & 16 ? 10 : 0);
+    return at;
+}
+
 /* What the file is, by its first bytes; NULL when that is none of ours, *probed then what it seems
    to be, or NULL. */
 static const AVInputFormat *recognise(int fd, const char *formats, const AVInputFormat **probed)
@@ -138,7 +149,7 @@ static const AVInputFormat *recognise(int fd, const char *formats, const AVInput
     AVProbeData data = {.filename = "", .buf = buffer};
     const AVInputFormat *found;
     const char *picture, *advice = "";
-    ssize_t n = pread(fd, buffer, PROBE, 0);
+    ssize_t n = pread(fd, buffer, PROBE, before_sound(fd));
     int score = 0;
     *probed = NULL;
     if (n <= 0 ||
