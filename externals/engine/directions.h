@@ -105,7 +105,7 @@ typedef struct latent_calibration latent_calibration;
    NULL and a sentence. */
 latent_calibration *latent_calibration_new(latent_model *m, const latent_directions *d,
                                            int pictures, uint32_t seed, int layer, latent_error *e);
-/* Draws the next two pictures: on the evaluator, in turn with others' jobs.  1 when that was the
+/* Draws the next two pictures: on the searcher, in turn with others' jobs.  1 when that was the
    last, 0 when there are more, -1 and a sentence. */
 int latent_calibration_step(latent_calibration *c, const atomic_int *cancel, latent_error *e);
 double latent_calibration_progress(const latent_calibration *c); /* 0 to 1 */

@@ -1,12 +1,29 @@
-/* evaluate: from promises to numbers.  One evaluation at a time; values stay with their nodes;
-   when they exceed a budget, the cheapest to compute again and the longest unused leave first.
-   Statistics of what was computed. */
+/* evaluate: from promises to numbers.  An evaluator does one evaluation at a time; values stay with
+   their nodes; when they exceed a budget, the cheapest to compute again and the longest unused
+   leave first.  Statistics of what was computed.
+
+   There is one evaluator for the boxes; whatever takes long (a training, its score, a recall) has
+   one of its own, with its own threads, memory, values and statistics, so that no picture ever
+   waits for it.  A promise may be evaluated by several at once: each keeps a value of its own. */
 #ifndef LATENT_EVALUATE_H
 #define LATENT_EVALUATE_H
 #include "graph.h"
 #include "work.h"
 
 #pragma GCC visibility push(default)
+
+typedef struct latent_evaluator latent_evaluator;
+
+/* One whose operations run on so many threads (0: as many as the engine's) and which keeps at most
+   so many bytes of values.  NULL: no memory. */
+latent_evaluator *latent_evaluator_new(int threads, size_t bytes);
+/* No thread uses it any more; may be NULL. */
+void latent_evaluator_free(latent_evaluator *v);
+/* From now on the calling thread's evaluations, and its operations' threads and memory, are v's
+   (NULL, as at first: the boxes').  Gives the one that was. */
+latent_evaluator *latent_evaluator_use(latent_evaluator *v);
+
+/* What follows is about the calling thread's evaluator. */
 
 /* The value of a node, with one more holder.  Stops soon after *cancel (may be NULL) is set.
    0, or -1 and a sentence. Blocks: not on Pd's thread, unless offline. */

@@ -1,7 +1,8 @@
 /* graph: promises.  A node says how a value is made (an operation, its inputs, its parameters) and
    is immutable; making one computes nothing.  Nodes are shared: asking for the same operation with
    the same inputs and parameters while one lives gives that one, so caching falls out of the
-   dataflow ("same in, same promise out").  Nodes may be made and released on any thread. */
+   dataflow ("same in, same promise out"), for all boxes and within each training.  Nodes may be
+   made and released on any thread. */
 #ifndef LATENT_GRAPH_H
 #define LATENT_GRAPH_H
 #include "error.h"
@@ -54,14 +55,11 @@ struct latent_node {
     char stage[24]; /* whose time this is, in stats: "64.conv0" */
     /* what follows is the graph's own */
     uint64_t hash;
-    int refs, id;
+    atomic_int refs;
+    int id;
+    struct latent_home *home; /* held: of the evaluator on whose thread it was made */
     latent_node *next_same_hash, *next_same_id;
-    latent_tensor *value; /* the evaluator's */
-    latent_node *older, *newer;
-    float worth;   /* of keeping the value: what it cost for its size */
-    unsigned used; /* when it was asked for last */
-    unsigned visit;
-    int uses;
+    struct latent_kept *_Atomic kept; /* its values: one for each evaluator that has met it */
     void *prepared; /* what an operation made of a parameter once, freed with the node */
     void (*prepared_free)(void *);
     latent_grave grave;

@@ -120,14 +120,17 @@ static int leaf_shape(const latent_node *n, latent_shape *s, latent_error *e)
     return 0;
 }
 
-/* The map as it began; drawn when it is first asked for.  On the evaluator. */
+/* The map as it began; drawn when it is first asked for. */
 static latent_tensor *first_of(latent_maps *m, int row, int side)
 {
     map *p = &m->map[row];
-    latent_tensor *t = p->first;
+    latent_tensor *t;
     latent_random r;
-    if (t && t->shape.h == side)
-        return latent_tensor_retain(t);
+    pthread_mutex_lock(&m->lock);
+    t = p->first && p->first->shape.h == side ? latent_tensor_retain(p->first) : NULL;
+    pthread_mutex_unlock(&m->lock);
+    if (t)
+        return t;
     if (!(t = latent_tensor_new((latent_shape){1, side, side, 1}, NULL)))
         return NULL;
     latent_random_seed(&r, m->seed * 64 + (uint32_t)row);

@@ -24,7 +24,7 @@ typedef struct {
 typedef struct {
     latent_pool *pool;
     int slot;
-    int gives_way;
+    void (*manner)(void); /* of the thread that started it, or NULL */
 } latent_seat;
 
 struct latent_pool {
@@ -37,15 +37,15 @@ struct latent_pool {
     pthread_t helper[LATENT_MAX_THREADS];
     latent_seat seat[LATENT_MAX_THREADS];
     int n_helpers;
-    atomic_int wanted; /* 0: not told yet */
+    atomic_int wanted; /* 0: not told yet; as the engine's */
 };
 
 static latent_pool engine = {.turn = PTHREAD_MUTEX_INITIALIZER,
                              .lock = PTHREAD_MUTEX_INITIALIZER,
                              .work_came = PTHREAD_COND_INITIALIZER,
                              .work_done = PTHREAD_COND_INITIALIZER};
-static _Thread_local latent_pool *own; /* of this thread, or NULL */
-static _Thread_local int gives_way;    /* this thread does */
+static _Thread_local latent_pool *own;     /* of this thread, or NULL */
+static _Thread_local void (*manner)(void); /* how this thread lets others go first, or NULL */
 
 int latent_thread_start(pthread_t *thread, void *(*body)(void *), void *context)
 {
@@ -99,12 +99,20 @@ static void take_part(latent_round *r, int slot)
 void latent_thread_give_way(void)
 {
     latent_idle_priority();
-    gives_way = 1;
+    manner = latent_thread_give_way;
+}
+
+void latent_thread_stand_back(void)
+{
+    latent_low_priority();
+    manner = latent_thread_stand_back;
 }
 
 static int threads_of(latent_pool *p)
 {
     int n = atomic_load(&p->wanted);
+    if (!n)
+        n = atomic_load(&engine.wanted);
     if (!n) {
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         n = cores > LATENT_MAX_THREADS ? LATENT_MAX_THREADS : cores > 2 ? (int)cores - 1 : 1;
@@ -135,8 +143,8 @@ static void *helper_body(void *context)
     const latent_seat *seat = context;
     latent_pool *p = seat->pool;
     unsigned seen = 0;
-    if (seat->gives_way)
-        latent_thread_give_way();
+    if (seat->manner)
+        seat->manner();
     pthread_mutex_lock(&p->lock);
     while (!p->quit) {
         latent_round *r = p->current;
@@ -175,7 +183,7 @@ static void start_helpers(latent_pool *p, int threads)
         latent_seat *seat = &p->seat[p->n_helpers];
         seat->pool = p;
         seat->slot = p->n_helpers + 1;
-        seat->gives_way = gives_way;
+        seat->manner = manner;
         if (latent_thread_start(&p->helper[p->n_helpers], helper_body, seat))
             return;
         p->n_helpers++;
@@ -252,7 +260,7 @@ latent_pool *latent_pool_new(int threads)
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work_came, NULL);
     pthread_cond_init(&p->work_done, NULL);
-    atomic_init(&p->wanted, threads < 1                    ? 1
+    atomic_init(&p->wanted, threads < 0                    ? 1
                             : threads > LATENT_MAX_THREADS ? LATENT_MAX_THREADS
                                                            : threads);
     return p;

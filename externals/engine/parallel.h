@@ -38,10 +38,12 @@ int latent_thread_start(pthread_t *thread, void *(*body)(void *), void *context)
 void latent_threads_stop(void);
 /* From now on the calling thread works only while nobody else wants the processor. */
 void latent_thread_give_way(void);
+/* From now on it gets a tenth of what others get where there are more threads than processors. */
+void latent_thread_stand_back(void);
 
 /* A pool of one's own, for long work that must not hold up the engine's (a training): its threads
-   give way to others if the one that starts them does, and rounds in it never wait for rounds in
-   the engine's. */
+   give way to others, or stand back, if the one that starts them does, and rounds in it never wait
+   for rounds in the engine's.  threads 0: as many as the engine's. */
 typedef struct latent_pool latent_pool;
 latent_pool *latent_pool_new(int threads); /* NULL: no memory */
 void latent_pool_free(latent_pool *p);     /* nobody uses it any more; may be NULL */

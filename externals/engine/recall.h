@@ -12,7 +12,8 @@
 
 #pragma GCC visibility push(default)
 
-/* Grows on the evaluator, step by step, and is asked there: nothing in it is locked. */
+/* Grows step by step, on one thread at a time, and may be asked on others meanwhile: what is there
+   stays as it is. */
 typedef struct latent_recall latent_recall;
 
 #define LATENT_RECALL_MOST 50000 /* pictures */

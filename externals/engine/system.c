@@ -35,6 +35,11 @@ void latent_idle_priority(void)
     pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
 }
 
+void latent_low_priority(void)
+{
+    pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
+}
+
 void latent_command_line(void (*each)(void *context, const char *word), void *context)
 {
     char **words = *_NSGetArgv();
@@ -45,6 +50,12 @@ void latent_command_line(void (*each)(void *context, const char *word), void *co
 #else
 
 #include <sched.h>
+#ifdef __linux__
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#endif
+
+#define TENTH 10 /* the niceness of a thread that gets a tenth */
 
 size_t latent_cache_bytes(int level)
 {
@@ -69,6 +80,13 @@ void latent_idle_priority(void)
 #ifdef SCHED_IDLE
     const struct sched_param none = {0};
     sched_setscheduler(0, SCHED_IDLE, &none);
+#endif
+}
+
+void latent_low_priority(void)
+{
+#ifdef __linux__ /* where each thread has a niceness of its own */
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), TENTH);
 #endif
 }
 

@@ -16,6 +16,8 @@ struct timespec latent_changed(const struct stat *s);
 
 /* This thread takes only the time that no other wants. */
 void latent_idle_priority(void);
+/* Where processors are few it gets a tenth of what the others get. */
+void latent_low_priority(void);
 
 /* Calls each with every word of the process's command line, in order; with none where the system
    does not tell a library. */

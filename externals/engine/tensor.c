@@ -1,5 +1,6 @@
 /* tensor: see tensor.h */
 #include "tensor.h"
+#include "lock.h"
 #include "memory.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@ typedef struct block {
 /* What is freed comes in without a lock, since it may be Pd's thread that frees it; who looks for a
    block puts it into the store first. */
 static block *_Atomic incoming;
-static pthread_mutex_t store_lock = PTHREAD_MUTEX_INITIALIZER;
+LATENT_LOCK(store_lock)
 static block *store; /* newest first */
 static size_t store_bytes;
 static atomic_size_t living_bytes;
@@ -53,7 +54,9 @@ static void bring_in(void) /* locked */
 static void *take_stored(size_t bytes)
 {
     block **b, *found = NULL;
-    pthread_mutex_lock(&store_lock);
+    if (pthread_mutex_trylock(&store_lock)) /* a new block rather than to wait for a thread that
+                                               may have to give way */
+        return NULL;
     bring_in();
     for (b = &store; *b; b = &(*b)->next)
         if ((*b)->bytes == bytes) {
@@ -118,7 +121,8 @@ void latent_tensor_trim(size_t keep)
 {
     for (;;) {
         block **b, *oldest = NULL;
-        pthread_mutex_lock(&store_lock);
+        if (pthread_mutex_trylock(&store_lock)) /* the next one trims */
+            return;
         bring_in();
         if (store_bytes > keep && store) {
             for (b = &store; (*b)->next;)

@@ -12,6 +12,7 @@
 
 #define STORE_BYTES ((size_t)64 << 20) /* of freed tensors that a busy engine may keep at least */
 #define IDLE_SECONDS 2                 /* after which it keeps nothing */
+#define OWN_BYTES ((size_t)64 << 20)   /* of values that a worker with its own evaluator may keep */
 
 typedef struct {
     latent_job *first, *last;
@@ -116,11 +117,13 @@ static void unqueue(latent_port *p)
 
 /* ---- the threads */
 
-/* A large network's next picture needs as much as its last one: what the budget for values leaves
-   is not given back to the system, which would have to clear it again. */
+/* A large network's next picture needs as much as its last one: what the boxes' budget for values
+   leaves is not given back to the system, which would have to clear it again. */
 static size_t store_limit(void)
 {
+    latent_evaluator *own = latent_evaluator_use(NULL);
     size_t budget = latent_cache(), living = latent_tensor_bytes();
+    latent_evaluator_use(own);
     return budget > living + STORE_BYTES ? budget - living : STORE_BYTES;
 }
 
@@ -155,8 +158,14 @@ static void sleep_locked(latent_worker w)
 static void *worker_body(void *context)
 {
     latent_worker w = (latent_worker)(size_t)context;
+    latent_evaluator *own = NULL;
     if (w == LATENT_TRAINER)
         latent_thread_give_way();
+    if (w == LATENT_SEARCHER)
+        latent_thread_stand_back();
+    if (w == LATENT_SEARCHER || w == LATENT_LOADER)
+        own = latent_evaluator_new(0, OWN_BYTES);
+    latent_evaluator_use(own);
     pthread_mutex_lock(&workers[w].lock);
     while (!workers[w].quit) {
         latent_port *p = workers[w].first;
@@ -188,6 +197,8 @@ static void *worker_body(void *context)
         pthread_mutex_lock(&workers[w].lock);
     }
     pthread_mutex_unlock(&workers[w].lock);
+    latent_evaluator_use(NULL);
+    latent_evaluator_free(own);
     return NULL;
 }
 

@@ -20,10 +20,12 @@ typedef struct latent_job {
 } latent_job;
 
 typedef enum {
-    LATENT_EVALUATOR, /* the one thread that computes promises */
-    LATENT_LOADER,    /* reads files */
-    LATENT_WRITER,    /* writes files */
-    LATENT_TRAINER,   /* trains networks; gives way to everybody */
+    LATENT_EVALUATOR, /* computes promises for the boxes */
+    LATENT_SEARCHER, /* computes what takes long and nobody sees: recalls, calibrations; stands back
+                        behind the evaluator and has an evaluator of its own, as the loader has */
+    LATENT_LOADER,   /* reads files */
+    LATENT_WRITER,   /* writes files */
+    LATENT_TRAINER,  /* trains networks; gives way to everybody */
     LATENT_WORKERS
 } latent_worker;
 

@@ -101,7 +101,7 @@ t_latent_stepwise *latent_stepwise_new(t_object *x, void *z, const latent_steps 
                                        void (*progress)(void *z, int permille))
 {
     t_latent_stepwise *k = calloc(1, sizeof(*k));
-    if (!k || !(k->mail = latent_mail_new(k, LATENT_EVALUATOR, 0, stepped))) {
+    if (!k || !(k->mail = latent_mail_new(k, LATENT_SEARCHER, 0, stepped))) {
         free(k);
         return NULL;
     }

@@ -1,6 +1,6 @@
 /* stepwise: long computations that look at pictures, done step by step, each step a job of the
-   evaluator, so that pictures that are being played come in between; for [latent.directions]
-   (calibration) and [latent.guide] (recall). */
+   searcher (engine/work.h), so that pictures that are being played never wait for them; for
+   [latent.directions] (calibration) and [latent.guide] (recall). */
 #ifndef LATENT_STEPWISE_H
 #define LATENT_STEPWISE_H
 #include "engine/work.h"

@@ -3,6 +3,9 @@
 #include "engine/evaluate.h"
 #include "engine/ops/ops.h"
 #include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -233,6 +236,141 @@ static void equal_planes_are_one_picture(void **state)
     latent_node_release(c);
 }
 
+/* ---- evaluators */
+
+/* Twice its input; the first time it is computed it tells that it has begun, and waits. */
+static sem_t begun, go_on;
+static atomic_int times;
+
+static int slow_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    (void)e;
+    *s = n->in[0]->shape;
+    return 0;
+}
+
+static int slow_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                        latent_error *e)
+{
+    (void)n;
+    (void)e;
+    if (atomic_fetch_add(&times, 1) == 0) {
+        sem_post(&begun);
+        sem_wait(&go_on);
+    }
+    for (size_t i = 0; i < out->count; i++)
+        out->data[i] = 2 * in[0]->data[i];
+    return 0;
+}
+
+static const latent_op op_slow = {
+    .name = "slow", .n_computed = -1, .shape = slow_shape, .forward = slow_forward};
+
+typedef struct {
+    latent_evaluator *evaluator;
+    latent_node *node;
+    latent_tensor *value;
+} elsewhere;
+
+static void *evaluate_elsewhere(void *context)
+{
+    elsewhere *w = context;
+    latent_error e;
+    latent_evaluator_use(w->evaluator);
+    latent_evaluate(w->node, NULL, &w->value, &e);
+    return NULL;
+}
+
+/* A training may be in the middle of anything: pictures of the very promises that it computes come
+   at once. */
+static void evaluators_do_not_wait_for_each_other(void **state)
+{
+    latent_error e;
+    latent_node *p = picture(2, 8, 8), *before = latent_op_upsample(p, NULL, NULL, &e),
+                *n = latent_node_make(&op_slow, &before, 1, NULL, 0, NULL, &e);
+    size_t bytes = latent_tensor_bytes();
+    elsewhere w = {latent_evaluator_new(1, (size_t)1 << 20), n, NULL};
+    latent_tensor *t;
+    latent_stats stats, own;
+    pthread_t thread;
+    (void)state;
+    latent_stats_reset();
+    assert_int_equal(pthread_create(&thread, NULL, evaluate_elsewhere, &w), 0);
+    sem_wait(&begun);
+    t = value(n);
+    sem_post(&go_on);
+    pthread_join(thread, NULL);
+    assert_non_null(w.value);
+    assert_ptr_not_equal(w.value, t);
+    assert_memory_equal(w.value->data, t->data, t->count * sizeof(float));
+    latent_stats_get(&stats, NULL, 0);
+    latent_evaluator_use(w.evaluator);
+    latent_stats_get(&own, NULL, 0);
+    assert_ptr_equal(latent_evaluator_use(NULL), w.evaluator);
+    assert_int_equal(stats.runs, 2);
+    assert_int_equal(own.runs, 2);
+    latent_tensor_release(t);
+    latent_tensor_release(w.value);
+    latent_evaluator_free(w.evaluator);
+    latent_node_release(n);
+    latent_node_release(before);
+    assert_int_equal(latent_tensor_bytes(), bytes);
+    latent_node_release(p);
+    assert_int_equal(latent_node_count(), 0);
+}
+
+/* What a box holds, and a training has looked at, is forgotten with the training. */
+static void an_evaluator_takes_its_values_along(void **state)
+{
+    latent_error e;
+    latent_node *p = picture(2, 8, 8), *n = latent_op_upsample(p, NULL, NULL, &e);
+    size_t bytes = latent_tensor_bytes();
+    latent_evaluator *one = latent_evaluator_new(1, (size_t)1 << 20),
+                     *small = latent_evaluator_new(1, 0);
+    latent_stats stats;
+    (void)state;
+    assert_null(latent_evaluator_use(one));
+    latent_tensor_release(value(n));
+    assert_true(latent_tensor_bytes() > bytes);
+    assert_ptr_equal(latent_evaluator_use(small), one);
+    latent_tensor_release(value(n)); /* and keeps nothing */
+    latent_stats_get(&stats, NULL, 0);
+    assert_int_equal(stats.cached_bytes, 0);
+    assert_int_equal(stats.evictions, 1);
+    assert_ptr_equal(latent_evaluator_use(NULL), small);
+    latent_evaluator_free(one);
+    assert_int_equal(latent_tensor_bytes(), bytes);
+    latent_tensor_release(value(n)); /* whose node lives */
+    latent_node_release(n);
+    latent_evaluator_free(small);
+    latent_node_release(p);
+}
+
+/* What takes long beside a live picture (a recall, a calibration) has a thread and an evaluator of
+   its own. */
+static void the_searcher_holds_nobody_up(void **state)
+{
+    latent_error e;
+    latent_node *p = picture(2, 8, 8), *n = latent_op_upsample(p, NULL, NULL, &e);
+    latent_port *port = latent_port_new(LATENT_SEARCHER, 0);
+    latent_stats boxes;
+    latent_job *job;
+    (void)state;
+    latent_stats_reset();
+    assert_int_equal(latent_port_post(port, &latent_request_new(n, NULL, NULL)->job), 0);
+    while (!(job = latent_port_take(port)))
+        sched_yield();
+    assert_false(job->failed);
+    job->discard(job);
+    latent_stats_get(&boxes, NULL, 0);
+    assert_int_equal(boxes.runs, 0);
+    latent_port_close(port);
+    latent_workers_stop();
+    latent_node_release(n);
+    latent_node_release(p);
+    assert_int_equal(latent_node_count(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +385,9 @@ int main(void)
         cmocka_unit_test(components_find_the_largest_variation),
         cmocka_unit_test(statistics_are_means_and_deviations),
         cmocka_unit_test(equal_planes_are_one_picture),
+        cmocka_unit_test(evaluators_do_not_wait_for_each_other),
+        cmocka_unit_test(an_evaluator_takes_its_values_along),
+        cmocka_unit_test(the_searcher_holds_nobody_up),
     };
     return cmocka_run_group_tests_name("graph", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* test_pupils: what [latent.train] asks of a training beside a generator's steps: pictures from a
    folder, a score against them, and a clip-tiny that learns, all as jobs. */
+#include "engine/evaluate.h"
 #include "engine/grave.h"
 #include "engine/media/picture.h"
 #include "engine/train/training.h"
@@ -291,6 +292,7 @@ static void a_score_is_a_job(void **state)
     latent_model *clip = fresh_clip();
     latent_train_job *j;
     latent_train_report r, later;
+    latent_stats boxes;
     mimic m = {{.draw = mimic_draw, .release = let_go}, NULL, NULL, 0};
     latent_error e;
     (void)state;
@@ -301,7 +303,10 @@ static void a_score_is_a_job(void **state)
     j = job(t, LATENT_TRAIN_DATA);
     j->source = &m.source;
     does(j);
+    latent_stats_reset();
     r = does(score_job(t, clip, 40));
+    latent_stats_get(&boxes, NULL, 0);
+    assert_int_equal(boxes.runs, 0); /* who plays waits for none of it */
     assert_int_equal(m.drawn, 80);
     assert_true(r.score.percent > r.score.floor && r.score.floor > 0 && r.score.pictures == 40);
     does(job(t, LATENT_TRAIN_RUN));

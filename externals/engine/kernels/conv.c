@@ -42,6 +42,7 @@ struct latent_conv {
 
 /* Room for the numbers between the steps, kept for the next convolution. */
 struct latent_conv_room {
+    pthread_mutex_t turn; /* one latent_conv_forward() at a time */
     float *scratch;
     size_t bytes;
     float *slot[LATENT_MAX_THREADS];
@@ -50,13 +51,20 @@ struct latent_conv_room {
     size_t packed_floats;
 };
 
-/* That of the engine belongs to the one that holds the lock. */
-static pthread_mutex_t scratch_lock = PTHREAD_MUTEX_INITIALIZER;
-static latent_conv_room engine_room;
+static latent_conv_room engine_room = {.turn = PTHREAD_MUTEX_INITIALIZER};
+static _Thread_local latent_conv_room *own; /* of this thread, or NULL */
 
 latent_conv_room *latent_conv_room_new(void)
 {
-    return calloc(1, sizeof(latent_conv_room));
+    latent_conv_room *room = calloc(1, sizeof(*room));
+    if (room)
+        pthread_mutex_init(&room->turn, NULL);
+    return room;
+}
+
+void latent_conv_room_use(latent_conv_room *room)
+{
+    own = room;
 }
 
 void latent_conv_room_free(latent_conv_room *room)
@@ -67,6 +75,7 @@ void latent_conv_room_free(latent_conv_room *room)
     free(room->packed);
     for (int i = 0; i < LATENT_MAX_THREADS; i++)
         free(room->slot[i]);
+    pthread_mutex_destroy(&room->turn);
     free(room);
 }
 
@@ -920,10 +929,11 @@ int latent_conv_forward_by(const latent_conv *c, int points, int h, int w, const
                            latent_error *e)
 {
     latent_conv_pictures one = {1, h, w, x, in_scale};
+    latent_conv_room *room = own ? own : &engine_room;
     int failed;
-    pthread_mutex_lock(&scratch_lock);
-    failed = run(c, &engine_room, points, &one, end, y, e);
-    pthread_mutex_unlock(&scratch_lock);
+    pthread_mutex_lock(&room->turn);
+    failed = run(c, room, points, &one, end, y, e);
+    pthread_mutex_unlock(&room->turn);
     return failed;
 }
 

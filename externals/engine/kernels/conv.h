@@ -77,6 +77,9 @@ typedef struct {
 typedef struct latent_conv_room latent_conv_room;
 latent_conv_room *latent_conv_room_new(void); /* NULL: no memory */
 void latent_conv_room_free(latent_conv_room *room);
+/* From now on latent_conv_forward() of the calling thread works in room, in turn with other threads
+   that use it (NULL: in the engine's again). */
+void latent_conv_room_use(latent_conv_room *room);
 
 /* latent_conv_forward for each of the pictures, by weights as they are now; y lies as x does, and
    so do end's arrays: out_scale [n][out], noise [n][pixels of y], add like y.  Works with the

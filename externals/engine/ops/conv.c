@@ -8,6 +8,7 @@
 #include "../parallel.h"
 #include "ops.h"
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,8 @@ enum { X, STYLE, BIAS, NOISE, NOISE_STRENGTH, ADD, WEIGHT, INPUTS };
 
 typedef struct {
     latent_conv *forward;
-    int half;             /* both are kept in half precision */
-    latent_adjoint *back; /* made when a gradient is first asked for */
+    int half;                     /* both are kept in half precision */
+    latent_adjoint *_Atomic back; /* made when a gradient is first asked for */
 } prepared_weight;
 
 typedef struct {
@@ -30,7 +31,7 @@ static void free_prepared(void *prepared)
 {
     prepared_weight *w = prepared;
     latent_conv_free(w->forward);
-    latent_adjoint_free(w->back);
+    latent_adjoint_free(atomic_load(&w->back));
     free(w);
 }
 
@@ -93,19 +94,26 @@ static const latent_conv *forward_of(const latent_node *weight)
     return ((const weight_params *)weight->params)->weight->forward;
 }
 
-/* On the evaluator, which alone uses it. */
+/* Where two evaluators make it at once, the first is taken: neither waits for the other. */
 static const latent_adjoint *back_of(const latent_node *weight, latent_error *e)
 {
     prepared_weight *w = ((const weight_params *)weight->params)->weight;
-    latent_tensor *t = w->back ? NULL : weight_leaf(weight);
-    if (t)
-        w->back = latent_adjoint_new(latent_conv_get_spec(w->forward), t->data, e);
-    else if (!w->back)
+    latent_adjoint *there = atomic_load(&w->back), *made;
+    latent_tensor *t;
+    if (there)
+        return there;
+    if (!(t = weight_leaf(weight))) {
         latent_fail(e, "no memory for the gradient of a layer");
-    if (t && w->back && w->half)
-        latent_adjoint_halve(w->back);
+        return NULL;
+    }
+    made = latent_adjoint_new(latent_conv_get_spec(w->forward), t->data, e);
     latent_tensor_release(t);
-    return w->back;
+    if (made && w->half)
+        latent_adjoint_halve(made);
+    if (!made || atomic_compare_exchange_strong(&w->back, &there, made))
+        return made;
+    latent_adjoint_free(made);
+    return there;
 }
 
 /* ---- forward */

@@ -1,6 +1,7 @@
 /* training: see training.h */
 #include "../seconds.h"
 #include "training_kind.h"
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,7 +36,7 @@ static void bury(latent_grave *g)
     latent_exam_free(t->exam);
     if (t->source)
         t->source->release(t->source);
-    latent_pool_free(t->pool);
+    latent_evaluator_free(t->evaluator);
     free(t);
 }
 
@@ -165,15 +166,17 @@ static int work(latent_job *job)
 {
     latent_train_job *j = (latent_train_job *)job;
     latent_training *t = j->training;
+    latent_evaluator *before;
     int failed;
     if (!t->made && needs_networks(j->task))
         return latent_fail(&job->error, "there is no network yet; make one: \"new\"%s",
                            t->kind->from ? ", as in \"new 32\", or \"from\" a model" : "");
-    if (!t->pool)
-        t->pool = latent_pool_new((int)sysconf(_SC_NPROCESSORS_ONLN));
-    latent_pool_use(t->pool);
+    if (!t->evaluator &&
+        !(t->evaluator = latent_evaluator_new((int)sysconf(_SC_NPROCESSORS_ONLN), SIZE_MAX)))
+        return latent_fail(&job->error, "no memory to train with");
+    before = latent_evaluator_use(t->evaluator);
     failed = do_task(j, &job->error) || (makes_networks(j->task) && publish(j, &job->error));
-    latent_pool_use(NULL);
+    latent_evaluator_use(before);
     return failed ? -1 : 0;
 }
 

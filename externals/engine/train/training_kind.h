@@ -2,6 +2,7 @@
    training_clip.c. */
 #ifndef LATENT_TRAINING_KIND_H
 #define LATENT_TRAINING_KIND_H
+#include "../evaluate.h"
 #include "../grave.h"
 #include "training.h"
 
@@ -9,12 +10,12 @@ struct latent_training {
     latent_grave grave;
     atomic_int refs;
     const latent_training_kind *kind;
-    int made;                   /* are there networks? */
-    latent_trainer trainer;     /* these, */
-    latent_clip_training *clip; /* or this one */
-    latent_source *source;      /* or NULL */
-    latent_exam *exam;          /* of source, or NULL */
-    latent_pool *pool;
+    int made;                    /* are there networks? */
+    latent_trainer trainer;      /* these, */
+    latent_clip_training *clip;  /* or this one */
+    latent_source *source;       /* or NULL */
+    latent_exam *exam;           /* of source, or NULL */
+    latent_evaluator *evaluator; /* its own: nobody who plays waits for it */
 };
 
 /* What differs between the kinds.  Functions of jobs give 0, or -1 and a sentence; what a job could
