@@ -219,7 +219,7 @@ static void rule_list(t_rule *x, t_symbol *s, int argc, t_atom *argv)
 static void rule_second(void *z, t_symbol *s, int argc, t_atom *argv)
 {
     t_rule *x = z;
-    if (s != gensym("image"))
+    if (s != gensym("image") && s != gensym("clear"))
         latent_wrong_right(&x->x_obj, LATENT_TAKES_PICTURE, s, argc, argv);
     else if (!latent_drawing_follow(&x->x_obj, &x->x_drawing, s, argc, argv) && x->x_last)
         rule_send(x);
@@ -228,7 +228,7 @@ static void rule_second(void *z, t_symbol *s, int argc, t_atom *argv)
 static void rule_third(void *z, t_symbol *s, int argc, t_atom *argv)
 {
     t_rule *x = z;
-    if (s != gensym("image"))
+    if (s != gensym("image") && s != gensym("clear"))
         latent_wrong_right(&x->x_obj, LATENT_TAKES_PICTURE, s, argc, argv);
     else if (!latent_drawing_colours(&x->x_obj, &x->x_drawing, s, argc, argv) && x->x_last)
         rule_send(x);
