@@ -2,6 +2,7 @@
    (with one holder; NULL and a sentence when the inputs do not fit) and computes nothing. */
 #ifndef LATENT_OPS_H
 #define LATENT_OPS_H
+#include "../fit/fit.h"
 #include "../graph.h"
 #include "../rules/process.h"
 
@@ -60,6 +61,12 @@ latent_node *latent_op_rule_set(const latent_rule *rule, const latent_rule_setti
    begins from. */
 latent_node *latent_op_process(latent_process *process, int step, const latent_rule_setting *s,
                                latent_error *e);
+
+/* fit.c */
+
+/* Points and curve, or balls in their landscape (fit/fit.h), as they are now: [1][size][size][3].
+ */
+latent_node *latent_op_fit_view(const latent_fit *f, int size, latent_error *e);
 
 /* linear.c */
 
