@@ -178,6 +178,8 @@ static void latent_directions_read_file(t_latent_directions *x, t_symbol *file)
 {
     latent_error e;
     char *paths = latent_find_paths(&x->x_obj, x->x_canvas, file->s_name);
+    if (!paths)
+        return;
     latent_mail_cancel(x->x_finder);
     latent_directions_send(x, x->x_finder, latent_directions_job_read(paths, file->s_name, &e), &e);
 }

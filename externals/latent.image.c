@@ -42,6 +42,7 @@ typedef struct {
     t_canvas *x_canvas;
     int x_channels, x_channels_before;
     t_symbol *x_file;     /* the last that was asked for, or NULL */
+    t_symbol *x_of;       /* the one that the picture is of, or NULL */
     latent_node *x_node;  /* the picture, or NULL */
     latent_stamp x_stamp; /* of the file it is from */
     latent_reel *x_reel;  /* the film, or NULL */
@@ -77,7 +78,7 @@ static void latent_image_info(t_latent_image *x)
     latent_info_number(x->x_info, "channels", s.c);
     latent_info_number(x->x_info, "height", s.h);
     latent_info_number(x->x_info, "width", s.w);
-    latent_info_word(x->x_info, "file", x->x_file->s_name);
+    latent_info_word(x->x_info, "file", x->x_of->s_name);
 }
 
 static void latent_image_post(t_latent_image *x, latent_load *r)
@@ -114,7 +115,7 @@ static void latent_image_serve(t_latent_image *x, t_wish wish)
         latent_image_send(x);
     else if (!x->x_reel)
         latent_complain(&x->x_obj, "%s is a picture; frame and time are for films",
-                        x->x_file->s_name);
+                        x->x_of->s_name);
     else if (wish.kind == NEXT)
         latent_image_fetch(x, x->x_fresh ? 0 : (x->x_frame + 1) % frames);
     else if (wish.kind == TIME)
@@ -123,7 +124,7 @@ static void latent_image_serve(t_latent_image *x, t_wish wish)
         latent_image_fetch(x, latent_whole(wish.value, 0, frames - 1));
     else
         latent_complain(&x->x_obj, "there is no frame %g; %s has %d, 0 to %d", wish.value,
-                        x->x_file->s_name, frames, frames - 1);
+                        x->x_of->s_name, frames, frames - 1);
 }
 
 static void latent_image_done(void *z, latent_job *job)
@@ -134,8 +135,10 @@ static void latent_image_done(void *z, latent_job *job)
     if (r->paths)
         x->x_reading = 0;
     if (job->failed) {
-        if (r->paths)
+        if (r->paths) {
             x->x_wanted.kind = NONE;
+            x->x_file = x->x_of;
+        }
         latent_words_error(&x->x_obj, x->x_info, job->error.text);
         return;
     }
@@ -148,6 +151,7 @@ static void latent_image_done(void *z, latent_job *job)
         latent_image_send(x);
         return;
     }
+    x->x_of = x->x_file;
     if (r->node) {
         latent_reel_release(x->x_reel);
         x->x_reel = r->reel;
@@ -168,6 +172,7 @@ static void latent_image_start(t_latent_image *x)
 {
     latent_load *r = latent_load_new(x->x_channels);
     if (!r || !(r->paths = latent_find_paths(&x->x_obj, x->x_canvas, x->x_file->s_name))) {
+        x->x_file = x->x_of;
         free(r);
         return;
     }
@@ -248,7 +253,7 @@ static void latent_image_tell(t_latent_image *x, t_symbol *s, int argc, t_atom *
         latent_complain(&x->x_obj,
                         "%s does not say its %s; PNG say it that [latent.write] wrote and that no "
                         "other program has saved again",
-                        x->x_node ? x->x_file->s_name : "no picture is there, so nothing", word);
+                        x->x_node ? x->x_of->s_name : "no picture is there, so nothing", word);
 }
 
 /* Two channels are a number between 1 and 4, but no picture. */

@@ -124,6 +124,7 @@ static void soundfile_hear(void *z)
         return;
     if (!(r = calloc(1, sizeof(*r))) ||
         !(r->paths = latent_find_paths(&x->x_obj, x->x_canvas, x->x_file->s_name))) {
+        x->x_file = x->x_heard;
         free(r);
         return;
     }
