@@ -2,10 +2,9 @@
 
    image               the picture
    write <file.png>    writes the one that came last
-   open <folder>       every picture that comes is written: folder/000001.png ...; those that are
-                       there are kept in a folder with a ~ behind its name
+   open <folder>       every picture that comes is written: folder/000001.png ...
    open <film> [f]     the same into a film of f pictures a second (25): .mp4 .mkv .webm .mov .gif
-                       .apng; one that was there is kept with a ~ behind its name
+                       .apng; what was there is kept with a ~ behind its name, as is a folder's
    close               ends that
    quality 0 to 100    of films that are opened from now on (75); 100 in .mkv: nothing is lost
    size n              their longer side, in pixels; 0: as the first picture
@@ -230,8 +229,11 @@ static void latent_write_written(void *z, latent_job *job)
         x->x_opening = 0;
         x->x_film = j->film;
         j->film = NULL;
-        if (*j->kept)
-            latent_say_symbol(x->x_info, "kept", latent_name_behind(x->x_open, j->kept));
+        if (*j->kept) {
+            t_symbol *kept = latent_name_behind(x->x_open, j->kept);
+            post("latent.write: what was in %s is kept as %s", x->x_open->s_name, kept->s_name);
+            latent_say_symbol(x->x_info, "kept", kept);
+        }
     }
     if (mine && j->spoiled > 0) {
         post("latent.write: %g samples of the sound are no numbers; they are silent", j->spoiled);
