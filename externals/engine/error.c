@@ -13,5 +13,8 @@ int latent_fail(latent_error *e, const char *format, ...)
     vsnprintf(e->text, sizeof(e->text), format, args);
     va_end(args);
     latent_singular(e->text);
+    for (char *c = e->text; *c; c++) /* what a file says may hold anything */
+        if ((unsigned char)*c < ' ' || *c == 127)
+            *c = '?';
     return -1;
 }

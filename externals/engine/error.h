@@ -12,7 +12,7 @@ typedef struct {
 } latent_error;
 
 /* Writes the sentence (e may be NULL) and returns -1, so that "return latent_fail(e, ...)" reads
-   well. */
+   well.  Control characters, which the words of a file may have, become question marks. */
 int latent_fail(latent_error *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #pragma GCC visibility pop

@@ -54,12 +54,22 @@ static void test_singular(void **state)
     }
 }
 
+/* What a file says is part of a sentence only as far as it can be shown. */
+static void test_control_characters(void **state)
+{
+    latent_error e;
+    (void)state;
+    latent_fail(&e, "the blocks use %s, which is not known", "ge\nlu\x1b[2J\x7f \xe9\xb1\xbc");
+    assert_string_equal(e.text, "the blocks use ge?lu?[2J? \xe9\xb1\xbc, which is not known");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_figures),
         cmocka_unit_test(test_singular),
+        cmocka_unit_test(test_control_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
