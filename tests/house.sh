@@ -71,6 +71,15 @@ each_box computes | rule 'a box holds no mathematics'
 in_table() { grep -qsF "\`$b" README.md || echo "$b"; }
 each_box in_table | rule 'every box is in the README'
 
+# What later lessons and the sounds look like is looked at when they are set in 16 point.
+of '^help/.*\.pd$|^examples/(workshop|performance|sound)/.*\.pd$' |
+  on_them awk 'FNR == 1 && (FILENAME ~ /^help/ || $7 == "16;") { print FILENAME }' |
+  on_them env LC_ALL=C awk -v looks=1 -f tests/gui/boxes.awk |
+  rule 'nothing in a patch lies over something else, is cut, or begins a line with a full stop'
+
+of '^examples/workshop/0[1-8].*\.pd$|^examples/performance/[^-]*\.pd$' |
+  on_them awk 'FNR == 1 && $7 != "16;" { print FILENAME }' | rule 'lessons are set in 16 point'
+
 of '\.(c|h|pd|sh|mk|md)$|Makefile$' | on_them grep -nHE '\b(TODO|FIXME|XXX)\b' |
   grep -v '^tests/house.sh:' | rule 'nothing is left open'
 
