@@ -27,10 +27,6 @@ static const latent_rule_param fish_params[FISH_PARAMS] = {
 
 /* ---- colours */
 
-typedef struct {
-    double r, g, b;
-} rgb;
-
 static const rgb palette[FISH_COLOURS] = {
     {.84, .13, .13}, {.97, .51, .08}, {.98, .82, .16}, {.18, .62, .28},
     {.13, .40, .83}, {.50, .22, .70}, {.96, .54, .70}, {.48, .29, .16},
@@ -38,18 +34,6 @@ static const rgb palette[FISH_COLOURS] = {
 static const rgb neons[FISH_NEONS] = {{.05, .93, 1}, {1, .13, .80}, {1, .70, .05}, {.35, 1, .15}};
 static const rgb ink = {.10, .08, .11}, cream = {.99, .96, .89}, iron = {.17, .19, .24},
                  steel = {.50, .54, .60}, white = {1, 1, 1};
-
-static rgb mix(rgb a, rgb b, double f)
-{
-    return (rgb){a.r + (b.r - a.r) * f, a.g + (b.g - a.g) * f, a.b + (b.b - a.b) * f};
-}
-
-/* A place on a closed row of colours. */
-static rgb around(const rgb *colours, int n, double place)
-{
-    int i = (int)floor(place);
-    return mix(colours[i % n], colours[(i + 1) % n], place - i);
-}
 
 static double light(rgb c)
 {
@@ -63,8 +47,8 @@ static rgb against(rgb c, rgb ground)
     if (fabs(away) >= .22)
         return c;
     if (light(ground) > .5)
-        return mix(c, ink, .65);
-    return mix(c, cream, .72);
+        return rule_mix(c, ink, .65);
+    return rule_mix(c, cream, .72);
 }
 
 /* ---- the fish as it is to be drawn */
@@ -216,7 +200,7 @@ static void rays(fish *f, double x, double y, double from, double to, int n)
 static void draw_tail(fish *f)
 {
     tail_path(f);
-    washed(f, f->root, 0, mix(f->body, f->fins, .6), f->root + .6 * f->tail, 0, f->fins);
+    washed(f, f->root, 0, rule_mix(f->body, f->fins, .6), f->root + .6 * f->tail, 0, f->fins);
     rays(f, f->root - 4, f->middle, -.75, .75, 7);
     tail_path(f);
     outlined(f, f->line, 1.3);
@@ -254,7 +238,7 @@ static void draw_dorsal(fish *f)
     if (f->p[SPIKES] > 0)
         tall *= 1 - .7 * f->p[SPIKES];
     dorsal_path(f, tall);
-    washed(f, 0, y, mix(f->body, f->fins, .7), 0, y - .6 * tall, f->fins);
+    washed(f, 0, y, rule_mix(f->body, f->fins, .7), 0, y - .6 * tall, f->fins);
     rays(f, along(f, .42), f->middle + 2, -2.2, -.65, 7);
     dorsal_path(f, tall);
     outlined(f, f->line, 1.3);
@@ -289,7 +273,7 @@ static void draw_breast_fin(fish *f)
     cairo_curve_to(c, .2 * s, -.5 * s, .8 * s, -.55 * s, s, -.1 * s);
     cairo_curve_to(c, .95 * s, .3 * s, .4 * s, .5 * s, -1, 0);
     cairo_close_path(c);
-    colour(f, mix(f->fins, light(f->fins) > .5 ? ink : cream, .22), 1);
+    colour(f, rule_mix(f->fins, light(f->fins) > .5 ? ink : cream, .22), 1);
     cairo_fill_preserve(c);
     outlined(f, f->line, 1.1);
     cairo_restore(c);
@@ -321,7 +305,7 @@ static void draw_spikes(fish *f)
             double length = most * (side < 0 ? 1 - .9 * u * u : .75 - .6 * u * u);
             double x = along(f, t), y = edge(f, t, side);
             spike(f, x, y, angle, length, 1.5);
-            colour(f, i % 2 ? f->fins : mix(f->fins, f->armed > .5 ? f->neon : cream, .6), 1);
+            colour(f, i % 2 ? f->fins : rule_mix(f->fins, f->armed > .5 ? f->neon : cream, .6), 1);
             cairo_fill_preserve(f->c);
             outlined(f, f->line, .9);
         }
@@ -402,7 +386,7 @@ static void draw_plates(fish *f)
     for (int i = 0; i < 3; i++) {
         double x = along(f, .36) + i * (w + .4);
         double top = f->middle - 20;
-        rgb plate = mix(iron, steel, i == 1 ? .55 : .28);
+        rgb plate = rule_mix(iron, steel, i == 1 ? .55 : .28);
         cairo_new_path(c);
         cairo_move_to(c, x, top);
         cairo_line_to(c, x + w, top);
@@ -419,7 +403,7 @@ static void draw_plates(fish *f)
             double t = (x + w / 2 - f->nose) / f->length;
             double up = edge(f, t, -1) + 2.6;
             cairo_arc(c, x + w / 2, k ? low - 2.2 : fmin(up, low - 2.2), .85, 0, 2 * PI);
-            colour(f, mix(steel, white, .6), f->armed);
+            colour(f, rule_mix(steel, white, .6), f->armed);
             cairo_fill(c);
         }
     }
@@ -429,7 +413,8 @@ static void draw_body(fish *f)
 {
     cairo_t *c = f->c;
     cairo_pattern_t *wash = cairo_pattern_create_linear(0, edge(f, .4, -1), 0, edge(f, .4, 1));
-    rgb dark = mix(f->body, ink, .22), pale = mix(f->body, cream, .6 * (1 - .8 * f->armed));
+    rgb dark = rule_mix(f->body, ink, .22),
+        pale = rule_mix(f->body, cream, .6 * (1 - .8 * f->armed));
     cairo_pattern_add_color_stop_rgb(wash, 0, dark.r, dark.g, dark.b);
     cairo_pattern_add_color_stop_rgb(wash, .25, f->body.r, f->body.g, f->body.b);
     cairo_pattern_add_color_stop_rgb(wash, .68, f->body.r, f->body.g, f->body.b);
@@ -482,9 +467,9 @@ static void draw_eye(fish *f)
         cairo_fill(f->c);
         cairo_pattern_destroy(glow);
     }
-    disc(f, x, y, r, mix(ink, iron, f->armed));
-    disc(f, x, y, r - .75, mix(white, f->neon, f->armed));
-    disc(f, x - .1 * r, y + .05 * r, .50 * r, mix(ink, white, f->armed));
+    disc(f, x, y, r, rule_mix(ink, iron, f->armed));
+    disc(f, x, y, r - .75, rule_mix(white, f->neon, f->armed));
+    disc(f, x - .1 * r, y + .05 * r, .50 * r, rule_mix(ink, white, f->armed));
     disc(f, x - .28 * r, y - .22 * r, .20 * r, white);
 }
 
@@ -500,7 +485,7 @@ static void draw_neon(fish *f)
         cairo_line_to(c, a + 3, y);
         cairo_line_to(c, along(f, .78), y);
         cairo_line_to(c, b, f->middle);
-        colour(f, i == 2 ? mix(f->neon, white, .35) : f->neon, f->armed * (i == 0 ? .35 : 1));
+        colour(f, i == 2 ? rule_mix(f->neon, white, .35) : f->neon, f->armed * (i == 0 ? .35 : 1));
         cairo_set_line_width(c, i == 0 ? 3.6 : i == 1 ? 1.7 : .6);
         cairo_stroke(c);
     }
@@ -528,8 +513,8 @@ static void draw_cannon(fish *f)
 static void fish_measure(fish *f)
 {
     const float *p = f->p;
-    rgb body = around(palette, FISH_COLOURS, p[COLOUR]),
-        fins = around(palette, FISH_COLOURS, p[SECOND]);
+    rgb body = rule_around(palette, FISH_COLOURS, p[COLOUR]),
+        fins = rule_around(palette, FISH_COLOURS, p[SECOND]);
     f->armed = p[ARMED];
     f->length = 30 + 16 * p[LENGTH];
     f->tail = 13.5 + p[LENGTH];
@@ -541,11 +526,11 @@ static void fish_measure(fish *f)
     f->eye = 2.5 + 2.2 * p[EYE];
     f->eye_x = along(f, .15) + .6 * f->eye;
     f->eye_y = f->middle - .10 * f->height - .12 * f->eye;
-    f->neon = around(neons, FISH_NEONS, p[NEON]);
-    f->body = mix(body, iron, .22 * f->armed);
-    f->fins = mix(fins, iron, .10 * f->armed);
+    f->neon = rule_around(neons, FISH_NEONS, p[NEON]);
+    f->body = rule_mix(body, iron, .22 * f->armed);
+    f->fins = rule_mix(fins, iron, .10 * f->armed);
     f->marks = against(fins, body);
-    f->line = mix(mix(body, ink, .78), ink, f->armed);
+    f->line = rule_mix(rule_mix(body, ink, .78), ink, f->armed);
     f->paper = (rgb){.955 + .025 * cos(2 * PI * p[PAPER]), .938 + .022 * cos(2 * PI * p[PAPER] - 2),
                      .890 + .035 * cos(2 * PI * p[PAPER] - 4)};
 }

@@ -40,6 +40,13 @@ typedef struct {
     int size; /* of the picture (and of the state), in pixels */
 } rule_scene;
 
+/* Colours of a rule's own, each in 0 to 1: one between two others; a place on a closed row. */
+typedef struct {
+    double r, g, b;
+} rgb;
+rgb rule_mix(rgb a, rgb b, double f);
+rgb rule_around(const rgb *colours, int n, double place);
+
 /* Paints the paper; nothing where a mask is made. */
 void rule_paper(cairo_t *c, const rule_scene *scene, const float rgb[3]);
 void rule_colour(cairo_t *c, const float rgb[3], double alpha);
@@ -73,8 +80,8 @@ struct latent_rule {
     void (*caption)(const float *params, rule_chance *r, latent_language language, rule_text *t);
 };
 
-extern const latent_rule latent_rule_fish, latent_rule_molnar, latent_rule_turing,
-    latent_rule_automaton, latent_rule_field, latent_rule_flow, latent_rule_lsystem,
-    latent_rule_fractal;
+extern const latent_rule latent_rule_fish, latent_rule_tiger, latent_rule_molnar,
+    latent_rule_turing, latent_rule_automaton, latent_rule_field, latent_rule_flow,
+    latent_rule_lsystem, latent_rule_fractal;
 
 #endif

@@ -8,6 +8,7 @@
 /* clang-format off */
 static const latent_rule *const all_rules[] = {
     &latent_rule_fish,
+    &latent_rule_tiger,
     &latent_rule_molnar,
     &latent_rule_flow,
     &latent_rule_turing,
@@ -273,6 +274,17 @@ int latent_rule_draw(const latent_rule *rule, const float *params, int size, flo
 }
 
 /* ---- what rules draw with */
+
+rgb rule_mix(rgb a, rgb b, double f)
+{
+    return (rgb){a.r + (b.r - a.r) * f, a.g + (b.g - a.g) * f, a.b + (b.b - a.b) * f};
+}
+
+rgb rule_around(const rgb *colours, int n, double place)
+{
+    int i = (int)floor(place);
+    return rule_mix(colours[i % n], colours[(i + 1) % n], place - i);
+}
 
 void rule_paper(cairo_t *c, const rule_scene *scene, const float rgb[3])
 {
