@@ -188,6 +188,10 @@ models:
 deps:
 	tools/deps.sh
 
+# For check-platforms.
+platform-tools:
+	tools/platforms.sh build/platforms
+
 demo:
 	tools/deps.sh demo
 	$(MAKE) -j$(JOBS) all
@@ -211,6 +215,6 @@ package: all
 clean:
 	rm -rf build
 
-.PHONY: all models clip-model fish-model deps demo install package screenshots clean
+.PHONY: all models clip-model fish-model deps platform-tools demo install package screenshots clean
 .SECONDARY:
 -include $(shell find $(sort $(obj) $(dir $(engine_obj))) -name '*.d' 2>/dev/null)

@@ -157,6 +157,12 @@ check-clang:
 	  echo 'ok   everything compiles with clang'; echo '1 passed, 0 failed'; \
 	else echo 'FAIL everything compiles with clang'; echo '0 passed, 1 failed'; exit 1; fi
 
+# Other machines, compiled for on this one: not part of "make check", for its tools are large.
+everything-compiles: $(call objects,$(shared_sources) $(media_sources) $(sound_sources)) \
+  $(classes:%=$(obj)/%.o) $(call objects,externals/pd/hearing.c)
+check-platforms:
+	@MAKE='$(MAKE)' JOBS='$(JOBS)' PDINCLUDEDIR='$(PDINCLUDEDIR)' tests/platforms.sh
+
 check-address:
 	@$(MAKE) --no-print-directory -k SANITIZE=address,undefined check-engine check-patches
 check-thread:
@@ -177,4 +183,5 @@ check-fuzz:
 
 include tests/fuzz/fuzz.mk
 
-.PHONY: $(addprefix check-,$(stages) fast) bench stage helpers engine-tests check-models double-tests always
+.PHONY: $(addprefix check-,$(stages) fast platforms) everything-compiles bench stage helpers engine-tests \
+  check-models double-tests always
