@@ -20,6 +20,16 @@ name = latent
 version = 0.1.0
 
 CC ?= cc
+ifeq ($(shell uname -s),Darwin)
+  # Where Pd's installer and Homebrew put things.
+  pd_app := $(lastword $(sort $(wildcard /Applications/Pd*.app)))/Contents/Resources
+  PD ?= $(pd_app)/bin/pd
+  PDINCLUDEDIR ?= $(pd_app)/src
+  PDLIBDIR ?= $(HOME)/Library/Pd
+  brew := $(shell brew --prefix)
+  CPPFLAGS += -I$(brew)/include -I$(brew)/opt/openblas/include
+  LDFLAGS += -L$(brew)/lib -L$(brew)/opt/openblas/lib
+endif
 PD ?= pd
 PDINCLUDEDIR ?= /usr/include/pd
 PDLIBDIR ?= /usr/local/lib/pd-externals

@@ -2,7 +2,7 @@
 # tools/platforms.sh <folder>: brings into <folder> what tests/platforms.sh needs to compile for other
 # machines on this one (Debian): for ARM a cross compiler, an emulator, and <folder>/arm64, which is
 # Debian's arm64 packages unpacked; for macOS the compiler zig, which carries Apple's headers, as npm
-# gives it away.  What is there is left alone.  "make platform-tools" calls it; some 600 MB.
+# gives it away.  What is there is left alone.  "make platform-tools" calls it; some 800 MB on disk.
 set -u
 mkdir -p "$1" && cd "$1" || exit 1
 packages='libc6-dev libopenblas-dev zlib1g-dev libcairo2-dev libfftw3-dev libsndfile1-dev libcmocka-dev
