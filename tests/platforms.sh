@@ -22,7 +22,7 @@ test_that() { # words, command ...
   else
     failed=$((failed + 1))
     echo "FAIL $words:"
-    grep -E 'error|warning|FAILED|Error' "$work/log" | head -20 | cut -c1-300 | sed 's/^/     /'
+    grep -E ': (fatal )?error:|: warning:|FAILED|undefined reference|\*\*\*' "$work/log" | head -20 | cut -c1-300 | sed 's/^/     /'
   fi
 }
 skip() {

@@ -30,7 +30,9 @@ arm_packages() {
   done
   ln -sf openblas-pthread/libopenblas.so.0 arm64.new/usr/lib/aarch64-linux-gnu/libopenblas.so.0
   ln -sf openblas-pthread/libopenblas.so arm64.new/usr/lib/aarch64-linux-gnu/libopenblas.so
-  ln -sf openblas-pthread/cblas.h arm64.new/usr/include/aarch64-linux-gnu/cblas.h
+  for f in arm64.new/usr/include/aarch64-linux-gnu/openblas-pthread/*.h; do
+    ln -sf "openblas-pthread/${f##*/}" arm64.new/usr/include/aarch64-linux-gnu/
+  done
   rm -rf apt arm64
   mv arm64.new arm64
 }
