@@ -197,6 +197,13 @@ static void rays(fish *f, double x, double y, double from, double to, int n)
     cairo_restore(c);
 }
 
+/* What arms a fish comes part by part: how much of a part is there that begins at from and is whole
+   at to, for so armed a fish. */
+static double grown(const fish *f, double from, double to)
+{
+    return fmin(fmax((f->armed - from) / (to - from), 0), 1);
+}
+
 static void draw_tail(fish *f)
 {
     tail_path(f);
@@ -204,9 +211,9 @@ static void draw_tail(fish *f)
     rays(f, f->root - 4, f->middle, -.75, .75, 7);
     tail_path(f);
     outlined(f, f->line, 1.3);
-    if (f->armed > 0) {
+    if (grown(f, .7, .85) > 0) {
         tail_path(f);
-        colour(f, f->neon, f->armed);
+        colour(f, f->neon, grown(f, .7, .85));
         cairo_set_line_width(f->c, 1.2);
         cairo_stroke(f->c);
     }
@@ -378,33 +385,33 @@ static void draw_pattern(fish *f)
     draw[pattern](f);
 }
 
-/* Plates of steel over back and flank, with rivets. */
+/* Plates of steel over back and flank, with rivets: one after the other from the head on, each
+   growing from the back down. */
 static void draw_plates(fish *f)
 {
     cairo_t *c = f->c;
     double w = f->length * .16, low = f->middle + .06 * f->height;
     for (int i = 0; i < 3; i++) {
-        double x = along(f, .36) + i * (w + .4);
-        double top = f->middle - 20;
+        double x = along(f, .36) + i * (w + .4), top = f->middle - 20;
+        double there = grown(f, .04 + .18 * i, .2 + .18 * i), end = top + (low - top) * there;
         rgb plate = rule_mix(iron, steel, i == 1 ? .55 : .28);
+        if (there <= 0)
+            continue;
         cairo_new_path(c);
         cairo_move_to(c, x, top);
         cairo_line_to(c, x + w, top);
-        cairo_line_to(c, x + w, low - 1.2);
-        cairo_line_to(c, x + w - 1.2, low);
-        cairo_line_to(c, x, low);
+        cairo_line_to(c, x + w, end - 1.2);
+        cairo_line_to(c, x + w - 1.2, end);
+        cairo_line_to(c, x, end);
         cairo_close_path(c);
-        colour(f, plate, f->armed);
+        colour(f, plate, 1);
         cairo_fill_preserve(c);
-        colour(f, ink, f->armed);
-        cairo_set_line_width(c, 1.1);
-        cairo_stroke(c);
-        for (int k = 0; k < 2; k++) {
+        outlined(f, ink, 1.1);
+        for (int k = 0; k < 2 && there >= 1; k++) {
             double t = (x + w / 2 - f->nose) / f->length;
             double up = edge(f, t, -1) + 2.6;
-            cairo_arc(c, x + w / 2, k ? low - 2.2 : fmin(up, low - 2.2), .85, 0, 2 * PI);
-            colour(f, rule_mix(steel, white, .6), f->armed);
-            cairo_fill(c);
+            disc(f, x + w / 2, k ? low - 2.2 : fmin(up, low - 2.2), .85,
+                 rule_mix(steel, white, .6));
         }
     }
 }
@@ -479,33 +486,38 @@ static void draw_neon(fish *f)
 {
     cairo_t *c = f->c;
     double y = f->middle + .20 * f->height, a = along(f, .30), b = f->root + 1;
+    double there = grown(f, .6, .8);
     for (int i = 0; i < 3; i++) {
         cairo_new_path(c);
         cairo_move_to(c, a, f->middle + .02 * f->height);
         cairo_line_to(c, a + 3, y);
         cairo_line_to(c, along(f, .78), y);
         cairo_line_to(c, b, f->middle);
-        colour(f, i == 2 ? rule_mix(f->neon, white, .35) : f->neon, f->armed * (i == 0 ? .35 : 1));
+        colour(f, i == 2 ? rule_mix(f->neon, white, .35) : f->neon, there * (i == 0 ? .35 : 1));
         cairo_set_line_width(c, i == 0 ? 3.6 : i == 1 ? 1.7 : .6);
         cairo_stroke(c);
     }
 }
 
+/* It comes out from under the belly. */
 static void draw_cannon(fish *f)
 {
     cairo_t *c = f->c;
-    double x = along(f, .30), y = edge(f, .42, 1) + 1.2;
-    cairo_new_path(c);
-    cairo_rectangle(c, x + 3, y - 2.2, 9, 4.2);
-    cairo_rectangle(c, x - 6, y - .6, 10, 2.4);
-    colour(f, iron, f->armed);
+    double x = along(f, .30), y = edge(f, .42, 1) + 1.2, there = grown(f, .5, .7);
+    if (there <= 0)
+        return;
+    cairo_save(c);
+    cairo_translate(c, x + 12, y - 4 * (1 - there));
+    cairo_scale(c, fmax(there, .05), 1);
+    cairo_rectangle(c, -9, -2.2, 9, 4.2);
+    cairo_rectangle(c, -18, -.6, 10, 2.4);
+    colour(f, iron, 1);
     cairo_fill_preserve(c);
-    colour(f, ink, f->armed);
-    cairo_set_line_width(c, 1);
-    cairo_stroke(c);
-    cairo_rectangle(c, x - 7, y - .9, 2, 3);
-    colour(f, f->neon, f->armed);
+    outlined(f, ink, 1);
+    cairo_rectangle(c, -19, -.9, 2, 3);
+    colour(f, f->neon, 1);
     cairo_fill(c);
+    cairo_restore(c);
 }
 
 /* ---- all of it */
