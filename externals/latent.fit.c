@@ -107,7 +107,10 @@ static void latent_fit_list(t_latent_fit *x, t_symbol *s, int argc, t_atom *argv
     latent_error e;
     (void)s;
     if (!argc || argc % 2)
-        latent_complain(&x->x_obj, "a point is two numbers, x and y, but %d came", argc);
+        latent_complain(&x->x_obj,
+                        "a point is two numbers, x and y, but %d came; [pack] makes a list of "
+                        "two",
+                        argc);
     else if (!latent_list_set(&x->x_obj, &list, argc, argv)) {
         for (int i = 0; i < argc; i += 2)
             if (latent_fit_point(x->x_fit, list.v[i], list.v[i + 1], &e)) {

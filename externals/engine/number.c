@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LONGEST                                                                                    \
+    160 /* letters of a word in a sentence; of a longer one so many at each end are left: */
+#define KEPT 60
+
 latent_figures latent_figure(double f)
 {
     latent_figures n;
@@ -24,7 +28,7 @@ static int is_plural(const char *word, size_t length)
     return 1;
 }
 
-void latent_singular(char *sentence)
+static void singular(char *sentence)
 {
     for (char *at = sentence; (at = strstr(at, "1 ")); at++) {
         char *word = at + 2, *end = word;
@@ -36,4 +40,32 @@ void latent_singular(char *sentence)
             is_plural(word, (size_t)(end - word)))
             memmove(end - 1, end, strlen(end) + 1);
     }
+}
+
+/* The nearest beginning of a character at or before that place (UTF-8). */
+static char *character(char *at, const char *first)
+{
+    while (at > first && ((unsigned char)*at & 0xc0) == 0x80)
+        at--;
+    return at;
+}
+
+static void shorten(char *sentence)
+{
+    for (char *word = sentence; *word; word += strspn(word, " ")) {
+        char *end = word + strcspn(word, " ");
+        if (end - word > LONGEST) {
+            char *left = character(word + KEPT, word), *right = character(end - KEPT, word);
+            memcpy(left, "...", 3);
+            memmove(left + 3, right, strlen(right) + 1);
+            end = left + 3 + (end - right);
+        }
+        word = end;
+    }
+}
+
+void latent_tidy(char *sentence)
+{
+    singular(sentence);
+    shorten(sentence);
 }

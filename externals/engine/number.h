@@ -1,4 +1,4 @@
-/* number: numbers as they come from outside, and as people write them. */
+/* number: numbers as they come from outside, and as people write them, in sentences too. */
 #ifndef LATENT_NUMBER_H
 #define LATENT_NUMBER_H
 #include <stdint.h>
@@ -31,10 +31,13 @@ typedef struct {
 } latent_figures;
 latent_figures latent_figure(double f);
 
-/* Takes the plural from what there is one of: "1 numbers came" becomes "1 number came".
-   latent_fail() and latent_complain() do so with every sentence, so that nobody who writes one has
-   to think of it. */
-void latent_singular(char *sentence);
+#define LATENT_SENTENCE 4000 /* room for one before it is tidied */
+
+/* What latent_fail() and latent_complain() do with every sentence, so that nobody who writes one
+   has to think of it.  Takes the plural from what there is one of: "1 numbers came" becomes "1
+   number came".  Leaves of very long words, such as paths, the beginning and the end, so that the
+   sentence itself is seen. */
+void latent_tidy(char *sentence);
 
 #pragma GCC visibility pop
 #endif

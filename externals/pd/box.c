@@ -13,13 +13,13 @@
 
 void latent_complain(t_object *x, const char *format, ...)
 {
-    char sentence[600];
+    char sentence[LATENT_SENTENCE];
     va_list args;
     va_start(args, format);
     vsnprintf(sentence, sizeof(sentence), format, args);
     va_end(args);
-    latent_singular(sentence);
-    pd_error(x, "%s: %s", class_getname(pd_class(&x->ob_pd)), sentence);
+    latent_tidy(sentence);
+    pd_error(x, "%s: %.600s", class_getname(pd_class(&x->ob_pd)), sentence);
 }
 
 void latent_info_number(t_outlet *o, const char *name, double value)

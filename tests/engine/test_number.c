@@ -63,13 +63,32 @@ static void test_control_characters(void **state)
     assert_string_equal(e.text, "the blocks use ge?lu?[2J? \xe9\xb1\xbc, which is not known");
 }
 
+/* Where a sentence is, however long the name in it. */
+static void test_long_words(void **state)
+{
+    char name[2000], sentence[3000];
+    latent_error e;
+    (void)state;
+    memset(name, 'e', sizeof(name));
+    memcpy(name, "begin", 5);
+    memcpy(name + sizeof(name) - 4, "end", 4);
+    latent_fail(&e, "%s can't be read: its name is too long; %s", name, "take another");
+    assert_int_equal(strncmp(e.text, "begineeee", 9), 0);
+    assert_non_null(strstr(e.text, "eend can't be read: its name is too long; take another"));
+    assert_true(strlen(e.text) < 200);
+    for (size_t at = 0; at + 3 < sizeof(sentence); at += 3) /* never half a character */
+        memcpy(sentence + at, "\xe9\xb1\xbc", 4);
+    latent_fail(&e, "%s", sentence);
+    for (const char *c = e.text; *c; c += *c == '.' ? 1 : 3)
+        assert_true(*c == '.' || !strncmp(c, "\xe9\xb1\xbc", 3));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_figures),
-        cmocka_unit_test(test_singular),
-        cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_whole),      cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_singular),   cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_long_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

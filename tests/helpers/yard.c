@@ -4,6 +4,8 @@
      cords                every kind of thing that boxes send, to every inlet of every box; what a
                           box does not take it must answer with one sentence that says what to do,
                           and then do the same as before.  Sends how many did not.
+     names                names of files that are longer than a path may be, to every box that takes
+                          one: likewise one sentence
      random seed n alive  n random messages with random atoms to about so many boxes, which are
                           deleted and made anew meanwhile, some while others speak.  Then all are
                           deleted, and the longest time in ms that a message took Pd's thread is
@@ -178,9 +180,14 @@ static int yard_open(t_yard *x)
 
 static void yard_cords(t_yard *x)
 {
-    if (yard_open(x))
-        return;
-    outlet_float(x->x_obj.ob_outlet, yard_try_cords(x));
+    if (!yard_open(x))
+        outlet_float(x->x_obj.ob_outlet, yard_try_cords(x));
+}
+
+static void yard_names(t_yard *x)
+{
+    if (!yard_open(x))
+        outlet_float(x->x_obj.ob_outlet, yard_try_names(x));
 }
 
 static void yard_random(t_yard *x, t_floatarg seed, t_floatarg n, t_floatarg alive)
@@ -225,6 +232,7 @@ void yard_setup(void)
     yard_class =
         class_new(gensym("yard"), (t_newmethod)yard_new, (t_method)yard_free, sizeof(t_yard), 0, 0);
     class_addmethod(yard_class, (t_method)yard_cords, gensym("cords"), 0);
+    class_addmethod(yard_class, (t_method)yard_names, gensym("names"), 0);
     class_addmethod(yard_class, (t_method)yard_say, gensym("say"), A_FLOAT, 0);
     class_addmethod(yard_class, (t_method)yard_random, gensym("random"), A_FLOAT, A_FLOAT, A_FLOAT,
                     0);

@@ -46,6 +46,7 @@ int yard_errors(void);
 const char *yard_last_error(void);
 
 int yard_try_cords(t_yard *x);
+int yard_try_names(t_yard *x);
 void yard_random_begin(t_yard *x, unsigned seed, int n, int alive);
 void yard_random_heard(t_yard *x, t_object *box);
 void yard_random_tick(t_yard *x);

@@ -217,6 +217,47 @@ static int try_box(t_yard *x, t_symbol *name)
     return wrong;
 }
 
+/* ---- names of files that are too long, around what Pd's own buffers hold */
+
+static int try_names(t_yard *x, t_object *box, const char *message)
+{
+    char name[2 * MAXPDSTRING];
+    int wrong = 0;
+    t_atom a;
+    for (int n = MAXPDSTRING - 60; n < MAXPDSTRING + 20; n += n < MAXPDSTRING + 5 ? 1 : 14) {
+        memset(name, 'e', sizeof(name));
+        name[n] = 0;
+        SETSYMBOL(&a, gensym(name));
+        yard_errors();
+        yard_send(x, box, 0, gensym(message), 1, &a);
+        if (yard_errors() == 1 && strncmp(strrchr(yard_last_error(), ' ') + 1, "eeeee", 5))
+            continue;
+        wrong++;
+        fprintf(stderr, "yard: %s, %s with a name of %d letters: %s\n",
+                class_getname(pd_class(&box->ob_pd)), message, n, yard_last_error());
+    }
+    return wrong;
+}
+
+int yard_try_names(t_yard *x)
+{
+    static const char *const messages[] = {"read", "write", "save", "resume", "open"};
+    int wrong = 0, tried = 0;
+    for (int i = 0; i < x->x_classes; i++) {
+        t_object *box = yard_box(x, x->x_class[i]->s_name);
+        for (size_t k = 0; k < sizeof(messages) / sizeof(*messages); k++) {
+            t_pd c = box ? pd_class(&box->ob_pd) : NULL;
+            if (c && zgetfn(&c, gensym(messages[k]))) {
+                wrong += try_names(x, box, messages[k]);
+                tried++;
+            }
+        }
+        if (box)
+            yard_delete(x, box);
+    }
+    return wrong + (tried < 10);
+}
+
 int yard_try_cords(t_yard *x)
 {
     int wrong = 0;
