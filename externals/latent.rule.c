@@ -2,9 +2,9 @@
    to say about it.  The idea is the plotter artists' (Molnar, Mohr, Nake): write the rule down, let
    chance or a hand choose its numbers.
 
-   Argument: the rule (fish, tiger, molnar ...).  Flags, each a message too: -seed n (0); -size n (64)
-   pixels; -mask 0/1: white where the figure is; -captions none, words or whole (words; whole is
-   each sentence as one symbol, to be shown); and every parameter of the rule, as in -girth 0.9
+   Argument: the rule (fish, tiger, molnar ...).  Flags, each a message too: -seed n (0); -size n
+   (64) pixels; -mask 0/1: white where the figure is; -captions none, words or whole (words; whole
+   is each sentence as one symbol, to be shown); and every parameter of the rule, as in -girth 0.9
    -tail fan.
 
    bang            of a still: the next picture by chance; of a process: one step on
