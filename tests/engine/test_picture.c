@@ -528,11 +528,23 @@ static void test_grey(void **state)
 /* A part that can't be decoded is no picture of zeroes. */
 static void test_parts(void **state)
 {
+    static const unsigned tags[] = {322, 339};
+    static const char *const words[] = {"in tiles", "floating-point"};
     static const uint16_t v[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     bytes b = make_tiff(0, 4, 3, 8, 1, v, 1, 2);
     (void)state;
     write_bytes(in_folder("part.tif"), &b);
     check_refused(in_folder("part.tif"), "row 3 of 4");
+    for (int i = 0; i < 2; i++) { /* what is not read is not damaged: the last tag is another one */
+        uint8_t *tag;
+        b = make_tiff(0, 4, 3, 8, 1, v, 1, 2);
+        tag = b.data + 8 + 2 + 11 * 12;
+        tag[0] = tags[i] & 255;
+        tag[1] = (uint8_t)(tags[i] >> 8);
+        tag[8] = i ? 3 : 16;
+        write_bytes(in_folder("rare.tif"), &b);
+        check_refused(in_folder("rare.tif"), words[i]);
+    }
 }
 
 /* Green and opaque above, red and see-through below, after a turn and a mirror; as heif-convert and

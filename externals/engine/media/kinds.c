@@ -27,6 +27,8 @@ static const struct {
     {0, 4, "\x28\xb5\x2f\xfd", "a zstd archive", UNPACK},
     {0, 4, "\x04\x22\x4d\x18", "an lz4 archive", UNPACK},
     {257, 5, "ustar", "a tar archive", UNPACK},
+    {0, 4, "II+\0", "a BigTIFF picture", TO_PNG},
+    {0, 4, "MM\0+", "a BigTIFF picture", TO_PNG},
     {0, 5, "%PDF-", "a PDF document", TO_PNG},
     {0, 4, "%!PS", "a PostScript document", TO_PNG},
     {0, 4, "\xc5\xd0\xd3\xc6", "an EPS document", TO_PNG},

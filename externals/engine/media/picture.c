@@ -96,6 +96,27 @@ static int decode_opacity(latent_decoder *d, const char *path, int stream, laten
     return failed ? -1 : 0;
 }
 
+/* What FFmpeg does not read of TIFF, and would leave out; NULL where it should. */
+static const char *rare_tiff(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int64_t packed = latent_turn_tiff(fd, 259), numbers = latent_turn_tiff(fd, 339),
+            tile = latent_turn_tiff(fd, 322);
+    if (fd >= 0)
+        close(fd);
+    if (tile > 0)
+        return "in tiles";
+    if (packed == 6 || packed == 7)
+        return "with JPEG inside";
+    return numbers == 3 ? "of floating-point numbers" : NULL;
+}
+
+static int fail_tiff(const char *path, const char *kind, latent_error *e)
+{
+    return latent_fail(e, "%s is a TIFF %s, which can't be read; save it without that, or as PNG",
+                       path, kind);
+}
+
 static int fail_damaged(const latent_decoder *d, const char *path, int why, latent_error *e)
 {
     char words[AV_ERROR_MAX_STRING_SIZE] = "";
@@ -104,6 +125,8 @@ static int fail_damaged(const latent_decoder *d, const char *path, int why, late
                            "%s says that it has an impossible size or more than %d million pixels; "
                            "make it smaller, or get the file anew if it is not so large",
                            path, (int)(LATENT_PICTURE_PIXELS >> 20));
+    if (d->codec->codec_id == AV_CODEC_ID_TIFF && rare_tiff(path))
+        return fail_tiff(path, rare_tiff(path), e);
     av_strerror(why == AVERROR_EOF ? AVERROR_INVALIDDATA : why, words, sizeof(words));
     return latent_fail(
         e,
@@ -172,10 +195,15 @@ static latent_tensor *check_parts(latent_tensor *t, const char *path, int channe
     latent_webp none = {0};
     enum AVCodecID codec;
     latent_tensor *again = read_once(path, channels, cancel, 0x5a, &none, &codec, e);
+    const char *rare = rare_tiff(path);
     int row = -1;
-    if (again && (row = again->shape.h == t->shape.h && again->shape.w == t->shape.w
-                            ? first_unwritten(t, again)
-                            : 0) >= 0)
+    if (again)
+        row = again->shape.h == t->shape.h && again->shape.w == t->shape.w
+                  ? first_unwritten(t, again)
+                  : 0;
+    if (row >= 0 && rare)
+        fail_tiff(path, rare, e);
+    else if (row >= 0)
         latent_fail(
             e, "%s is damaged: a part of it can't be decoded (row %d of %d); get the file anew",
             path, row + 1, t->shape.h);

@@ -42,25 +42,40 @@ static uint32_t number(const uint8_t *p, int bytes, int big)
     return n;
 }
 
-/* The way that the first directory of a TIFF names (EXIF is one, too); 1 when it names none, -1
+#define NO_TIFF -2
+
+/* A number of the first directory of a TIFF (EXIF is one, too); -1 when it is not there, NO_TIFF
    when there is no TIFF. */
-static int tiff_way(int fd, int64_t base)
+static int64_t tiff_number(int fd, int64_t base, unsigned tag)
 {
     uint8_t head[8], count[2], entry[12];
     int big;
     int64_t at;
     if (take(fd, base, head, 8) || (memcmp(head, "II*", 4) && memcmp(head, "MM\0*", 4)))
-        return -1;
+        return NO_TIFF;
     big = head[0] == 'M';
     at = base + number(head + 4, 4, big);
     if (take(fd, at, count, 2))
-        return 1;
+        return -1;
     for (uint32_t i = 0, n = number(count, 2, big); i < n; i++)
         if (take(fd, at + 2 + 12 * (int64_t)i, entry, 12))
-            return 1;
-        else if (number(entry, 2, big) == ORIENTATION) /* one number of two bytes, or of four */
-            return (int)number(entry + 8, number(entry + 2, 2, big) == 4 ? 4 : 2, big);
-    return 1;
+            return -1;
+        else if (number(entry, 2, big) == tag) /* one number of two bytes, or of four */
+            return number(entry + 8, number(entry + 2, 2, big) == 4 ? 4 : 2, big);
+    return -1;
+}
+
+int64_t latent_turn_tiff(int fd, unsigned tag)
+{
+    int64_t n = tiff_number(fd, 0, tag);
+    return n == NO_TIFF ? -1 : n;
+}
+
+/* Its way up: 1 when it names none, -1 when there is no TIFF. */
+static int tiff_way(int fd, int64_t base)
+{
+    int64_t way = tiff_number(fd, base, ORIENTATION);
+    return way == NO_TIFF ? -1 : way >= 1 && way <= 8 ? (int)way : 1;
 }
 
 /* The same of a PNG. */

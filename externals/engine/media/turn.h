@@ -20,4 +20,7 @@ latent_turn latent_turn_left(latent_turn t);
 /* Whether a file is a PNG or a TIFF, and how it is to be turned then.  Reads by pread() only. */
 int latent_turn_read(int fd, latent_turn *t);
 
+/* A whole number of a TIFF's first directory (259: its compression ...); -1 where there is none. */
+int64_t latent_turn_tiff(int fd, unsigned tag);
+
 #endif
