@@ -24,7 +24,7 @@ struct _latent_pupil {
     t_latent_modelref *from; /* while a model is awaited */
     t_latent_modelref *eyes; /* the clip-tiny that scores; NULL until one is asked for */
     int scores;              /* pictures of a score that waits for it, or 0 */
-    int running;
+    int running, waits; /* waits: for the networks that are to be trained */
     double images, next, left; /* pictures: so far, at the next snapshot, to the end */
     double told;               /* Pd's time of the last news */
     t_latent_mail *mail;
@@ -63,9 +63,11 @@ static void send(t_latent_pupil *x, latent_train_job *j)
 
 static void go_on(t_latent_pupil *x)
 {
-    latent_train_job *j = ask(x, LATENT_TRAIN_RUN);
     int snapshots = whole(*x->manners.snapshot) > 0 && x->known;
-    if (!j) {
+    latent_train_job *j;
+    if ((x->waits = latent_modelref_loading(x->from)))
+        return;
+    if (!(j = ask(x, LATENT_TRAIN_RUN))) {
         x->running = 0;
         return;
     }
@@ -234,6 +236,8 @@ static void take_from(t_latent_pupil *x)
     latent_modelref_free(x->from);
     x->from = NULL;
     send(x, j);
+    if (x->running && x->waits)
+        go_on(x);
 }
 
 static void take_eyes(t_latent_pupil *x)
@@ -320,7 +324,7 @@ void latent_pupil_start(t_latent_pupil *x, t_float n)
     x->left = n > 0 ? whole((double)n) : 1e30;
     x->running = 1;
     if (!latent_offline()) {
-        if (!before)
+        if (!before || x->waits)
             go_on(x);
         return;
     }
