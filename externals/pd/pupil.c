@@ -19,12 +19,12 @@ struct _latent_pupil {
     t_canvas *canvas;
     t_pupil_manners manners;
     latent_training *training;
-    t_symbol *known;         /* as what the network is known, or NULL */
-    latent_model *model;     /* the last snapshot, held, or NULL */
-    t_latent_modelref *from; /* while a model is awaited */
-    t_latent_modelref *eyes; /* the clip-tiny that scores; NULL until one is asked for */
-    int scores;              /* pictures of a score that waits for it, or 0 */
-    int running, waits; /* waits: for the networks that are to be trained */
+    t_symbol *known;           /* as what the network is known, or NULL */
+    latent_model *model;       /* the last snapshot, held, or NULL */
+    t_latent_modelref *from;   /* while a model is awaited */
+    t_latent_modelref *eyes;   /* the clip-tiny that scores; NULL until one is asked for */
+    int scores;                /* pictures of a score that waits for it, or 0 */
+    int running, waits;        /* waits: for the networks that are to be trained */
     double images, next, left; /* pictures: so far, at the next snapshot, to the end */
     double told;               /* Pd's time of the last news */
     t_latent_mail *mail;
