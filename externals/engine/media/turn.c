@@ -44,6 +44,18 @@ static uint32_t number(const uint8_t *p, int bytes, int big)
 
 #define NO_TIFF -2
 
+/* The first of an entry's numbers, of two bytes or of four; more than fit in lie elsewhere. */
+static int64_t first_number(int fd, int64_t base, const uint8_t entry[12], int big)
+{
+    int size = number(entry + 2, 2, big) == 4 ? 4 : 2;
+    uint8_t far[4];
+    if (number(entry + 4, 4, big) <= (uint32_t)(4 / size))
+        return number(entry + 8, size, big);
+    return take(fd, base + number(entry + 8, 4, big), far, (size_t)size)
+               ? -1
+               : (int64_t)number(far, size, big);
+}
+
 /* A number of the first directory of a TIFF (EXIF is one, too); -1 when it is not there, NO_TIFF
    when there is no TIFF. */
 static int64_t tiff_number(int fd, int64_t base, unsigned tag)
@@ -60,8 +72,8 @@ static int64_t tiff_number(int fd, int64_t base, unsigned tag)
     for (uint32_t i = 0, n = number(count, 2, big); i < n; i++)
         if (take(fd, at + 2 + 12 * (int64_t)i, entry, 12))
             return -1;
-        else if (number(entry, 2, big) == tag) /* one number of two bytes, or of four */
-            return number(entry + 8, number(entry + 2, 2, big) == 4 ? 4 : 2, big);
+        else if (number(entry, 2, big) == tag)
+            return first_number(fd, base, entry, big);
     return -1;
 }
 
