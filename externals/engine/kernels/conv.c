@@ -67,6 +67,21 @@ void latent_conv_room_use(latent_conv_room *room)
     own = room;
 }
 
+latent_conv_room *latent_conv_enter(latent_conv_room *room)
+{
+    if (room)
+        return room;
+    room = own ? own : &engine_room;
+    pthread_mutex_lock(&room->turn);
+    return room;
+}
+
+void latent_conv_leave(latent_conv_room *given, latent_conv_room *entered)
+{
+    if (!given)
+        pthread_mutex_unlock(&entered->turn);
+}
+
 void latent_conv_room_free(latent_conv_room *room)
 {
     if (!room)
@@ -929,11 +944,9 @@ int latent_conv_forward_by(const latent_conv *c, int points, int h, int w, const
                            latent_error *e)
 {
     latent_conv_pictures one = {1, h, w, x, in_scale};
-    latent_conv_room *room = own ? own : &engine_room;
-    int failed;
-    pthread_mutex_lock(&room->turn);
-    failed = run(c, room, points, &one, end, y, e);
-    pthread_mutex_unlock(&room->turn);
+    latent_conv_room *room = latent_conv_enter(NULL);
+    int failed = run(c, room, points, &one, end, y, e);
+    latent_conv_leave(NULL, room);
     return failed;
 }
 
@@ -973,9 +986,9 @@ static int pack(latent_conv *c, latent_conv_room *room, const float *weights,
     return 0;
 }
 
-int latent_conv_batch(latent_conv_spec spec, latent_conv_room *room, const float *weights,
-                      latent_conv_layout layout, const latent_conv_pictures *pictures,
-                      const latent_conv_end *end, float *y, latent_error *e)
+static int batch(latent_conv_spec spec, latent_conv_room *room, const float *weights,
+                 latent_conv_layout layout, const latent_conv_pictures *pictures,
+                 const latent_conv_end *end, float *y, latent_error *e)
 {
     latent_conv c = {.spec = spec, .code = latent_conv_best_code(spec.out)};
     latent_conv_pictures f = *pictures;
@@ -1004,4 +1017,14 @@ int latent_conv_batch(latent_conv_spec spec, latent_conv_room *room, const float
             return -1;
     }
     return 0;
+}
+
+int latent_conv_batch(latent_conv_spec spec, latent_conv_room *room, const float *weights,
+                      latent_conv_layout layout, const latent_conv_pictures *pictures,
+                      const latent_conv_end *end, float *y, latent_error *e)
+{
+    latent_conv_room *own_room = latent_conv_enter(room);
+    int failed = batch(spec, own_room, weights, layout, pictures, end, y, e);
+    latent_conv_leave(room, own_room);
+    return failed;
 }

@@ -73,7 +73,8 @@ typedef struct {
     const float *x, *in_scale;
 } latent_conv_pictures;
 
-/* Memory for the numbers between, of one caller, who keeps it for the next convolution. */
+/* Memory for the numbers between, of one caller, who keeps it for the next convolution.  NULL, here
+   and below: that which latent_conv_forward() of this thread works in, in turn. */
 typedef struct latent_conv_room latent_conv_room;
 latent_conv_room *latent_conv_room_new(void); /* NULL: no memory */
 void latent_conv_room_free(latent_conv_room *room);

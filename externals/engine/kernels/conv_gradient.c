@@ -270,9 +270,8 @@ static int one(latent_conv_spec spec, latent_conv_room *room, const latent_conv_
     return 0;
 }
 
-int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room,
-                         const latent_conv_pictures *f, const float *g, float *gw,
-                         latent_conv_layout layout, latent_error *e)
+static int gradient(latent_conv_spec spec, latent_conv_room *room, const latent_conv_pictures *f,
+                    const float *g, float *gw, latent_conv_layout layout, latent_error *e)
 {
     int n = f->n, h = f->h, w = f->w;
     size_t pixels = (size_t)h * (size_t)w, in = (size_t)spec.in;
@@ -295,4 +294,14 @@ int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room,
         return 0;
     }
     return three(spec, room, n, h, w, f->x, f->in_scale, g, gw, layout, e);
+}
+
+int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room,
+                         const latent_conv_pictures *f, const float *g, float *gw,
+                         latent_conv_layout layout, latent_error *e)
+{
+    latent_conv_room *own = latent_conv_enter(room);
+    int failed = gradient(spec, own, f, g, gw, layout, e);
+    latent_conv_leave(room, own);
+    return failed;
 }

@@ -133,6 +133,9 @@ latent_conv_part latent_conv_find_part(const latent_conv_plan *p, int i);
 void latent_conv_set_rows(const latent_conv_plan *p, latent_conv_part *c, int first, int rows);
 int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c);
 /* At least so many floats of the room, aligned; NULL: no memory. */
+/* The room that is meant, in turn where it is shared; and its end. */
+latent_conv_room *latent_conv_enter(latent_conv_room *room);
+void latent_conv_leave(latent_conv_room *given, latent_conv_room *entered);
 float *latent_conv_take(latent_conv_room *r, size_t floats);
 /* The vector code for this processor and so many outputs. */
 const latent_conv_code *latent_conv_best_code(int out);

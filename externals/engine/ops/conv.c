@@ -1,19 +1,15 @@
 /* conv: the modulated convolution of StyleGAN2 with everything that follows it in a layer (Karras
    et al. 2020, section 2.2 and figure 2c).  The style scales the inputs and the demodulation the
    outputs, which is the same as scaling the weights. */
-#include "../kernels/conv.h"
 #include "../kernels/adjoint.h"
 #include "../kernels/gemm.h"
 #include "../kernels/learn.h"
 #include "../parallel.h"
-#include "ops.h"
+#include "conv_internal.h"
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The weight comes last: its node holds the kernel's form of it, which is not an input's value. */
-enum { X, STYLE, BIAS, NOISE, NOISE_STRENGTH, ADD, WEIGHT, INPUTS };
 
 /* ---- weights: only the kernels' form of them is kept */
 
@@ -118,30 +114,53 @@ static const latent_adjoint *back_of(const latent_node *weight, latent_error *e)
 
 /* ---- forward */
 
-static int conv_shape(const latent_node *n, latent_shape *s, latent_error *e)
+int latent_conv_side(int side, int up)
 {
-    const latent_conv_settings *p = n->params;
-    latent_shape x = n->in[X]->shape, w = n->in[WEIGHT]->shape;
-    if (n->in[WEIGHT]->op != &op_weight ||
-        latent_conv_get_spec(forward_of(n->in[WEIGHT])).up != p->up)
-        return latent_fail(e, "the weights of a layer were prepared for another kind of layer");
-    if (x.c != w.h)
-        return latent_fail(e, "features of %d channels came, the layer takes %d", x.c, w.h);
-    if (n->in[STYLE] && n->in[STYLE]->shape.c != w.h)
-        return latent_fail(e, "a style of %d numbers for %d channels", n->in[STYLE]->shape.c, w.h);
-    if (n->in[BIAS] && n->in[BIAS]->shape.c != w.n)
-        return latent_fail(e, "a bias of %d numbers for %d channels", n->in[BIAS]->shape.c, w.n);
-    if ((double)x.h * p->up > 1 << 20 || (double)x.w * p->up > 1 << 20)
+    return up == -2 ? side / 2 : side * up;
+}
+
+static int for_each(latent_shape s, int pictures) /* or the same for all */
+{
+    return s.n == 1 || s.n == pictures;
+}
+
+int latent_conv_check(const latent_node *n, latent_conv_spec spec, latent_shape *s, latent_error *e)
+{
+    latent_shape x = n->in[X]->shape;
+    if (x.c != spec.in)
+        return latent_fail(e, "features of %d channels came, the layer takes %d", x.c, spec.in);
+    if (n->in[STYLE] && n->in[STYLE]->shape.c != spec.in)
+        return latent_fail(e, "a style of %d numbers for %d channels", n->in[STYLE]->shape.c,
+                           spec.in);
+    if (n->in[STYLE] && !for_each(n->in[STYLE]->shape, x.n))
+        return latent_fail(e, "%d styles for %d pictures", n->in[STYLE]->shape.n, x.n);
+    if (n->in[BIAS] && n->in[BIAS]->shape.c != spec.out)
+        return latent_fail(e, "a bias of %d numbers for %d channels", n->in[BIAS]->shape.c,
+                           spec.out);
+    if ((double)x.h * spec.up > 1 << 20 || (double)x.w * spec.up > 1 << 20)
         return latent_fail(e, "a picture of %d x %d cannot be enlarged further", x.w, x.h);
-    *s = (latent_shape){x.n, x.h * p->up, x.w * p->up, w.n};
-    if (n->in[NOISE] && (n->in[NOISE]->shape.h != s->h || n->in[NOISE]->shape.w != s->w))
-        return latent_fail(e, "a noise map of %d x %d for a layer of %d x %d",
-                           n->in[NOISE]->shape.w, n->in[NOISE]->shape.h, s->w, s->h);
+    if (spec.up == -2 && (x.h % 2 || x.w % 2))
+        return latent_fail(e, "a picture of %d x %d cannot be halved", x.w, x.h);
+    *s = (latent_shape){x.n, latent_conv_side(x.h, spec.up), latent_conv_side(x.w, spec.up),
+                        spec.out};
+    if (n->in[NOISE] && (n->in[NOISE]->shape.h != s->h || n->in[NOISE]->shape.w != s->w ||
+                         !for_each(n->in[NOISE]->shape, x.n)))
+        return latent_fail(e, "%d noise maps of %d x %d for %d pictures of %d x %d",
+                           n->in[NOISE]->shape.n, n->in[NOISE]->shape.w, n->in[NOISE]->shape.h, x.n,
+                           s->w, s->h);
     if (n->in[ADD] && !latent_shape_equal(n->in[ADD]->shape, *s))
         return latent_fail(
             e, "a picture of %d x %d with %d channels to be added to %d x %d with %d",
             n->in[ADD]->shape.w, n->in[ADD]->shape.h, n->in[ADD]->shape.c, s->w, s->h, s->c);
     return 0;
+}
+
+static int conv_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    latent_conv_spec spec = latent_conv_get_spec(forward_of(n->in[WEIGHT]));
+    if (spec.up != ((const latent_conv_settings *)n->params)->up)
+        return latent_fail(e, "the weights of a layer were prepared for another kind of layer");
+    return latent_conv_check(n, spec, s, e);
 }
 
 static double conv_cost(const latent_node *n)
@@ -172,6 +191,12 @@ static void demodulate(const latent_conv *c, const float *s, float *squares, flo
         d[o] = 1.0f / sqrtf(d[o] + 1e-8f);
 }
 
+/* Where the noise map of a picture begins. */
+static size_t noise_place(const latent_tensor *noise, int picture)
+{
+    return noise->shape.n == 1 ? 0 : (size_t)picture * (noise->count / (size_t)noise->shape.n);
+}
+
 static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
                         latent_error *e)
 {
@@ -181,7 +206,6 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
     float *s, *squares, *d;
     int failed = 0;
     latent_conv_end end = {
-        .noise = in[NOISE] ? in[NOISE]->data : NULL,
         .strength = p->strength * (in[NOISE_STRENGTH] ? in[NOISE_STRENGTH]->data[0] : 1.0f),
         .bias = in[BIAS] ? in[BIAS]->data : NULL,
         .slope = p->slope,
@@ -202,6 +226,8 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
         }
         if (in[ADD])
             end.add = in[ADD]->data + (size_t)b * y_size;
+        if (in[NOISE])
+            end.noise = in[NOISE]->data + noise_place(in[NOISE], b);
         failed = latent_conv_forward(c, x.h, x.w, in[X]->data + (size_t)b * x_size, s, &end,
                                      out->data + (size_t)b * y_size, e);
     }
@@ -382,7 +408,7 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
         size_t at = (size_t)b * y_size, x_at = (size_t)b * x_size, style_at = 0;
         end_job end = {
             .end = {.bias = in[BIAS] ? in[BIAS]->data : NULL,
-                    .noise = in[NOISE] ? in[NOISE]->data : NULL,
+                    .noise = in[NOISE] ? in[NOISE]->data + noise_place(in[NOISE], b) : NULL,
                     .factor = 1,
                     .strength = p->strength * own,
                     .up = p->gain,
@@ -392,7 +418,7 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
             .c = n_out,
             .y = out->data + at,
             .g = grad_out->data + at,
-            .noise_back = grad_in[NOISE] ? grad_in[NOISE]->data : NULL,
+            .noise_back = grad_in[NOISE] ? grad_in[NOISE]->data + noise_place(in[NOISE], b) : NULL,
             .sums = m.sums,
         };
         float *behind = direct ? grad_in[X]->data + x_at : m.gx->data; /* the style */
@@ -465,5 +491,6 @@ latent_node *latent_op_conv(latent_node *x, latent_node *s, latent_node *weight,
                             latent_error *e)
 {
     latent_node *in[INPUTS] = {x, s, bias, noise, noise_strength, add, weight};
-    return latent_node_make(&op_conv, in, INPUTS, settings, sizeof(*settings), stage, e);
+    return latent_node_make(weight->op == &op_weight ? &op_conv : &latent_conv_variable, in, INPUTS,
+                            settings, sizeof(*settings), stage, e);
 }

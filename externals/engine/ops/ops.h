@@ -81,7 +81,7 @@ latent_node *latent_op_reshape(latent_node *x, latent_shape shape, latent_error 
 /* conv.c */
 
 typedef struct {
-    int up;                   /* 1 or 2 */
+    int up;                   /* 1, 2 or -2: see kernels/conv.h */
     int demodulate;           /* 0 or 1 */
     float style_gain;         /* times the style (ToRGB: 1/sqrt(in)) */
     float weight_gain;        /* times the weights */
@@ -96,9 +96,11 @@ latent_node *latent_op_conv_weight(const latent_tensor *t, int up, latent_error 
 void latent_op_conv_weight_halve(latent_node *weight);
 size_t latent_op_conv_weight_bytes(const latent_node *weight);
 /* A modulated convolution and all that follows it in a layer (StyleGAN2, figure 2c).
-   x [1][h][w][in], s [1][1][1][in] or NULL, weight made by latent_op_conv_weight with the same up,
-   bias [1][1][1][out] or NULL, noise [1][h'][w'][1] or NULL, noise_strength a single number or NULL
-   (1), add like the result or NULL. */
+   x [n][h][w][in], s [n or 1][1][1][in] or NULL, bias [1][1][1][out] or NULL, noise
+   [n or 1][h'][w'][1] or NULL, noise_strength a single number or NULL (1), add like the result or
+   NULL.  weight: made by latent_op_conv_weight with the same up; or any promise of
+   [out][in][k][k], as a variable's, and then the gradient goes to it, too (without style and
+   demodulation where up is -2, and not with up 2 of kernel 1). */
 latent_node *latent_op_conv(latent_node *x, latent_node *s, latent_node *weight, latent_node *bias,
                             latent_node *noise, latent_node *noise_strength, latent_node *add,
                             const latent_conv_settings *settings, const char *stage,
