@@ -68,6 +68,7 @@ mac_compiles() {
   rm -rf build/variant-macos/include
   mkdir -p build/variant-macos
   cp -RL "$work/include" build/variant-macos/include
+  sed -i 's/OPENBLAS_OS_LINUX/OPENBLAS_OS_DARWIN/' build/variant-macos/include/openblas_config.h
   ZIG_GLOBAL_CACHE_DIR=$PWD/build/variant-macos/zig "$MAKE" --no-print-directory -k -j"$JOBS" \
     CC="$zig cc -target aarch64-macos" folder=build/variant-macos CFLAGS=-O1 WERROR=1 \
     CPPFLAGS="-isystem build/variant-macos/include" everything-compiles
