@@ -474,12 +474,20 @@ static void tasks(void **state)
 static void from_a_fixture(void **state)
 {
     const char *folder = getenv("LATENT_ORACLE");
-    latent_training *t = latent_training_new(&latent_training_gan);
-    latent_train_job *j = job(t, LATENT_TRAIN_FROM);
+    latent_training *t;
+    latent_train_job *j;
     latent_error e;
+    char path[498];
     (void)state;
+    snprintf(path, sizeof(path), "%s/sg2ada-32.pkl", folder ? folder : "../shared/oracle");
+    if (access(path, R_OK)) {
+        printf("SKIP %s is not there\n", path);
+        skip();
+    }
+    t = latent_training_new(&latent_training_gan);
+    j = job(t, LATENT_TRAIN_FROM);
     j->paths = calloc(1, 500);
-    snprintf(j->paths, 498, "%s/sg2ada-32.pkl", folder ? folder : "../shared/oracle");
+    strcpy(j->paths, path);
     done(j);
     assert_int_equal(j->report.size, 32);
     discard(j);
