@@ -270,6 +270,24 @@ static void circles_are_walked_once(void **state)
     latent_scan_free(&s);
 }
 
+/* Somebody's whole disk is no set: it is refused before minutes have passed. */
+static void too_many_folders_are_refused(void **state)
+{
+    latent_scan s;
+    latent_error e;
+    char path[400], name[40];
+    (void)state;
+    put_picture("a.png", 8, 8, 0, 0);
+    for (int i = 0; i < 2000; i++) {
+        snprintf(name, sizeof(name), "%d", i);
+        path_of(path, name);
+        assert_int_equal(mkdir(path, 0777), 0);
+    }
+    assert_int_equal(latent_scan_folder(&s, folder, NULL, &e), -1);
+    assert_non_null(strstr(e.text, "more than 1999 folders"));
+    latent_scan_free(&s);
+}
+
 /* ---- pictures made ready */
 
 static latent_plate *plate_of(const char *name, int size, latent_fitting fitting)
@@ -432,12 +450,12 @@ int main(void)
 {
 #define IN_FOLDER(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(captions_are_read),     cmocka_unit_test(hostile_captions_are_refused),
-        cmocka_unit_test(lines_are_told_apart),  IN_FOLDER(folders_are_looked_through),
-        IN_FOLDER(wrong_folders_are_refused),    IN_FOLDER(circles_are_walked_once),
-        IN_FOLDER(pictures_become_square),       IN_FOLDER(sets_are_measured_and_drawn_from),
-        IN_FOLDER(pushed_pictures_form_a_ring),  cmocka_unit_test(rules_draw_sets),
-        IN_FOLDER(files_are_whole_or_not_there),
+        cmocka_unit_test(captions_are_read),         cmocka_unit_test(hostile_captions_are_refused),
+        cmocka_unit_test(lines_are_told_apart),      IN_FOLDER(folders_are_looked_through),
+        IN_FOLDER(wrong_folders_are_refused),        IN_FOLDER(circles_are_walked_once),
+        IN_FOLDER(too_many_folders_are_refused),     IN_FOLDER(pictures_become_square),
+        IN_FOLDER(sets_are_measured_and_drawn_from), IN_FOLDER(pushed_pictures_form_a_ring),
+        cmocka_unit_test(rules_draw_sets),           IN_FOLDER(files_are_whole_or_not_there),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     latent_workers_stop();

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define DEEPEST 4
+#define FOLDERS 2000     /* in a set; more are a whole disk, and that is nobody's set */
 #define NOTES (16 << 20) /* bytes that a file about pictures may have */
 #define WORDS (64 << 10) /* and one about a single picture */
 #define SAID 1000        /* so many files are complained about one by one */
@@ -61,6 +62,9 @@ static int has_seen(search *f, const struct stat *st)
     for (int i = 0; i < f->n_seen; i++)
         if (f->seen[i].st_dev == st->st_dev && f->seen[i].st_ino == st->st_ino)
             return 1;
+    if (f->n_seen == FOLDERS)
+        return latent_fail(f->e, "there are more than %d folders in %s; choose one of them",
+                           FOLDERS - 1, f->folder);
     if (!(list = more_room(f->seen, f->n_seen, sizeof(*list))))
         return fail_memory(f->e);
     f->seen = list;
