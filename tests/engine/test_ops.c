@@ -2,6 +2,7 @@
    and 3, odd sizes, 1 and 3 threads.  One line of the table is one operation. */
 #include "engine/evaluate.h"
 #include "engine/ops/encoder.h"
+#include "engine/ops/layers.h"
 #include "engine/ops/ops.h"
 #include "engine/parallel.h"
 #include "engine/variables.h"
@@ -342,6 +343,98 @@ static latent_node *upsample(latent_node **in, int batch, latent_error *e)
     return latent_op_upsample(in[0], in[1], NULL, e);
 }
 
+/* ---- layers.h */
+
+static latent_node *add(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_add(in[0], 0.7f, in[1], -0.3f, NULL, e);
+}
+
+static latent_node *multiply(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_multiply(in[0], in[1], NULL, e);
+}
+
+static latent_node *silu(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_silu(in[0], 1 / 0.596f, NULL, e);
+}
+
+static latent_node *film(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_film(in[0], in[1], in[2], NULL, e);
+}
+
+static latent_node *group_norm(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_group_norm(in[0], in[1], in[2], 3, 1e-5f, NULL, e);
+}
+
+static latent_node *lengths(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_lengths(in[0], 7, 1, NULL, e);
+}
+
+static latent_node *softmax(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_softmax(in[0], NULL, e);
+}
+
+static latent_node *concat(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_concat(in, 3, e);
+}
+
+static latent_node *enlarge(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_enlarge(in[0], 3, e);
+}
+
+static latent_node *shrink(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_shrink(in[0], 3, e);
+}
+
+static latent_node *unshuffle(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_unshuffle(in[0], 2, e);
+}
+
+static latent_node *shuffle(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_shuffle(in[0], 2, e);
+}
+
+static latent_node *convolve(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_convolve(in[0], in[1], in[2], 2, 1, NULL, e);
+}
+
+static latent_node *convolve_as_conv(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_convolve(in[0], in[1], in[2], 1, in[1]->shape.w / 2, NULL, e);
+}
+
+static latent_node *attend(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_attend(in[0], in[1], in[2], 2, NULL, e);
+}
+
 /* ---- the table */
 
 static const op_case cases[] = {
@@ -421,6 +514,29 @@ static const op_case cases[] = {
     {"attention", attention, {{0, 1, 7, 12}}, 1e-2, 2e-3},
     {"halve", halve, {{0, 7, 5, 3}}, 1e-2, 1e-3},
     {"upsample", upsample, {{0, 5, 3, 3}, {0, 10, 6, 3}}, 1e-2, 1e-3},
+    {"add", add, {{0, 5, 3, 4}, {0, 5, 3, 4}}, 1e-2, 1e-3},
+    {"add a number a channel", add, {{0, 5, 3, 4}, {0, 1, 1, 4}}, 1e-2, 1e-3},
+    {"add one number", add, {{0, 5, 3, 4}, {1, 1, 1, 1}}, 1e-2, 1e-3},
+    {"multiply", multiply, {{0, 5, 3, 4}, {0, 5, 3, 4}}, 1e-2, 1e-3},
+    {"multiply by a number a channel", multiply, {{0, 5, 3, 4}, {1, 1, 1, 4}}, 1e-2, 1e-3},
+    {"multiply by one number", multiply, {{0, 5, 3, 4}, {1, 1, 1, 1}}, 1e-2, 1e-3},
+    {"silu", silu, {{0, 5, 3, 4}}, 1e-2, 1e-3},
+    {"film", film, {{0, 5, 3, 4}, {0, 1, 1, 4}, {0, 1, 1, 4}}, 1e-2, 1e-3},
+    {"group norm", group_norm, {{0, 5, 3, 6}, {1, 1, 1, 6}, {1, 1, 1, 6}}, 1e-2, 2e-3},
+    {"lengths", lengths, {{7, 5, 3, 3}}, 1e-2, 2e-3},
+    {"softmax", softmax, {{0, 5, 3, 7}}, 1e-2, 1e-3},
+    {"concat", concat, {{0, 5, 3, 4}, {0, 5, 3, 1}, {0, 5, 3, 3}}, 1e-2, 1e-3},
+    {"enlarge", enlarge, {{0, 5, 3, 4}}, 1e-2, 1e-3},
+    {"shrink", shrink, {{0, 9, 3, 4}}, 1e-2, 1e-3},
+    {"unshuffle", unshuffle, {{0, 6, 10, 3}}, 1e-2, 1e-3},
+    {"shuffle", shuffle, {{0, 5, 3, 12}}, 1e-2, 1e-3},
+    {"convolve 3x3 by 2", convolve, {{0, 7, 6, 5}, {4, 5, 3, 3}, {1, 1, 1, 4}}, 1e-2, 1e-3},
+    {"convolve 4x4 by 2", convolve, {{0, 7, 8, 3}, {5, 3, 4, 4}, {1, 1, 1, 5}}, 1e-2, 1e-3},
+    {"convolve 1x1 by 2", convolve, {{0, 7, 5, 3}, {5, 3, 1, 1}, {1, 1, 1, 5}}, 1e-2, 1e-3},
+    {"convolve 3x3", convolve_as_conv, {{0, 7, 5, 5}, {4, 5, 3, 3}, {1, 1, 1, 4}}, 1e-2, 1e-3},
+    {"convolve 1x1", convolve_as_conv, {{0, 7, 5, 5}, {4, 5, 1, 1}, {1, 1, 1, 4}}, 1e-2, 1e-3},
+    {"attend", attend, {{0, 1, 131, 6}, {0, 1, 5, 6}, {0, 1, 5, 6}}, 1e-2, 2e-3},
+    {"attend to itself", attend, {{0, 1, 7, 6}, {0, 1, 7, 6}, {0, 1, 7, 6}}, 1e-2, 2e-3},
 };
 
 static void every_gradient_is_right(void **state)
@@ -428,6 +544,209 @@ static void every_gradient_is_right(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         check_case(&cases[i]);
+    assert_int_equal(latent_node_count(), 0);
+}
+
+/* ---- values */
+
+static latent_node *some(int n, int h, int w, int c)
+{
+    latent_tensor *t = latent_tensor_new((latent_shape){n, h, w, c}, NULL);
+    latent_error e;
+    latent_node *node;
+    for (size_t k = 0; k < t->count; k++)
+        t->data[k] = number((uint32_t)k, 3);
+    node = latent_op_picture(t, &e);
+    latent_tensor_release(t);
+    return node;
+}
+
+/* Takes the node over. */
+static latent_tensor *of(latent_node *n)
+{
+    latent_error e = {""};
+    latent_tensor *t;
+    assert_non_null(n);
+    if (latent_evaluate(n, NULL, &t, &e))
+        fail_msg("%s", e.text);
+    latent_node_release(n);
+    return t;
+}
+
+static void near(double a, double b)
+{
+    if (!(fabs(a - b) < 2e-5 * (1 + fabs(b))))
+        fail_msg("%g is not %g", a, b);
+}
+
+static void points_have_their_formulas(void **state)
+{
+    latent_error e;
+    latent_node *a = some(2, 3, 2, 4), *b = some(2, 1, 1, 4), *one = some(1, 1, 1, 1);
+    latent_tensor *x = of(latent_node_retain(a)), *c = of(latent_node_retain(b)),
+                  *sum = of(latent_op_add(a, 2, b, 3, NULL, &e)),
+                  *product = of(latent_op_multiply(a, one, NULL, &e)),
+                  *silu_of = of(latent_op_silu(a, 2, NULL, &e)),
+                  *films = of(latent_op_film(a, b, one, NULL, &e)),
+                  *lengths_of = of(latent_op_lengths(a, 12, 3, NULL, &e)),
+                  *soft = of(latent_op_softmax(a, NULL, &e));
+    double first = (double)number(0, 3), squares = 0, total = 0;
+    (void)state;
+    for (size_t k = 0; k < x->count; k++) {
+        double v = (double)x->data[k], w = (double)c->data[k / 24 * 4 + k % 4];
+        near((double)sum->data[k], 2 * v + 3 * w);
+        near((double)product->data[k], v * first);
+        near((double)silu_of->data[k], 2 * v / (1 + exp(-v)));
+        near((double)films->data[k], v * (1 + w) + first);
+    }
+    for (int k = 0; k < 4; k++) {
+        squares += (double)lengths_of->data[44 + k] * (double)lengths_of->data[44 + k];
+        total += (double)soft->data[44 + k];
+    }
+    near(squares, 9);
+    near(total, 1);
+    near(log((double)soft->data[1] / (double)soft->data[0]),
+         (double)x->data[1] - (double)x->data[0]);
+    for (size_t i = 0; i < 8; i++)
+        latent_tensor_release(
+            (latent_tensor *[]){x, c, sum, product, silu_of, films, lengths_of, soft}[i]);
+    assert_null(latent_op_add(b, 1, a, 1, NULL, &e));
+    assert_non_null(strstr(e.text, "don't fit"));
+    latent_node_release(a);
+    latent_node_release(b);
+    latent_node_release(one);
+}
+
+static void a_group_has_mean_0_and_deviation_1(void **state)
+{
+    latent_error e;
+    latent_node *x = some(2, 3, 5, 6), *gain = some(1, 1, 1, 6), *bias = some(1, 1, 1, 6);
+    latent_tensor *g = of(latent_node_retain(gain)),
+                  *y = of(latent_op_group_norm(x, gain, bias, 2, 0, NULL, &e));
+    double mean = 0, squares = 0;
+    (void)state;
+    for (int p = 0; p < 15; p++)
+        for (int k = 3; k < 6; k++) { /* the second picture's second group */
+            double v = ((double)y->data[90 + p * 6 + k] - (double)g->data[k]) / (double)g->data[k];
+            mean += v / 45;
+            squares += v * v / 45;
+        }
+    near(mean, 0);
+    near(squares, 1);
+    latent_tensor_release(g);
+    latent_tensor_release(y);
+    assert_null(latent_op_group_norm(x, gain, bias, 4, 0, NULL, &e));
+    latent_node_release(x);
+    latent_node_release(gain);
+    latent_node_release(bias);
+}
+
+static void numbers_are_where_they_should_be(void **state)
+{
+    latent_error e;
+    latent_node *x = some(2, 4, 6, 3), *small = latent_op_unshuffle(x, 2, &e),
+                *large = latent_op_enlarge(x, 2, &e), *both[2] = {x, x};
+    latent_tensor *t = of(latent_node_retain(x)), *u = of(latent_node_retain(small)),
+                  *again = of(latent_op_shuffle(small, 2, &e)),
+                  *mean = of(latent_op_shrink(large, 2, &e)),
+                  *wide = of(latent_op_concat(both, 2, &e));
+    (void)state;
+    assert_int_equal(u->shape.c, 12);
+    /* second picture, row 1, column 2; channel 1, row 1, column 0 of its square */
+    near((double)u->data[((2 + 1) * 3 + 2) * 12 + 1 * 4 + 1 * 2 + 0],
+         (double)t->data[((4 + 3) * 6 + 4) * 3 + 1]);
+    for (size_t k = 0; k < t->count; k++) {
+        near((double)again->data[k], (double)t->data[k]);
+        near((double)mean->data[k], (double)t->data[k]);
+        near((double)wide->data[k / 3 * 6 + 3 + k % 3], (double)t->data[k]);
+    }
+    for (size_t i = 0; i < 5; i++)
+        latent_tensor_release((latent_tensor *[]){t, u, again, mean, wide}[i]);
+    assert_null(latent_op_unshuffle(x, 4, &e));
+    assert_null(latent_op_shuffle(x, 2, &e));
+    latent_node_release(x);
+    latent_node_release(small);
+    latent_node_release(large);
+}
+
+/* Every second pixel of the fast convolution is that of stride 2. */
+static void a_stride_leaves_pixels_out(void **state)
+{
+    latent_error e;
+    latent_node *x = some(2, 7, 5, 3), *w = some(4, 3, 3, 3), *b = some(1, 1, 1, 4);
+    latent_tensor *all = of(latent_op_convolve(x, w, b, 1, 1, NULL, &e)),
+                  *half = of(latent_op_convolve(x, w, b, 2, 1, NULL, &e));
+    (void)state;
+    assert_int_equal(half->shape.h, 4);
+    assert_int_equal(half->shape.w, 3);
+    for (int n = 0; n < 2; n++)
+        for (int i = 0; i < 4; i++)
+            for (int j = 0; j < 3; j++)
+                for (int k = 0; k < 4; k++)
+                    near((double)half->data[((n * 4 + i) * 3 + j) * 4 + k],
+                         (double)all->data[((n * 7 + 2 * i) * 5 + 2 * j) * 4 + k]);
+    latent_tensor_release(all);
+    latent_tensor_release(half);
+    assert_null(latent_op_convolve(x, w, b, 0, 1, NULL, &e));
+    latent_node_release(x);
+    latent_node_release(w);
+    latent_node_release(b);
+}
+
+/* Blocks of queries give what all at once give; and 4,096 tokens need little memory. */
+static void blocks_attend_as_all_do(void **state)
+{
+    latent_error e;
+    latent_node *x = some(2, 1, 150, 12), *part[3], *large = some(1, 1, 4096, 8);
+    latent_tensor *t = of(latent_node_retain(x)), *whole, *blocks;
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        latent_tensor *p = latent_tensor_new((latent_shape){2, 1, 150, 4}, &e);
+        for (size_t i = 0; i < p->count; i++)
+            p->data[i] = t->data[i / 4 * 12 + (size_t)k * 4 + i % 4];
+        part[k] = latent_op_picture(p, &e);
+        latent_tensor_release(p);
+    }
+    whole = of(latent_op_attention(x, 2, 0, NULL, &e));
+    blocks = of(latent_op_attend(part[0], part[1], part[2], 2, NULL, &e));
+    for (size_t i = 0; i < whole->count; i++)
+        near((double)blocks->data[i], (double)whole->data[i]);
+    latent_tensor_release(whole);
+    latent_tensor_release(blocks);
+    latent_tensor_release(of(latent_op_attend(large, large, large, 1, NULL, &e)));
+    assert_null(latent_op_attend(part[0], x, x, 2, NULL, &e));
+    latent_tensor_release(t);
+    for (int k = 0; k < 3; k++)
+        latent_node_release(part[k]);
+    latent_node_release(x);
+    latent_node_release(large);
+}
+
+static void times_and_chance(void **state)
+{
+    const float time[2] = {0, 7};
+    latent_error e;
+    latent_tensor *t = of(latent_op_timestep(time, 2, 6, 10000, 1, &e)),
+                  *a = of(latent_op_normal((latent_shape){1, 40, 50, 3}, 5, &e)),
+                  *b = of(latent_op_normal((latent_shape){1, 40, 50, 3}, 5, &e));
+    double sum = 0, squares = 0;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        near((double)t->data[i], 1);
+        near((double)t->data[3 + i], 0);
+        near((double)t->data[6 + i], cos(7 * pow(10000, -i / 2.0)));
+        near((double)t->data[9 + i], sin(7 * pow(10000, -i / 2.0)));
+    }
+    assert_memory_equal(a->data, b->data, a->count * sizeof(float));
+    for (size_t i = 0; i < a->count; i++) {
+        sum += (double)a->data[i];
+        squares += (double)a->data[i] * (double)a->data[i];
+    }
+    assert_true(fabs(sum / 6000) < 0.05 && fabs(squares / 6000 - 1) < 0.08);
+    latent_tensor_release(t);
+    latent_tensor_release(a);
+    latent_tensor_release(b);
+    assert_null(latent_op_timestep(time, 2, 5, 10000, 1, &e));
     assert_int_equal(latent_node_count(), 0);
 }
 
@@ -470,6 +789,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_promise_stays_as_it_was),
         cmocka_unit_test(every_gradient_is_right),
+        cmocka_unit_test(points_have_their_formulas),
+        cmocka_unit_test(a_group_has_mean_0_and_deviation_1),
+        cmocka_unit_test(numbers_are_where_they_should_be),
+        cmocka_unit_test(a_stride_leaves_pixels_out),
+        cmocka_unit_test(blocks_attend_as_all_do),
+        cmocka_unit_test(times_and_chance),
     };
     return cmocka_run_group_tests_name("ops", tests, NULL, NULL);
 }

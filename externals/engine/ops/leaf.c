@@ -1,7 +1,5 @@
-/* leaf: where values enter the graph: a model's parameters, pictures from outside, styles, and maps
-   of noise. */
+/* leaf: where values enter the graph: a model's parameters, pictures from outside, and styles. */
 #include "../half.h"
-#include "../random.h"
 #include "../weights/weights.h"
 #include "ops.h"
 #include <stdlib.h>
@@ -209,43 +207,4 @@ int latent_style_row(const latent_node *n)
 int latent_style_rows(const latent_node *n)
 {
     return n && n->op == &op_style ? ((const style_params *)n->params)->rows : 0;
-}
-
-/* ---- noise */
-
-typedef struct {
-    int h, w;
-    uint32_t seed;
-} random_params;
-
-static int random_shape(const latent_node *n, latent_shape *s, latent_error *e)
-{
-    const random_params *p = n->params;
-    (void)e;
-    *s = (latent_shape){1, p->h, p->w, 1};
-    return 0;
-}
-
-static int random_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
-                          latent_error *e)
-{
-    latent_random r;
-    (void)in;
-    (void)e;
-    latent_random_seed(&r, ((const random_params *)n->params)->seed);
-    for (size_t i = 0; i < out->count; i++)
-        out->data[i] = (float)latent_random_gauss(&r);
-    return 0;
-}
-
-static const latent_op op_random = {
-    .name = "random",
-    .shape = random_shape,
-    .forward = random_forward,
-};
-
-latent_node *latent_op_random(int h, int w, uint32_t seed, latent_error *e)
-{
-    random_params p = {h, w, seed};
-    return latent_node_make(&op_random, NULL, 0, &p, sizeof(p), "noise", e);
 }

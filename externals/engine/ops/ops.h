@@ -36,6 +36,9 @@ latent_node *latent_op_style_of(const latent_drawer *by, int row, int rows, cons
 const latent_drawer *latent_style_drawer(const latent_node *n);
 int latent_style_row(const latent_node *n);  /* -1 when n is no style */
 int latent_style_rows(const latent_node *n); /* how many rows its network has; 0 likewise */
+
+/* generate.c */
+
 /* A map of normally distributed numbers, [1][h][w][1], the same for the same seed. */
 latent_node *latent_op_random(int h, int w, uint32_t seed, latent_error *e);
 

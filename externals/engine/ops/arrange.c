@@ -1,0 +1,208 @@
+/* arrange: numbers in other places: channels side by side, pixels repeated or averaged, squares of
+   pixels as channels. */
+#include "../parallel.h"
+#include "layers.h"
+#include <string.h>
+
+#define MOST 8 /* promises in one concat */
+
+/* ---- concat */
+
+static int concat_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    double channels = 0;
+    *s = n->in[0]->shape;
+    for (int i = 0; i < n->n_in; i++) {
+        latent_shape x = n->in[i]->shape;
+        if (x.n != s->n || x.h != s->h || x.w != s->w)
+            return latent_fail(e, "features of %d x %d and of %d x %d can't stand side by side",
+                               s->w, s->h, x.w, x.h);
+        channels += x.c;
+    }
+    if (channels > LATENT_MAX_COUNT)
+        return latent_fail(e, "%g channels are too many", channels);
+    s->c = (int)channels;
+    return 0;
+}
+
+static int concat_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                          latent_error *e)
+{
+    size_t wide = (size_t)out->shape.c, at = 0;
+    (void)e;
+    for (int i = 0; i < n->n_in; i++) {
+        size_t c = (size_t)in[i]->shape.c;
+        for (size_t p = 0; p < out->count / wide; p++)
+            memcpy(out->data + p * wide + at, in[i]->data + p * c, c * sizeof(float));
+        at += c;
+    }
+    return 0;
+}
+
+static int concat_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                           latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
+{
+    size_t wide = (size_t)out->shape.c, at = 0;
+    (void)e;
+    for (int i = 0; i < n->n_in; i++) {
+        size_t c = (size_t)in[i]->shape.c;
+        for (size_t p = 0; grad_in[i] && p < out->count / wide; p++)
+            for (size_t k = 0; k < c; k++)
+                grad_in[i]->data[p * c + k] += grad_out->data[p * wide + at + k];
+        at += c;
+    }
+    return 0;
+}
+
+static const latent_op op_concat = {
+    .name = "concat",
+    .n_computed = -1,
+    .shape = concat_shape,
+    .forward = concat_forward,
+    .backward = concat_backward,
+};
+
+latent_node *latent_op_concat(latent_node *const *x, int n, latent_error *e)
+{
+    if (n < 1 || n > MOST) {
+        latent_fail(e, "%d promises side by side; 1 to %d are possible", n, MOST);
+        return NULL;
+    }
+    return latent_node_make(&op_concat, x, n, NULL, 0, "concat", e);
+}
+
+/* ---- squares of pixels, each of which belongs to one pixel of a smaller picture */
+
+typedef struct {
+    int times;
+    int up;      /* from the smaller to the larger picture */
+    int shuffle; /* each pixel of a square is a channel of its own; else they share it */
+} square_params;
+
+static int square_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    const square_params *p = n->params;
+    int times = p->times, area = times * times;
+    *s = n->in[0]->shape;
+    if (times < 1 || times > 64)
+        return latent_fail(e, "pictures can be scaled by 1 to 64, not by %d", times);
+    if (!p->up && (s->h % times || s->w % times))
+        return latent_fail(e, "a picture of %d x %d can't be cut into squares of %d", s->w, s->h,
+                           times);
+    if (p->up && p->shuffle && s->c % area)
+        return latent_fail(e, "%d channels don't make squares of %d", s->c, times);
+    if ((p->up && ((double)s->h * times > 1 << 20 || (double)s->w * times > 1 << 20)) ||
+        (!p->up && p->shuffle && (double)s->c * area > 1 << 30))
+        return latent_fail(e, "a picture of %d x %d with %d channels can't be scaled by %d", s->w,
+                           s->h, s->c, times);
+    s->h = p->up ? s->h * times : s->h / times;
+    s->w = p->up ? s->w * times : s->w / times;
+    if (p->shuffle)
+        s->c = p->up ? s->c / area : s->c * area;
+    return 0;
+}
+
+/* One row of the smaller picture: small += or = what is due of large, or the reverse. */
+typedef struct {
+    int times, shuffle, to_large, add;
+    float factor;
+    latent_shape s; /* the smaller one's */
+    size_t c;       /* the larger one's channels */
+    float *small, *large;
+} square_job;
+
+static void square_row(void *context, int row, int slot)
+{
+    const square_job *j = context;
+    size_t times = (size_t)j->times, area = times * times, wide = (size_t)j->s.w * times;
+    (void)slot;
+    for (size_t x = 0; x < (size_t)j->s.w; x++) {
+        float *small = j->small + ((size_t)row * (size_t)j->s.w + x) * (size_t)j->s.c;
+        if (!j->to_large && !j->add)
+            memset(small, 0, (size_t)j->s.c * sizeof(float));
+        for (size_t k = 0; k < area; k++) {
+            size_t line = (size_t)row * times + k / times, column = x * times + k % times;
+            float *large = j->large + (line * wide + column) * j->c;
+            for (size_t i = 0; i < j->c; i++) {
+                float *one = small + (j->shuffle ? i * area + k : i);
+                if (!j->to_large)
+                    *one += j->factor * large[i];
+                else if (j->add)
+                    large[i] += j->factor * *one;
+                else
+                    large[i] = j->factor * *one;
+            }
+        }
+    }
+}
+
+/* The values themselves; back: the gradients, which are added to. */
+static void squares(const latent_node *n, float *in, float *out, int back)
+{
+    const square_params *p = n->params;
+    latent_shape small = p->up ? n->in[0]->shape : n->shape;
+    latent_shape large = p->up ? n->shape : n->in[0]->shape;
+    square_job j = {.times = p->times,
+                    .shuffle = p->shuffle,
+                    .to_large = p->up != back,
+                    .add = back,
+                    .factor = !p->up && !p->shuffle ? 1 / (float)(p->times * p->times) : 1,
+                    .s = small,
+                    .c = (size_t)large.c,
+                    .small = p->up ? in : out,
+                    .large = p->up ? out : in};
+    latent_parallel(small.n * small.h, square_row, &j);
+}
+
+static int square_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                          latent_error *e)
+{
+    (void)e;
+    squares(n, in[0]->data, out->data, 0);
+    return 0;
+}
+
+static int square_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                           latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
+{
+    (void)in;
+    (void)out;
+    (void)e;
+    squares(n, grad_in[0]->data, grad_out->data, 1);
+    return 0;
+}
+
+static const latent_op op_square = {
+    .name = "squares",
+    .n_computed = -1,
+    .shape = square_shape,
+    .forward = square_forward,
+    .backward = square_backward,
+};
+
+static latent_node *square(latent_node *x, int times, int up, int shuffle, const char *stage,
+                           latent_error *e)
+{
+    square_params p = {times, up, shuffle};
+    return latent_node_make(&op_square, &x, 1, &p, sizeof(p), stage, e);
+}
+
+latent_node *latent_op_enlarge(latent_node *x, int times, latent_error *e)
+{
+    return square(x, times, 1, 0, "enlarge", e);
+}
+
+latent_node *latent_op_shrink(latent_node *x, int times, latent_error *e)
+{
+    return square(x, times, 0, 0, "shrink", e);
+}
+
+latent_node *latent_op_unshuffle(latent_node *x, int times, latent_error *e)
+{
+    return square(x, times, 0, 1, "unshuffle", e);
+}
+
+latent_node *latent_op_shuffle(latent_node *x, int times, latent_error *e)
+{
+    return square(x, times, 1, 1, "shuffle", e);
+}
