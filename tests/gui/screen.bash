@@ -32,7 +32,7 @@ start_screen() {
   mkfifo "$work/display"
   Xvfb -displayfd 5 -screen 0 1600x1200x24 -nolisten tcp 5>"$work/display" 2>"$work/x.log" &
   server=$!
-  read -r -t 20 DISPLAY <"$work/display" || { echo "FAIL screen: Xvfb does not start"; exit 1; }
+  read -r -t 60 DISPLAY <>"$work/display" || { echo "FAIL screen: Xvfb does not start"; exit 1; }
   export DISPLAY=:$DISPLAY
 }
 
