@@ -96,7 +96,7 @@ bench:
 # One binary for all test boxes; Pd finds it under the name of each.
 HELPERS = $(top)/tests-pd
 helper_binary = $(HELPERS)/helpers.$(ext)
-helper_names = check check.done check.count fixture network schedlag resident scratch draw refuse yard
+helper_names = check check.done check.count fixture network schedlag resident scratch draw refuse yard busy
 helper_objects = $(call test_object,$(wildcard tests/helpers/*.c))
 $(helper_binary): $(helper_objects)
 	@mkdir -p $(@D)
