@@ -202,8 +202,11 @@ static void *worker_body(void *context)
     return NULL;
 }
 
+/* What a dying job still posts while the threads end (a file to be removed) starts none again. */
 static int start_locked(latent_worker w)
 {
+    if (workers[w].quit)
+        return -1;
     if (!workers[w].started &&
         !latent_thread_start(&workers[w].thread, worker_body, (void *)(size_t)w))
         workers[w].started = 1;
@@ -220,7 +223,7 @@ __attribute__((destructor)) void latent_workers_stop(void)
         latent_port *p;
         latent_job *job;
         pthread_mutex_lock(&workers[w].lock);
-        workers[w].quit = workers[w].started;
+        workers[w].quit = 1;
         if ((p = workers[w].served)) {
             atomic_store(&p->running->cancel, 1);
             queue(p);
@@ -235,10 +238,10 @@ __attribute__((destructor)) void latent_workers_stop(void)
         discard_all(unwanted);
     }
     for (int w = 0; w < LATENT_WORKERS; w++)
-        if (workers[w].started) {
+        if (workers[w].started)
             pthread_join(workers[w].thread, NULL);
-            workers[w].started = workers[w].quit = 0;
-        }
+    for (int w = 0; w < LATENT_WORKERS; w++)
+        workers[w].started = workers[w].quit = 0;
 }
 
 /* ---- ports */

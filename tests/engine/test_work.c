@@ -225,6 +225,36 @@ static void test_here_and_now(void **state)
     wait_for_none();
 }
 
+static latent_port *later;
+
+/* As a picture that dies has its file removed: when all other threads have already been told. */
+static void discard_and_post(latent_job *job)
+{
+    usleep(100000);
+    latent_port_post(later, make(7, NULL));
+    discard(job);
+}
+
+static void test_stop_while_posting(void **state)
+{
+    latent_port *p = latent_port_new(LATENT_EVALUATOR, 0);
+    latent_job *job;
+    atomic_int never = 0;
+    (void)state;
+    later = latent_port_new(LATENT_WRITER, 0);
+    job = make(1, &never);
+    job->discard = discard_and_post;
+    latent_port_post(p, job);
+    wait_running(p);
+    latent_workers_stop();
+    assert_int_equal(atomic_load(&living), 0);
+    latent_port_post(later, make(8, NULL)); /* it starts again */
+    expect(later, 8);
+    latent_port_close(p);
+    latent_port_close(later);
+    wait_for_none();
+}
+
 static void test_stop(void **state)
 {
     latent_port *p = latent_port_new(LATENT_EVALUATOR, 0), *q = latent_port_new(LATENT_LOADER, 0);
@@ -288,7 +318,7 @@ int main(void)
         cmocka_unit_test(test_newest),       cmocka_unit_test(test_turns),
         cmocka_unit_test(test_cancel),       cmocka_unit_test(test_close_in_flight),
         cmocka_unit_test(test_here_and_now), cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop),         cmocka_unit_test(test_stop_while_posting),
     };
     failed = cmocka_run_group_tests_name("work", tests, NULL, NULL);
     left = latent_port_new(LATENT_EVALUATOR, 0);
