@@ -11,6 +11,7 @@
    list x y  one more point, or several (x y x y ...); of pits a ball each, x and y in -1 to 1
    clear     no points; of pits no balls
    solve     the best line or polynomial at once
+   set list  a line or polynomial by hand: its numbers as they come out (a b)
    ask x     "answer y" to the right outlet: what is found for this x
    again     begins again with the points that are there
    info      to the right outlet
@@ -139,6 +140,24 @@ static void latent_fit_solve_message(t_latent_fit *x)
         fit_send(x);
 }
 
+static void latent_fit_set_message(t_latent_fit *x, t_symbol *s, int argc, t_atom *argv)
+{
+    float numbers[LATENT_FIT_NUMBERS];
+    t_latent_list list = {0, 0, NULL};
+    (void)s;
+    if (x->x_kind != LATENT_FIT_LINE && x->x_kind != LATENT_FIT_POLY)
+        latent_complain(&x->x_obj, "only a line or a polynomial is set by hand; %s is not",
+                        x->x_kind == LATENT_FIT_NET ? "a network" : "a ball in pits");
+    else if (!latent_list_set(&x->x_obj, &list, argc, argv)) {
+        if (latent_fit_set(x->x_fit, list.v, argc))
+            latent_complain(&x->x_obj, "set wants %d numbers, the highest power first, but %d came",
+                            latent_fit_numbers(x->x_fit, numbers), argc);
+        else
+            fit_send(x);
+    }
+    latent_list_free(&list);
+}
+
 static void latent_fit_ask_message(t_latent_fit *x, t_symbol *s, int argc, t_atom *argv)
 {
     t_atom answer;
@@ -204,6 +223,7 @@ void setup_latent0x2efit(void)
     class_addmethod(latent_fit_class, (t_method)latent_fit_clear_message, gensym("clear"), 0);
     class_addmethod(latent_fit_class, (t_method)latent_fit_solve_message, gensym("solve"), 0);
     class_addmethod(latent_fit_class, (t_method)latent_fit_again_message, gensym("again"), 0);
+    class_addmethod(latent_fit_class, (t_method)latent_fit_set_message, gensym("set"), A_GIMME, 0);
     class_addmethod(latent_fit_class, (t_method)latent_fit_ask_message, gensym("ask"), A_GIMME, 0);
     latent_takes_alone(latent_fit_class, (t_method)latent_fit_info, "info");
     latent_params_setup(latent_fit_class, latent_fit_params);

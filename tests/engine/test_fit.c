@@ -49,6 +49,12 @@ static void test_line(void **state)
     assert_int_equal(latent_fit_solve(f), 0);
     latent_fit_numbers(f, v);
     assert_true(fabsf(v[0] - 2) < 1e-4f && fabsf(v[1] - 3 - 11.0f / 3) < 1e-4f);
+    /* by hand, in the points' own units */
+    assert_int_equal(latent_fit_set(f, (float[]){.5f, -7}, 2), 0);
+    latent_fit_numbers(f, v);
+    assert_true(fabsf(v[0] - .5f) < 1e-6f && fabsf(v[1] + 7) < 1e-6f);
+    assert_true(fabs(latent_fit_ask(f, 30) - 8) < 1e-6);
+    assert_int_equal(latent_fit_set(f, v, 3), -1);
     latent_fit_free(f);
 }
 

@@ -359,6 +359,20 @@ int latent_fit_solve(latent_fit *f)
     return 0;
 }
 
+/* x = middle + spread u, so u stands in x as x does in what shift_powers expects. */
+int latent_fit_set(latent_fit *f, const float *v, int n)
+{
+    double a[TERMS];
+    if ((f->kind != LATENT_FIT_LINE && f->kind != LATENT_FIT_POLY) || n != terms(f))
+        return -1;
+    for (int k = 0; k < n; k++)
+        a[n - 1 - k] = (double)v[k];
+    shift_powers(a, n, -f->middle_x / f->spread_x, 1 / f->spread_x);
+    from_powers(f, a);
+    memset(f->speed, 0, sizeof(f->speed));
+    return 0;
+}
+
 /* ---- what was found */
 
 int latent_fit_numbers(const latent_fit *f, float *v)

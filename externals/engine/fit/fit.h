@@ -40,6 +40,10 @@ void latent_fit_step(latent_fit *f, double rate, double momentum);
    such formula. */
 int latent_fit_solve(latent_fit *f);
 
+/* A line or polynomial by hand: its numbers as latent_fit_numbers says them.  -1, and nothing is
+   changed, for the other kinds and for another count of numbers. */
+int latent_fit_set(latent_fit *f, const float *v, int n);
+
 /* a and b of y = a x + b; a polynomial's n + 1 coefficients from the highest power down; a
    network's weights (w, b and v of each neuron, then c: y = sum v tanh(w x + b) + c); x and y of
    each ball. */
