@@ -102,7 +102,7 @@ binaries = $(classes:%=$(BUILD)/%.$(ext))
 data = $(patsubst help/%,$(BUILD)/%,$(wildcard help/*.pd help/*.png)) \
        $(patsubst abstractions/%,$(BUILD)/%,$(wildcard abstractions/*.pd)) \
        $(patsubst examples/models/%,$(BUILD)/%,$(wildcard examples/models/*.safetensors)) \
-       $(BUILD)/$(name)-meta.pd $(BUILD)/README.md $(BUILD)/LICENSE
+       $(BUILD)/$(name)-meta.pd $(BUILD)/README.md $(BUILD)/CONTRIBUTING.md $(BUILD)/LICENSE
 
 engine_libs = -lopenblas -lcairo -lz -lm
 media_libs = -lavformat -lavcodec -lswscale -lswresample -lavutil
@@ -153,7 +153,7 @@ $(BUILD)/%.pd: abstractions/%.pd
 $(BUILD)/%.safetensors: examples/models/%.safetensors
 	@mkdir -p $(@D)
 	cp $< $@
-$(BUILD)/README.md $(BUILD)/LICENSE: $(BUILD)/%: %
+$(BUILD)/README.md $(BUILD)/CONTRIBUTING.md $(BUILD)/LICENSE: $(BUILD)/%: %
 	@mkdir -p $(@D)
 	cp $< $@
 $(BUILD)/$(name)-meta.pd: Makefile

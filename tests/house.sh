@@ -80,6 +80,21 @@ of '^help/.*\.pd$|^examples/(workshop|performance|sound)/.*\.pd$' |
 of '^examples/workshop/0[1-8].*\.pd$|^examples/performance/[^-]*\.pd$' |
   on_them awk 'FNR == 1 && $7 != "16;" { print FILENAME }' | rule 'lessons are set in 16 point'
 
+# What these two name in `code`: files and folders (words with a slash, or that end as files do) and
+# functions, written name().  What is only an example stands in a block of its own.
+guides() { of '^(CONTRIBUTING|docs/ARCHITECTURE)\.md$'; }
+named() { guides | on_them sed -n '/^    /!p' | grep -oE '`[^` ]+`' | tr -d '`' | sort -u; }
+named | grep -E '^[A-Za-z0-9_.~*/-]+(/|\.(c|h|sh|pd|mk|md|awk|steps))$|^[A-Za-z0-9_.~-]+/[A-Za-z0-9_.~/-]*$' |
+  grep -v '^build/' | while IFS= read -r name; do compgen -G "$name" >/dev/null || echo "$name"; done |
+  rule 'every file that the guides name is there'
+named | grep -E '^[a-z0-9_]+\(\)$' | tr -d '()' |
+  grep -vxFf <(on_them grep -ohE '\b[a-z_][a-z0-9_]*\(' <<<"$code" | tr -d '(' | sort -u) |
+  rule 'every function that the guides name is there'
+for f in $(guides); do
+  grep -oE '\]\([^)#:]+\)' "$f" | sed 's/^](//; s/)$//' |
+    while IFS= read -r name; do [ -e "$(dirname "$f")/$name" ] || echo "$f: $name"; done
+done | rule 'every link in the guides leads somewhere'
+
 of '\.(c|h|pd|sh|mk|md)$|Makefile$' | on_them grep -nHE '\b(TODO|FIXME|XXX)\b' |
   grep -v '^tests/house.sh:' | rule 'nothing is left open'
 

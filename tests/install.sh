@@ -85,6 +85,25 @@ objects_are_listed() {
   done
 }
 
+# A box that tools/new-box.sh begins, in a tree that holds it alone: it compiles without a warning, its
+# test passes, and it keeps to the rules of the house.
+begins_a_box() {
+  local tree=$work/tree name=echotwice f
+  mkdir -p "$tree"/{externals,help,tools,build/latent} "$tree"/tests/{patches,gui} || return
+  cp README.md .clang-format "$tree" && cp tools/new-box.sh "$tree/tools" &&
+    cp tests/house.sh tests/run.sh "$tree/tests" && cp tests/gui/boxes.awk "$tree/tests/gui" || return
+  for f in Makefile externals/pd externals/engine tests/tests.mk tests/fuzz build/tests-pd build/latent/*; do
+    ln -s "$PWD/$f" "$tree/$f" || return
+  done
+  (
+    cd "$tree" || exit
+    tools/new-box.sh $name 'sends a list, as it came, several times' 把一个列表送出几次 || exit
+    ! tools/new-box.sh $name 'sends a list several times' || exit
+    "$MAKE" WERROR=1 -o build/latent/liblatent-32.so "build/latent/latent.$name.pd_linux" &&
+      BUILD=$PWD/build/latent tests/run.sh tests/patches/$name-*.pd && tests/house.sh
+  )
+}
+
 cat >"$work/first.pd" <<'P'
 #N canvas 0 0 450 300 12;
 #X obj 10 10 loadbang;
@@ -118,6 +137,7 @@ test_that 'make install copies to DESTDIR' installs
 test_that 'the installed library runs' runs_in "$work/dest/lib/pd/latent"
 test_that 'each network is installed once' once "$work/dest/lib/pd/latent"
 test_that 'what the README leads to is installed' links_lead "$work/dest/lib/pd/latent"
+test_that 'tools/new-box.sh begins a box that works' begins_a_box
 test_that 'every box loads where there is no pdgui_vmess' no_vmess "$work/dest/lib/pd/latent"
 if command -v zip >/dev/null && command -v unzip >/dev/null; then
   test_that 'make package makes a .dek' packages
