@@ -80,6 +80,23 @@ of '^help/.*\.pd$|^examples/(workshop|performance|sound)/.*\.pd$' |
 of '^examples/workshop/0[1-8].*\.pd$|^examples/performance/[^-]*\.pd$' |
   on_them awk 'FNR == 1 && $7 != "16;" { print FILENAME }' | rule 'lessons are set in 16 point'
 
+# The reference of all flags; without Pd's headers, or in a tree that has none, there is nothing to see.
+page=$(of '^docs/boxes\.md$')
+if [ -n "$page" ] && ! new=$(tools/boxes -n 2>&1); then
+  skipped=1
+  echo "SKIP docs/boxes.md can't be compared: $(tail -1 <<<"$new")"
+elif [ -n "$page" ]; then
+  diff "$page" - <<<"$new" | rule 'docs/boxes.md is as tools/boxes prints it (run it)'
+  awk '/^## / { box = $2 } /^\| `-/ && /\|  \|$/ { print box ": " $2 " has no words" }' "$page" |
+    rule 'every flag is said in words in docs/boxes.md'
+  # A help patch may send its reader to that of another box.
+  awk '/^## / { box = $2 } /^\| `-/ { split($2, flag, /`-?/); print box, flag[2] }' "$page" |
+    while read -r b flag; do
+      [ "$b" != latent.soundfile ] || b=latent.ear~
+      grep -qwF -- "$flag" "help/$b-help.pd" || echo "$b: $flag"
+    done | rule 'every flag is in the help of its box'
+fi
+
 # What these two name in `code`: files and folders (words with a slash, or that end as files do) and
 # functions, written name().  What is only an example stands in a block of its own.
 guides() { of '^(CONTRIBUTING|docs/ARCHITECTURE)\.md$'; }

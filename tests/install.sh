@@ -89,8 +89,8 @@ objects_are_listed() {
 # test passes, and it keeps to the rules of the house.
 begins_a_box() {
   local tree=$work/tree name=echotwice f
-  mkdir -p "$tree"/{externals,help,tools,build/latent} "$tree"/tests/{patches,gui} || return
-  cp README.md .clang-format "$tree" && cp tools/new-box.sh "$tree/tools" &&
+  mkdir -p "$tree"/{externals,help,docs,tools,build/latent} "$tree"/tests/{patches,gui} || return
+  cp README.md .clang-format "$tree" && cp docs/boxes.md "$tree/docs" && cp tools/{new-box.sh,boxes} "$tree/tools" &&
     cp tests/house.sh tests/run.sh "$tree/tests" && cp tests/gui/boxes.awk "$tree/tests/gui" || return
   for f in Makefile externals/pd externals/engine tests/tests.mk tests/fuzz build/tests-pd build/latent/*; do
     ln -s "$PWD/$f" "$tree/$f" || return

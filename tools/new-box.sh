@@ -4,6 +4,7 @@
 #   externals/latent.<name>.c        a box that compiles: it takes a list and sends it, once or more
 #   help/latent.<name>-help.pd       its help, which can be played
 #   tests/patches/<name>-again.pd    its test, which passes
+#   docs/boxes.md                    its flag (see tools/boxes)
 #   README.md                        a row in both tables of boxes (of lists: move it where it belongs)
 #
 # The line begins in lower case and ends without a full stop, as in "sends a list several times".
@@ -206,4 +207,7 @@ row() { # the group, the line
 row 'The network' "$line"
 row 网络 "$chinese"
 
-printf '%s\n' "$code" "$help" "$patch" 'README.md (two rows)'
+printf '\n## %s\n\n| `-times` | | how often the list is sent (1) |\n' "$box" >>docs/boxes.md
+tools/boxes || echo 'new-box: run tools/boxes again when that is mended' >&2
+
+printf '%s\n' "$code" "$help" "$patch" docs/boxes.md 'README.md (two rows)'
