@@ -5,10 +5,13 @@
    too: as for [latent.ear~]; a change has the file heard again.
 
    read <file>     WAV, AIFF, FLAC, Ogg, MP3, AAC ...; searched beside the patch, then in Pd's path;
-   read and heard in the background, what was there before stays until then bang            the next
-   frame; after the last one: end, to the right outlet frame n         frame n, from 0 time ms the
-   newest frame at that time start           the next bang sends frame 0 features ...    which
-   numbers, and in which order waveform array  draws the sound into an array, over its whole length
+                   read and heard in the background, what was there before stays until then
+   bang            the next frame; after the last one: end, to the right outlet
+   frame n         frame n, from 0
+   time ms         the newest frame at that time
+   start           the next bang sends frame 0
+   features ...    which numbers, and in which order
+   waveform array  draws the sound into an array, over its whole length
    onsets array    draws the onsets' strengths into an array; without a name: "onsets" and the times
                    in ms, to the right outlet
    info            length ms, rate Hz, channels, format, frames, settings

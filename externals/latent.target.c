@@ -8,10 +8,14 @@
    pixels f      the weight of that distance (1)
    perceptual f  the weight of how unlike they are to the eye of a CLIP, which looks for shapes more
                  than for pixels: of the one that is named as the argument, a file or a name given
-   by [latent.model] (1 with one, else 0) depths a b .. after which of its blocks it is asked, up to
-   8; none: a quarter, a half and three quarters of them left outlet   list: the gradient, num_ws
-   rows of w_dim numbers, for the right inlet of [latent.step] right outlet  loss <f>, before the
-   list; dropped <n>, when pictures came too fast
+                 by [latent.model] (1 with one, else 0)
+   depths a b .. after which of its blocks it is asked, up to 8; none: a quarter, a half and three
+                 quarters of them
+   maps f        how far learned noise maps of the boxes that drew step, too; 0: not at all (0)
+   smooth f      how strongly these maps are kept noise (100000)
+   left outlet   list: the gradient, num_ws rows of w_dim numbers, for the right inlet of
+                 [latent.step]
+   right outlet  loss <f>, before the list; dropped <n>, when pictures came too fast
 
    Settings are flags too.  The newest picture wins; offline none is dropped.  The same error is
    said once, until something is changed. */
