@@ -20,8 +20,8 @@
    left outlet        image, as it is in the set
    middle outlet      image, as it was
    right outlet       found n, progress f, ready n, added n, dropped n, written <folder>; plate n
-                      of, file, class, caption and verdict of what is shown; pictures, mean, deviation
-                      ...; skipped and error <words>
+                      of, file, class, caption and verdict of what is shown; pictures, mean,
+                      deviation ...; skipped and error <words>
 
    Files are read, cleaned and written away from Pd, one by one. */
 #include "engine/media/picture.h"

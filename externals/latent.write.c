@@ -12,9 +12,10 @@
    sound <file>        what is heard with them, from the first picture on; sound none: nothing
    seed n              is noted in the PNG from now on; seed alone: no more
    left outlet         bang, when a picture to be written, or all that was open, is on disk
-   right outlet        kept <what was there before>, written <file>, progress <0 to 1>, error <words>,
-                       silenced <samples of the sound that are no numbers>, dropped <pictures of this
-                       folder or film that were left out>, late <places of a film without a new one>
+   right outlet        kept <what was there before>, written <file>, progress <0 to 1>,
+                       error <words>, silenced <samples of the sound that are no numbers>,
+                       dropped <pictures of this folder or film that were left out>,
+                       late <places of a film without a new one>
 
    Pictures are computed and written away from Pd.  While something is open the newest wins when
    they come faster than that; a film keeps the time at which they came.  Offline none is left out,

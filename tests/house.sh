@@ -38,6 +38,9 @@ else
   echo 'SKIP there is no clang-format'
 fi
 
+on_them env LC_ALL=C.UTF-8 grep -nE '^.{101,}' <<<"$code" | cut -c1-120 |
+  rule 'no line of code or of its comments is longer than 100 characters'
+
 of '^externals/engine/.*\.(c|h)$' |
   on_them grep -lE '#include *[<"](m_pd|g_canvas|s_stuff|m_imp)\.h|#include *"pd/' |
   rule 'the engine does not know Pd'
