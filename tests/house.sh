@@ -82,6 +82,9 @@ of '^help/.*\.pd$|^examples/(workshop|performance|sound)/.*\.pd$' |
 
 of '^examples/workshop/0[1-8].*\.pd$|^examples/performance/[^-]*\.pd$' |
   on_them awk 'FNR == 1 && $7 != "16;" { print FILENAME }' | rule 'lessons are set in 16 point'
+# "from 0 to 1." is shown as "from 0 to 1": to Pd it is a number.
+of '^(help|examples|abstractions)/.*\.pd$' | on_them grep -nHE '^#X text .* -?[0-9]+\.( |, f|;|$)' |
+  rule 'no full stop stands after a number'
 
 # The reference of all flags; without Pd's headers, or in a tree that has none, there is nothing to see.
 page=$(of '^docs/boxes\.md$')
