@@ -239,8 +239,10 @@ static void stop(latent_pool *p)
     p->quit = 1;
     pthread_cond_broadcast(&p->work_came);
     pthread_mutex_unlock(&p->lock);
-    for (int i = 0; i < p->n_helpers; i++)
+    for (int i = 0; i < p->n_helpers; i++) {
+        latent_hurry(p->helper[i]);
         pthread_join(p->helper[i], NULL);
+    }
     p->n_helpers = 0;
     p->quit = 0;
     pthread_mutex_unlock(&p->turn);

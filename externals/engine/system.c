@@ -40,6 +40,12 @@ void latent_low_priority(void)
     pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
 }
 
+/* Apple's system lends a thread that is joined the priority of the one that waits. */
+void latent_hurry(pthread_t thread)
+{
+    (void)thread;
+}
+
 void latent_command_line(void (*each)(void *context, const char *word), void *context)
 {
     char **words = *_NSGetArgv();
@@ -88,6 +94,12 @@ void latent_low_priority(void)
 #ifdef __linux__ /* where each thread has a niceness of its own */
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), TENTH);
 #endif
+}
+
+void latent_hurry(pthread_t thread)
+{
+    const struct sched_param none = {0};
+    pthread_setschedparam(thread, SCHED_OTHER, &none);
 }
 
 void latent_command_line(void (*each)(void *context, const char *word), void *context)

@@ -2,6 +2,7 @@
    boxes; only system.c asks which system it is. */
 #ifndef LATENT_SYSTEM_H
 #define LATENT_SYSTEM_H
+#include <pthread.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -18,6 +19,9 @@ struct timespec latent_changed(const struct stat *s);
 void latent_idle_priority(void);
 /* Where processors are few it gets a tenth of what the others get. */
 void latent_low_priority(void);
+
+/* That thread is waited for: it gets what others get again, however it was started. */
+void latent_hurry(pthread_t thread);
 
 /* Calls each with every word of the process's command line, in order; with none where the system
    does not tell a library. */

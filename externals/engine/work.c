@@ -6,6 +6,7 @@
 #include "grave.h"
 #include "lock.h"
 #include "parallel.h"
+#include "system.h"
 #include "tensor.h"
 #include <stdlib.h>
 #include <time.h>
@@ -238,8 +239,10 @@ __attribute__((destructor)) void latent_workers_stop(void)
         discard_all(unwanted);
     }
     for (int w = 0; w < LATENT_WORKERS; w++)
-        if (workers[w].started)
+        if (workers[w].started) {
+            latent_hurry(workers[w].thread);
             pthread_join(workers[w].thread, NULL);
+        }
     for (int w = 0; w < LATENT_WORKERS; w++)
         workers[w].started = workers[w].quit = 0;
 }

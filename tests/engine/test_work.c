@@ -1,5 +1,6 @@
 /* test_work: workers and ports.  Run it under -fsanitize=thread and address as well. */
 #include "engine/work.h"
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -255,6 +256,59 @@ static void test_stop_while_posting(void **state)
     wait_for_none();
 }
 
+static atomic_int busy;
+
+static void *keep_busy(void *nothing)
+{
+    (void)nothing;
+    while (atomic_load(&busy))
+        ;
+    return NULL;
+}
+
+/* When it is cancelled a training still has a third of a second to work. */
+static int work_on(latent_job *job)
+{
+    struct timespec t = {0, 0};
+    double until;
+    atomic_store(&job->permille, 500);
+    while (!atomic_load(&job->cancel))
+        usleep(200);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    until = (double)t.tv_sec + (double)t.tv_nsec / 1e9 + .3;
+    while ((double)t.tv_sec + (double)t.tv_nsec / 1e9 < until)
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return 0;
+}
+
+/* Who ends the program does not wait for a thread that gives way to everybody. */
+static void test_stop_on_a_busy_machine(void **state)
+{
+    latent_port *p = latent_port_new(LATENT_TRAINER, 0);
+    pthread_t threads[64];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    atomic_int never = 0;
+    latent_job *job = make(1, &never);
+    double before;
+    (void)state;
+    cores = cores < 1 ? 1 : cores > 64 ? 64 : cores;
+    job->work = work_on;
+    latent_port_post(p, job);
+    wait_running(p);
+    atomic_store(&busy, 1);
+    for (long i = 0; i < cores; i++)
+        assert_int_equal(pthread_create(threads + i, NULL, keep_busy, NULL), 0);
+    before = now_ms();
+    latent_workers_stop();
+    print_message("stopped after %.1f s\n", (now_ms() - before) / 1e3);
+    assert_true(now_ms() - before < 15000);
+    atomic_store(&busy, 0);
+    for (long i = 0; i < cores; i++)
+        pthread_join(threads[i], NULL);
+    latent_port_close(p);
+    wait_for_none();
+}
+
 static void test_stop(void **state)
 {
     latent_port *p = latent_port_new(LATENT_EVALUATOR, 0), *q = latent_port_new(LATENT_LOADER, 0);
@@ -314,11 +368,17 @@ int main(void)
 {
     int failed;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),        cmocka_unit_test(test_failure),
-        cmocka_unit_test(test_newest),       cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_cancel),       cmocka_unit_test(test_close_in_flight),
-        cmocka_unit_test(test_here_and_now), cmocka_unit_test(test_crowd),
-        cmocka_unit_test(test_stop),         cmocka_unit_test(test_stop_while_posting),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_newest),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_close_in_flight),
+        cmocka_unit_test(test_here_and_now),
+        cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stop_while_posting),
+        cmocka_unit_test(test_stop_on_a_busy_machine),
     };
     failed = cmocka_run_group_tests_name("work", tests, NULL, NULL);
     left = latent_port_new(LATENT_EVALUATOR, 0);
