@@ -217,10 +217,13 @@ static void forget_box(t_refuse *x)
         binbuf_free(x->x_question[--x->x_questions]);
     for (int i = 0; i < x->x_inlets; i++)
         obj_disconnect(&x->x_obj, 1 + i, pd_checkobject(x->x_box), i);
-    if (x->x_box) /* its cords to the ears go with it */
+    while (x->x_ears) { /* a box outside a patch does not free its cords */
+        t_object *ear = &x->x_ear[--x->x_ears]->x_obj;
+        obj_disconnect(pd_checkobject(x->x_box), x->x_ears, ear, 0);
+        pd_free(&ear->ob_pd);
+    }
+    if (x->x_box)
         pd_free(x->x_box);
-    while (x->x_ears)
-        pd_free(&x->x_ear[--x->x_ears]->x_obj.ob_pd);
     x->x_box = NULL;
     x->x_inlets = 0;
 }
