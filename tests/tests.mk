@@ -119,7 +119,7 @@ stage:
 # that other patches do not.
 patches_named = $(wildcard $(1:%=tests/patches/%.pd))
 one_thread = $(call patches_named,*-wrong *-fixture-* noise-* interp-* map-* mix-* lists-* ear-* rule-* \
-  soundfile-* file-*)
+  soundfile-* file-* fit-* effect-* refused)
 many_threads = $(filter-out \
   $(filter-out $(call patches_named,*-live *-delete),$(one_thread)),$(call patches_named,*))
 check-patches:
