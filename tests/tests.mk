@@ -138,10 +138,13 @@ check-house:
 	@tests/house.sh
 
 # Most of the time a patch is waited for.
+trainings = help/latent.train-help.pd $(addprefix examples/workshop/,13-from-nothing.pd \
+  14-forgetting.pd 15-loop.pd)
 check-gui:
 	$(MAKE) -j$(JOBS) all helpers
-	@$(run_environment) tests/each.sh -j 6 $(foreach n,1 2 3 4 5 6,'tests/gui/play.sh -n $(n)/6') -- \
-	  tests/gui/view.sh
+	@$(run_environment) BUSY='$(subst $(empty) ,|,$(trainings:%=%$$))' tests/each.sh -j 6 \
+	  $(foreach n,1 2 3 4 5 6,'tests/gui/play.sh -n $(n)/6') -- \
+	  'tests/gui/play.sh $(trainings)' tests/gui/view.sh
 
 check-install:
 	$(MAKE) -j$(JOBS) all helpers

@@ -35,6 +35,11 @@ void latent_idle_priority(void)
     pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
 }
 
+int latent_gives_way(void)
+{
+    return 0;
+}
+
 void latent_low_priority(void)
 {
     pthread_set_qos_class_self_np(QOS_CLASS_UTILITY, 0);
@@ -86,6 +91,15 @@ void latent_idle_priority(void)
 #ifdef SCHED_IDLE
     const struct sched_param none = {0};
     sched_setscheduler(0, SCHED_IDLE, &none);
+#endif
+}
+
+int latent_gives_way(void)
+{
+#ifdef SCHED_IDLE
+    return sched_getscheduler(0) == SCHED_IDLE;
+#else
+    return 0;
 #endif
 }
 

@@ -17,6 +17,8 @@ struct timespec latent_changed(const struct stat *s);
 
 /* This thread takes only the time that no other wants. */
 void latent_idle_priority(void);
+/* 1: it does so now. */
+int latent_gives_way(void);
 /* Where processors are few it gets a tenth of what the others get. */
 void latent_low_priority(void);
 

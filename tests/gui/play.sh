@@ -3,7 +3,8 @@
 # with its window, and plays it with the mouse as its text tells a reader to.  Wanted are: every box is
 # made, no error is posted, every view shows a picture 3 seconds after the window has come, and what
 # the text promises is seen.  -n 1/4: every fourth patch, from the first on, so that several can run
-# side by side, each with a screen of its own.  Pictures of the windows are left beside the library,
+# side by side, each with a screen of its own.  BUSY: a pattern of those that are left out then, for
+# they train and want processors of their own.  Pictures of the windows are left beside the library,
 # in shots/, for people to look at.
 #
 # What to do in a patch stands in tests/gui/*.steps, one step a line, below a line "== name" (the
@@ -48,10 +49,11 @@ while getopts n: option; do
   esac
 done
 shift $((OPTIND - 1))
-[ $# = 0 ] && set -- "$top/help" "$top/examples"
-mapfile -t patches < <(find "$@" -name '*.pd' | sort | awk -v part="$part" '
+[ $# = 0 ] && set -- "$top/help" "$top/examples" || BUSY=
+mapfile -t patches < <(find "$@" -name '*.pd' | sort | awk -v part="$part" -v busy="${BUSY:-}" '
   BEGIN { split(part, p, "/") }
-  NR % p[2] == p[1] % p[2]')
+  busy != "" && $0 ~ busy { next }
+  ++n % p[2] == p[1] % p[2]')
 
 # ---- what is in the patch
 

@@ -1,5 +1,6 @@
 /* training: see training.h */
 #include "../seconds.h"
+#include "../system.h"
 #include "training_kind.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -162,12 +163,19 @@ static int needs_networks(latent_train_task task)
            task == LATENT_TRAIN_SCORE;
 }
 
+/* Short, and somebody looks at a grey picture meanwhile: on a busy machine a thread that gives way
+   would not get to it for a minute. */
+static int is_waited_for(latent_train_task task)
+{
+    return makes_networks(task) || task == LATENT_TRAIN_SAVE || task == LATENT_TRAIN_WRITE;
+}
+
 static int work(latent_job *job)
 {
     latent_train_job *j = (latent_train_job *)job;
     latent_training *t = j->training;
     latent_evaluator *before;
-    int failed;
+    int hurried = is_waited_for(j->task) && latent_gives_way(), failed;
     if (!t->made && needs_networks(j->task))
         return latent_fail(&job->error, "there is no network yet; make one: \"new\"%s",
                            t->kind->from ? ", as in \"new 32\", or \"from\" a model" : "");
@@ -175,7 +183,11 @@ static int work(latent_job *job)
         !(t->evaluator = latent_evaluator_new((int)sysconf(_SC_NPROCESSORS_ONLN), SIZE_MAX)))
         return latent_fail(&job->error, "no memory to train with");
     before = latent_evaluator_use(t->evaluator);
+    if (hurried)
+        latent_hurry(pthread_self());
     failed = do_task(j, &job->error) || (makes_networks(j->task) && publish(j, &job->error));
+    if (hurried)
+        latent_idle_priority();
     latent_evaluator_use(before);
     return failed ? -1 : 0;
 }
