@@ -8,10 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct {
-    latent_effect_settings s;
-} effect_params;
-
 static int one_picture(const latent_node *n, latent_shape *s, latent_error *e)
 {
     for (int i = 0; i < n->n_in; i++)
@@ -24,7 +20,7 @@ static int one_picture(const latent_node *n, latent_shape *s, latent_error *e)
 
 static const latent_effect_settings *settings(const latent_node *n)
 {
-    return &((const effect_params *)n->params)->s;
+    return n->params;
 }
 
 /* ---- blur: three means over a box, one after the other, are nearly a bell (Wells 1986) */
@@ -140,17 +136,24 @@ static int blur_backward(const latent_node *n, latent_tensor *const *in, const l
 
 /* ---- edges: how steep it is (Sobel and Feldman 1968), white on black */
 
-/* dx and dy at a pixel; with g, instead, gives g's share back to the pixels it came from. */
+static const float side[] = {1, 2, 1}; /* what the rows beside one count, and it itself */
+
+/* Where a channel of a pixel lies; beyond the edge it is the edge's. */
+static size_t beside(latent_shape s, int row, int column, int k)
+{
+    int y = row < 0 ? 0 : row < s.h ? row : s.h - 1;
+    int x = column < 0 ? 0 : column < s.w ? column : s.w - 1;
+    return ((size_t)y * (size_t)s.w + (size_t)x) * (size_t)s.c + (size_t)k;
+}
+
+/* dx and dy of a channel at a pixel. */
 static void steepness(latent_shape s, const float *x, int row, int column, int k, float *dx,
                       float *dy)
 {
-    static const float side[] = {1, 2, 1};
     *dx = *dy = 0;
     for (int i = -1; i <= 1; i++)
         for (int j = -1; j <= 1; j++) {
-            int y = row + i < 0 ? 0 : row + i < s.h ? row + i : s.h - 1;
-            int p = column + j < 0 ? 0 : column + j < s.w ? column + j : s.w - 1;
-            float v = x[((size_t)y * (size_t)s.w + (size_t)p) * (size_t)s.c + (size_t)k];
+            float v = x[beside(s, row + i, column + j, k)];
             *dx += (float)j * side[i + 1] * v / 8;
             *dy += (float)i * side[j + 1] * v / 8;
         }
@@ -174,7 +177,6 @@ static int edges_forward(const latent_node *n, latent_tensor *const *in, latent_
 static int edges_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
                           latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
-    static const float side[] = {1, 2, 1};
     latent_shape s = n->shape;
     const float *g = grad_out->data, *y = out->data;
     float gain = settings(n)->gain, dx, dy;
@@ -189,13 +191,9 @@ static int edges_backward(const latent_node *n, latent_tensor *const *in, const 
                 size = sqrtf(dx * dx + dy * dy + 1e-12f);
                 f = *g * 2 * (1 - t * t) * gain / size / 8;
                 for (int i = -1; i <= 1; i++)
-                    for (int j = -1; j <= 1; j++) {
-                        int a = row + i < 0 ? 0 : row + i < s.h ? row + i : s.h - 1;
-                        int b = column + j < 0 ? 0 : column + j < s.w ? column + j : s.w - 1;
-                        grad_in[0]->data[((size_t)a * (size_t)s.w + (size_t)b) * (size_t)s.c +
-                                         (size_t)k] +=
+                    for (int j = -1; j <= 1; j++)
+                        grad_in[0]->data[beside(s, row + i, column + j, k)] +=
                             f * (dx * (float)j * side[i + 1] + dy * (float)i * side[j + 1]);
-                    }
             }
     return 0;
 }
@@ -456,11 +454,11 @@ latent_node *latent_op_effect(latent_effect_kind kind, const latent_effect_setti
 {
     int two = kind == LATENT_DISPLACE || kind == LATENT_BLEND;
     latent_node *in[] = {x, two ? second : NULL};
-    effect_params p;
+    latent_effect_settings own;
     if (is_idle(kind, s, second))
         return latent_node_retain(x);
-    only(kind, s, &p.s);
-    return latent_node_make(&ops[kind], in, 2, &p, sizeof(p), "effect", e);
+    only(kind, s, &own);
+    return latent_node_make(&ops[kind], in, 2, &own, sizeof(own), "effect", e);
 }
 
 /* ---- feedback */

@@ -1,5 +1,6 @@
 /* warp: see warp.h */
 #include "warp.h"
+#include "../mirror.h"
 #include "../parallel.h"
 #include <math.h>
 
@@ -11,14 +12,6 @@ typedef struct {
     float share[4];
 } mixture;
 
-static int mirrored(int i, int n)
-{
-    int period = 2 * n;
-    i %= period;
-    i = i < 0 ? i + period : i;
-    return i < n ? i : period - 1 - i;
-}
-
 static float tame(float v) /* far places and none are places, too */
 {
     return v > -1e4f ? v < 1e4f ? v : 1e4f : -1e4f;
@@ -28,9 +21,9 @@ static mixture around(latent_shape s, float u, float v)
 {
     float px = tame(u) * (float)s.w - .5f, py = tame(v) * (float)s.h - .5f;
     float fx = px - floorf(px), fy = py - floorf(py);
-    int x0 = mirrored((int)floorf(px), s.w), x1 = mirrored((int)floorf(px) + 1, s.w);
-    size_t y0 = (size_t)mirrored((int)floorf(py), s.h) * (size_t)s.w,
-           y1 = (size_t)mirrored((int)floorf(py) + 1, s.h) * (size_t)s.w;
+    int x0 = latent_mirrored((int)floorf(px), s.w), x1 = latent_mirrored((int)floorf(px) + 1, s.w);
+    size_t y0 = (size_t)latent_mirrored((int)floorf(py), s.h) * (size_t)s.w,
+           y1 = (size_t)latent_mirrored((int)floorf(py) + 1, s.h) * (size_t)s.w;
     return (mixture){{y0 + (size_t)x0, y0 + (size_t)x1, y1 + (size_t)x0, y1 + (size_t)x1},
                      {(1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy}};
 }

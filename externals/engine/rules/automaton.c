@@ -139,7 +139,7 @@ static int step(const rule_scene *scene, const float *before, float *after, late
 
 /* ---- the picture */
 
-/* A channel between cells, and (for grayscott) how it slopes to the upper left. */
+/* A channel between cells. */
 static float between_cells(const float *state, int n, int channel, float x, float y)
 {
     int ix = (int)floorf(x), iy = (int)floorf(y);

@@ -223,14 +223,16 @@ static int draw(cairo_t *cr, const rule_scene *scene)
 {
     charges c;
     double v[(GRID + 1) * (GRID + 1)];
+    int shaded = scene->p[SHADE] > 0 && !scene->s.mask, heights = shaded || scene->p[LEVELS] >= .5f;
     place(scene, &c);
-    for (int i = 0; i < (GRID + 1) * (GRID + 1); i++)
+    for (int i = 0; heights && i < (GRID + 1) * (GRID + 1); i++)
         v[i] = height(potential_at(&c, i % (GRID + 1) * 64.0 / GRID, i / (GRID + 1) * 64.0 / GRID));
     rule_paper(cr, scene, scene->s.palette->paper);
-    if (scene->p[SHADE] > 0 && !scene->s.mask)
+    if (shaded)
         draw_shade(cr, scene, v);
     cairo_set_line_join(cr, CAIRO_LINE_JOIN_ROUND);
-    draw_levels(cr, scene, v);
+    if (heights)
+        draw_levels(cr, scene, v);
     draw_lines(cr, scene, &c);
     draw_charges(cr, scene, &c);
     return 0;

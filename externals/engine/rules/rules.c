@@ -1,4 +1,5 @@
 /* rules: see rules.h */
+#include "../mirror.h"
 #include "rule.h"
 #include <math.h>
 #include <stdio.h>
@@ -319,18 +320,10 @@ void rule_along(const latent_palette *p, double u, float rgb[3])
         rgb[j] = p->colour[i][j] + (p->colour[k][j] - p->colour[i][j]) * f;
 }
 
-static int mirrored(int i, int n)
-{
-    int period = 2 * n;
-    i %= period;
-    i = i < 0 ? i + period : i;
-    return i < n ? i : period - 1 - i;
-}
-
 static double grey_at(const latent_rule_scene *s, int y, int x)
 {
-    const float *v = s->follow + ((size_t)mirrored(y, s->follow_h) * (size_t)s->follow_w +
-                                  (size_t)mirrored(x, s->follow_w)) *
+    const float *v = s->follow + ((size_t)latent_mirrored(y, s->follow_h) * (size_t)s->follow_w +
+                                  (size_t)latent_mirrored(x, s->follow_w)) *
                                      (size_t)s->follow_c;
     float grey = s->follow_c < 3 ? v[0] : .299f * v[0] + .587f * v[1] + .114f * v[2];
     return isnan(grey) ? .5 : fmin(fmax(((double)grey + 1) / 2, 0), 1);

@@ -1,6 +1,7 @@
 /* augment: see augment.h.  Pixels outside are the picture mirrored at its edge; between pixels lie
    straight lines. */
 #include "augment.h"
+#include "../mirror.h"
 #include "chance.h"
 #include <math.h>
 #include <string.h>
@@ -76,14 +77,6 @@ latent_augmentation latent_augment_draw(float p, int size, uint64_t seed, uint64
     return a;
 }
 
-static int mirrored(int i, int size)
-{
-    int period = 2 * size;
-    i = i % period;
-    i = i < 0 ? i + period : i;
-    return i < size ? i : period - 1 - i;
-}
-
 /* The four pixels that (x, y) shows, as places in the picture, and their shares. */
 static void find_corners(const latent_augmentation *a, int size, int x, int y, size_t at[4],
                          float share[4])
@@ -92,7 +85,8 @@ static void find_corners(const latent_augmentation *a, int size, int x, int y, s
     float v = a->down[0] * (float)x + a->down[1] * (float)y + a->down[2];
     float left = floorf(u), top = floorf(v), right = u - left, below = v - top;
     for (int k = 0; k < 4; k++) {
-        int column = mirrored((int)left + k % 2, size), row = mirrored((int)top + k / 2, size);
+        int column = latent_mirrored((int)left + k % 2, size),
+            row = latent_mirrored((int)top + k / 2, size);
         at[k] = ((size_t)row * (size_t)size + (size_t)column) * 3;
         share[k] = (k % 2 ? right : 1 - right) * (k / 2 ? below : 1 - below);
     }
