@@ -5,6 +5,7 @@
 #   make           build the library folder, build/latent
 #   make deps      install Debian's packages (as root or by sudo)
 #   make models    train the built-in models again (examples/models), or go on: hours
+#   make hooks     let git check the rules of the house before each commit
 #   make bench     how fast the networks run on this machine
 #   make stage     ten minutes of everything at once: drop-outs, holds, pictures, memory
 #   make install   copy the library to $(DESTDIR)$(PDLIBDIR)
@@ -198,6 +199,10 @@ models:
 deps:
 	tools/deps.sh
 
+# For those who change the code: git asks tools/hooks before each commit.
+hooks:
+	git config core.hooksPath tools/hooks
+
 # For check-platforms.
 platform-tools:
 	tools/platforms.sh build/platforms
@@ -225,6 +230,6 @@ package: all
 clean:
 	rm -rf build
 
-.PHONY: all models clip-model fish-model deps platform-tools demo install package screenshots clean
+.PHONY: all models clip-model fish-model deps hooks platform-tools demo install package screenshots clean
 .SECONDARY:
 -include $(shell find $(sort $(obj) $(dir $(engine_obj))) -name '*.d' 2>/dev/null)

@@ -49,7 +49,7 @@ of '^externals/.*\.(c|h)$|^tests/.*\.(c|h)$|^tools/.*\.c$' |
   on_them awk 'FNR == 1 && !/^\/\*/ { print FILENAME }' |
   rule 'every file begins with a comment that says what it is'
 
-for f in $(of '\.sh$|^\.ci/run$'); do [ -x "$f" ] || echo "$f"; done | rule 'every script can be run'
+for f in $(of '\.sh$|^\.ci/run$|^tools/hooks/'); do [ -x "$f" ] || echo "$f"; done | rule 'every script can be run'
 
 has_help() { [ -f "help/$b-help.pd" ] || echo "$b"; }
 each_box has_help | rule 'every box has a help patch'

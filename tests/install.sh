@@ -91,7 +91,7 @@ begins_a_box() {
   local tree=$work/tree name=echotwice f
   mkdir -p "$tree"/{externals,help,docs,tools,build/latent} "$tree"/tests/{patches,gui} || return
   cp README.md .clang-format "$tree" && cp docs/boxes.md "$tree/docs" && cp tools/{new-box.sh,boxes} "$tree/tools" &&
-    cp tests/house.sh tests/run.sh "$tree/tests" && cp tests/gui/boxes.awk "$tree/tests/gui" || return
+    cp tests/house.sh tests/run.sh tests/jack.bash "$tree/tests" && cp tests/gui/boxes.awk "$tree/tests/gui" || return
   for f in Makefile externals/pd externals/engine tests/tests.mk tests/fuzz build/tests-pd build/latent/*; do
     ln -s "$PWD/$f" "$tree/$f" || return
   done

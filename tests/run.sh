@@ -54,8 +54,9 @@ if [ -n "$PRELOAD" ]; then
   export ASAN_OPTIONS=intercept_tls_get_addr=0
   wrap=(env LD_PRELOAD="$PRELOAD")
 fi
+. "$here/jack.bash"
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'stop_jack; rm -rf "$work"' EXIT
 
 # The texts of the patches' comments, one a line, each behind its patch's name.  (A record ends with ;
 # and may span lines.)
@@ -82,14 +83,16 @@ value() {
   REPLY=${rest#"${rest%%[! ]*}"}
 }
 
-# One run of Pd; its words go to $log.
+# One run of Pd; its words go to the log, and the seconds that it computed to $cpu.  125: there was no
+# JACK server.
 play() { # patch log scratch
-  local limit args=() jack= full=()
+  local limit args=() full=()
   value limit; limit=${REPLY:-60}
   value disk; [ -z "$REPLY" ] || full=(bash -c 'trap "" XFSZ; ulimit -f "$0"; exec "$@"' "$REPLY")
   mkdir -p "$3"
+  : >"$2"
   if has 'live audio'; then
-    jack=$(start_jack) || return 125
+    start_jack "$work/jack.log" -r || return 125
     args+=(-jack)
   else
     args+=(-noaudio)
@@ -100,14 +103,18 @@ play() { # patch log scratch
   limit=$((limit * slow))
   value args
   read -ra more <<<"$REPLY"
-  LATENT_SCRATCH=$3 LATENT_LIBRARY=$BUILD HOME=$3 LATENT_PATIENCE=$((limit * 2 / 3)) \
-  JACK_DEFAULT_SERVER=latent-test \
-    timeout -k 5 "$limit" "${full[@]}" "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
-    "${args[@]}" -path "$BUILD" -path "$HELPERS" -path "$LATENT_ORACLE" \
-    -path "$LATENT_ORACLE/../data/clip" -path "$LATENT_CASES" "${more[@]}" "$1" \
-    >"$2" 2>&1 </dev/null
-  local rc=$?
-  [ -z "$jack" ] || kill "$jack"
+  local TIMEFORMAT='computed %U %S' rc
+  {
+    time LATENT_SCRATCH=$3 LATENT_LIBRARY=$BUILD HOME=$3 LATENT_PATIENCE=$((limit * 2 / 3)) \
+      timeout -k 5 "$limit" "${full[@]}" "${wrap[@]}" "$PD" -noprefs -nogui -nomidi -stderr \
+      "${args[@]}" -path "$BUILD" -path "$HELPERS" -path "$LATENT_ORACLE" \
+      -path "$LATENT_ORACLE/../data/clip" -path "$LATENT_CASES" "${more[@]}" "$1" \
+      >"$2" 2>&1 </dev/null
+    rc=$?
+  } 2>>"$cpu"
+  if has 'live audio' && { ! stop_jack || grep -qaE "JACK: couldn't connect|CheckRes error" "$2"; }; then
+    return 125
+  fi
   return $rc
 }
 
@@ -115,18 +122,19 @@ seconds_since() {
   local tenths=$(((${EPOCHREALTIME/./} - ${1/./}) / 100000))
   REPLY=$((tenths / 10)).$((tenths % 10))
 }
-
-start_jack() {
-  jackd -n latent-test -r -d dummy -r 48000 -p 256 >"$work/jack.log" 2>&1 &
-  echo $!
-  # on a busy machine it takes its time
-  timeout 10 jack_wait -s latent-test -w >/dev/null 2>&1 || sleep 1
+seconds_computed() {
+  local word user system ms=0
+  while read -r word user system; do
+    [ "$word" != computed ] || ms=$((ms + 10#${user/./} + 10#${system/./}))
+  done <"$cpu"
+  REPLY=$((ms / 1000)).$((ms / 100 % 10))
 }
 
-# Says what became of one patch: "ok ...", "FAIL ..." or "SKIP ...".
+# Says what became of one patch: "ok ...", "FAIL ..." or "SKIP ...", and how long it took and computed
+# (on a busy machine what it computed says more).
 try() {
-  local patch=$1 name=${1##*/} log=$work/$2.log out=$work/$2.out start=$EPOCHREALTIME
-  local notes=${notes_of[$1]:-} unknown bad='' rc errors line w i times
+  local patch=$1 name=${1##*/} log=$work/$2.log cpu=$work/$2.cpu out=$work/$2.out start=$EPOCHREALTIME
+  local notes=${notes_of[$1]:-} unknown bad='' rc errors line w i times again took
   name=${name%.pd}
   if has needs-oracle && ! [ -d "$LATENT_ORACLE" ]; then
     echo "SKIP $name: the fixtures are not there (LATENT_ORACLE=$LATENT_ORACLE)"
@@ -144,6 +152,10 @@ try() {
   [ $slow = 1 ] || times=$(((times + 3) / 4))
   for ((i = 0; i < times; i++)); do
     play "$patch" "$log" "$out"; rc=$?
+    for ((again = 0; rc == 125 && again < 2; again++)); do
+      echo "     $name: its JACK server was lost; again"
+      play "$patch" "$log" "$out"; rc=$?
+    done
     [ "$rc" = 0 ] || break
   done
   # Valgrind offers instructions that the processor below it lacks (a simulated one, say).
@@ -155,7 +167,15 @@ try() {
       return
     fi
   fi
-  case $rc in 0) ;; 124 | 137) bad="; timed out" ;; *) bad="; exit code $rc" ;; esac
+  case $rc in
+    0) ;;
+    124 | 137)
+      seconds_computed
+      bad="; timed out, having computed $REPLY s"
+      ;;
+    125) bad="; no JACK server stayed: $(tr '\n' ' ' <"$work/jack.log")" ;;
+    *) bad="; exit code $rc" ;;
+  esac
   errors=$(grep -aE "(^|[^a-z])(error|couldn't create|no such|can't|no method|failed|bug|consistency check)" "$log" |
     grep -avE '^(not )?ok |^1\.\.|^==|^schedlag:')
   while IFS= read -r line; do
@@ -173,12 +193,16 @@ try() {
   fi
   if [ -z "$bad" ]; then
     seconds_since "$start"
-    echo "ok   $name ($(grep -ac '^ok ' "$log") checks, $REPLY s)"
+    took=$REPLY
+    seconds_computed
+    echo "ok   $name ($(grep -ac '^ok ' "$log") checks, $took s, computed $REPLY s)"
   else
     echo "FAIL $name: ${bad#; }"
     # What failed comes first; else the last words.
     { grep -aE '^not ok|^==|^SUMMARY|runtime error|^ +#[0-9]|^1\.\.' "$log" | head -40
-      [ -z "$errors" ] || grep -avE '^(not )?ok |^==|^ +#' "$log" | tail -8; } |
+      # How far it came.
+      [ "$rc" != 124 ] && [ "$rc" != 137 ] || grep -aE '^ok ' "$log" | tail -3 | sed 's/^ok /passed: /'
+      [ -z "$errors" ] && [ "$rc" -lt 124 ] || grep -avE '^(not )?ok |^==|^ +#' "$log" | tail -8; } |
       cut -c1-400 | sed 's/^/     /'
   fi
   rm -rf "$out" "$out.2"

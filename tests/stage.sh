@@ -7,8 +7,9 @@
 # Before it, for 20 seconds, nothing is played, to say what this machine does to Pd by itself.
 # Nothing else may run beside it.  "make stage" builds what it needs.  KEEPLOG: a folder for the logs.
 . "$(dirname "$0")/gui/screen.bash"
+. "$(dirname "$0")/jack.bash"
 seconds=${1:-600} name=${2:-stage}
-export LATENT_SCRATCH=$work JACK_DEFAULT_SERVER=latent-stage LC_ALL=C.UTF-8
+export LATENT_SCRATCH=$work LC_ALL=C.UTF-8
 command -v jackd >/dev/null || { echo 'SKIP there is no jackd'; exit 77; }
 
 # How long, in ms, other machines of the same host have had our cores so far.
@@ -60,9 +61,7 @@ count() {
 }
 
 start_screen
-jackd -n latent-stage -d dummy -r 48000 -p 256 >"$work/jack.log" 2>&1 &
-jack=$!
-timeout 20 jack_wait -s latent-stage -w >/dev/null 2>&1 || sleep 2
+start_jack "$work/jack.log" -R || { echo 'FAIL no JACK server:'; cat "$work/jack.log"; exit 1; }
 
 cat >"$work/nothing.pd" <<'END'
 #N canvas 60 60 500 300 12;
@@ -98,7 +97,7 @@ count "$work/nothing.log" | sed 's/^/  /'
 
 log=$work/pd.log
 play "$top/tests/patches/realtime-$name.pd" "$log" -send "; long $((seconds * 1000))"
-kill "$jack"
+stop_jack
 echo "realtime-$name.pd, for $seconds seconds:"
 {
   errors | grep -v 'schedlag:' | head -5

@@ -1,5 +1,5 @@
-/* mirror: a place beyond a picture's edge, folded back into it as if there were a mirror at the edge:
-   ... 1 0 | 0 1 ... n-1 | n-1 n-2 ...  For those who sample pictures. */
+/* mirror: a place beyond a picture's edge, folded back into it as if there were a mirror at the
+   edge: ... 1 0 | 0 1 ... n-1 | n-1 n-2 ...  For those who sample pictures. */
 #ifndef LATENT_MIRROR_H
 #define LATENT_MIRROR_H
 
