@@ -95,8 +95,8 @@ ext = $(if $(filter 64,$(floatsize)),$(os)-$(machine)-64.so,$(ext32))
 classes := $(patsubst externals/%.c,%,$(wildcard externals/$(name).*.c))
 media_sources := $(wildcard externals/engine/media/*.c)
 sound_sources := $(wildcard externals/engine/sound/*.c)
-engine_sources := $(filter-out $(media_sources) $(sound_sources),$(wildcard externals/engine/*.c externals/engine/*/*.c))
-shared_sources := $(engine_sources) $(filter-out externals/pd/hearing.c,$(wildcard externals/pd/*.c))
+engine_sources := $(filter-out $(media_sources) $(sound_sources),$(wildcard externals/engine/*/*.c))
+shared_sources := $(engine_sources) $(filter-out externals/pd/feature_parameters.c,$(wildcard externals/pd/*.c))
 objects = $(patsubst externals/%.c,$(obj)/%.o,$(patsubst externals/engine/%.c,$(engine_obj)/%.o,$(1)))
 shared = $(BUILD)/lib$(name)-$(floatsize).$(shlib)
 binaries = $(classes:%=$(BUILD)/%.$(ext))
@@ -111,11 +111,11 @@ media_classes = $(name).write $(name).image $(name).dataset $(name).train
 $(media_classes:%=$(BUILD)/%.$(ext)): $(call objects,$(media_sources))
 class_libs = $(if $(filter $*,$(media_classes)),$(call objects,$(media_sources)) $(media_libs)) $(sound_of_$*)
 
-track_objects = $(foreach s,track decode turn heif kinds,$(engine_obj)/media/$(s).o)
+track_objects = $(foreach s,track decode orientation heif kinds,$(engine_obj)/media/$(s).o)
 # Which parts of engine/sound a box has, and their libraries.
 sound_libs = -lfftw3f_threads -lfftw3f -lsndfile
 sound_objects = $(foreach s,$(1),$(engine_obj)/sound/$(s).o)
-ear_objects = $(call sound_objects,ear spectrum onset pitch tempo fft) $(obj)/pd/hearing.o
+ear_objects = $(call sound_objects,ear spectrum onset pitch tempo fft) $(obj)/pd/feature_parameters.o
 sound_of_$(name).ear~ = $(ear_objects) -lfftw3f_threads -lfftw3f
 sound_of_$(name).soundfile = $(ear_objects) $(call sound_objects,soundfile) $(sound_libs) \
                               $(track_objects) $(media_libs)

@@ -14,10 +14,10 @@
    in English and Chinese; otherwise it is a file or a name given by [latent.model], and a
    vocabulary, where the model needs one, lies beside the file or in Pd's path.  What comes while
    the model is loading is served when it is there. */
-#include "engine/evaluate.h"
+#include "engine/graph/evaluate.h"
 #include "pd/box.h"
 #include "pd/encoder.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include <stdlib.h>
 
 static t_class *latent_clip_class;
@@ -25,7 +25,7 @@ static t_class *latent_clip_class;
 typedef struct {
     t_object x_obj;
     t_latent_modelref *x_model;
-    t_latent_mail *x_texts, *x_images;
+    t_latent_job_queue *x_texts, *x_images;
     char *x_text; /* what waits for the model, the newest; or NULL */
     latent_node *x_image;
     int x_dropped, x_told;
@@ -118,7 +118,7 @@ static void latent_clip_embed(t_latent_clip *x, char *text, latent_node *image)
     w->model = latent_model_retain(m);
     w->text = text;
     w->image = image;
-    if ((replaced = latent_mail_send(text ? x->x_texts : x->x_images, &w->job)) < 0)
+    if ((replaced = latent_job_queue_send(text ? x->x_texts : x->x_images, &w->job)) < 0)
         latent_complain(&x->x_obj, "there is no thread to compute with");
     else
         x->x_dropped += replaced;
@@ -172,16 +172,16 @@ static void *latent_clip_new(t_symbol *s, int argc, t_atom *argv)
     latent_params_rest(&x->x_obj, argc && argv->a_type == A_SYMBOL, argc, argv);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_texts = latent_mail_new(x, LATENT_EVALUATOR, 0, latent_clip_done);
-    x->x_images = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_clip_done);
+    x->x_texts = latent_job_queue_new(x, LATENT_EVALUATOR, 0, latent_clip_done);
+    x->x_images = latent_job_queue_new(x, LATENT_EVALUATOR, 1, latent_clip_done);
     x->x_model = latent_encoder_new(&x->x_obj, argc, argv, latent_clip_ready);
     return x;
 }
 
 static void latent_clip_free(t_latent_clip *x)
 {
-    latent_mail_free(x->x_texts);
-    latent_mail_free(x->x_images);
+    latent_job_queue_free(x->x_texts);
+    latent_job_queue_free(x->x_images);
     latent_modelref_free(x->x_model);
     free(x->x_text);
     latent_node_release(x->x_image);

@@ -26,9 +26,9 @@
    Files are read, cleaned and written away from Pd, one by one. */
 #include "engine/media/picture.h"
 #include "pd/box.h"
+#include "pd/dataset_session.h"
 #include "pd/encoder.h"
 #include "pd/names.h"
-#include "pd/plateset.h"
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -38,8 +38,8 @@ static t_class *latent_dataset_class_;
 
 typedef struct {
     t_object x_obj;
-    t_latent_plateset *x_plates;
-    latent_plate_settings x_settings;
+    t_latent_dataset_session *x_plates;
+    latent_sample_settings x_settings;
     t_symbol *x_name, *x_known; /* as wished, and as it is known */
     int x_size, x_mode, x_clean, x_mirror, x_limit;
     t_outlet *x_info;
@@ -49,20 +49,20 @@ typedef struct {
 
 static void latent_dataset_settings(t_latent_dataset *x)
 {
-    x->x_settings = (latent_plate_settings){x->x_size, (latent_fitting)x->x_mode, x->x_clean};
+    x->x_settings = (latent_sample_settings){x->x_size, (latent_fitting)x->x_mode, x->x_clean};
 }
 
 static void latent_dataset_changed(void *z)
 {
     t_latent_dataset *x = z;
     latent_dataset_settings(x);
-    latent_plateset_changed(x->x_plates);
+    latent_dataset_session_changed(x->x_plates);
 }
 
 static void latent_dataset_mirrored(void *z)
 {
     t_latent_dataset *x = z;
-    latent_dataset_mirror(latent_plateset_set(x->x_plates), x->x_mirror);
+    latent_dataset_mirror(latent_dataset_session_set(x->x_plates), x->x_mirror);
 }
 
 static void latent_dataset_named_(void *z)
@@ -72,7 +72,7 @@ static void latent_dataset_named_(void *z)
         latent_dataset_name(x->x_known, NULL, x);
     x->x_known = x->x_name && *x->x_name->s_name ? x->x_name : NULL;
     if (x->x_known)
-        latent_dataset_name(x->x_known, latent_plateset_set(x->x_plates), x);
+        latent_dataset_name(x->x_known, latent_dataset_session_set(x->x_plates), x);
 }
 
 static const t_latent_param latent_dataset_params[] = {
@@ -101,7 +101,7 @@ static void latent_dataset_clean(t_latent_dataset *x, t_symbol *s, int argc, t_a
 
 static void latent_dataset_read(t_latent_dataset *x, t_symbol *folder)
 {
-    latent_plateset_read(x->x_plates, folder);
+    latent_dataset_session_read(x->x_plates, folder);
 }
 
 /* "rule fish 7 100" */
@@ -122,13 +122,13 @@ static void latent_dataset_rule(t_latent_dataset *x, t_symbol *s, int argc, t_at
         latent_complain(&x->x_obj, "a data set has 1 to %d pictures, but %g were asked for",
                         LATENT_DATASET_MOST, (double)count);
     else
-        latent_plateset_rule(x->x_plates, rule, latent_whole32(seed),
-                             latent_whole(count, 1, LATENT_DATASET_MOST));
+        latent_dataset_session_rule(x->x_plates, rule, latent_whole32(seed),
+                                    latent_whole(count, 1, LATENT_DATASET_MOST));
 }
 
 static void latent_dataset_write(t_latent_dataset *x, t_symbol *folder)
 {
-    latent_plateset_write(x->x_plates, folder);
+    latent_dataset_session_write(x->x_plates, folder);
 }
 
 static void latent_dataset_image(t_latent_dataset *x, t_symbol *s, int argc, t_atom *argv)
@@ -136,7 +136,7 @@ static void latent_dataset_image(t_latent_dataset *x, t_symbol *s, int argc, t_a
     latent_node *n = latent_promise_get(&x->x_obj, s, argc, argv);
     if (!n)
         return;
-    latent_plateset_image(x->x_plates, n, x->x_limit);
+    latent_dataset_session_image(x->x_plates, n, x->x_limit);
     latent_node_release(n);
 }
 
@@ -147,53 +147,53 @@ static void latent_dataset_caption(t_latent_dataset *x, t_symbol *s, int argc, t
     if (!words)
         latent_complain(&x->x_obj, "there is no memory for a caption");
     else
-        latent_plateset_words(x->x_plates, words);
+        latent_dataset_session_words(x->x_plates, words);
     free(words);
 }
 
 static void latent_dataset_go(t_latent_dataset *x, t_floatarg n)
 {
-    latent_plateset_go(x->x_plates, n);
+    latent_dataset_session_go(x->x_plates, n);
 }
 
 static void latent_dataset_bang(t_latent_dataset *x)
 {
-    latent_plateset_walk(x->x_plates, 0);
+    latent_dataset_session_walk(x->x_plates, 0);
 }
 
 static void latent_dataset_next(t_latent_dataset *x)
 {
-    latent_plateset_walk(x->x_plates, 1);
+    latent_dataset_session_walk(x->x_plates, 1);
 }
 
 static void latent_dataset_previous(t_latent_dataset *x)
 {
-    latent_plateset_walk(x->x_plates, -1);
+    latent_dataset_session_walk(x->x_plates, -1);
 }
 
 static void latent_dataset_accept(t_latent_dataset *x)
 {
-    latent_plateset_decide(x->x_plates, LATENT_ACCEPTED);
+    latent_dataset_session_decide(x->x_plates, LATENT_ACCEPTED);
 }
 
 static void latent_dataset_reject(t_latent_dataset *x)
 {
-    latent_plateset_decide(x->x_plates, LATENT_REJECTED);
+    latent_dataset_session_decide(x->x_plates, LATENT_REJECTED);
 }
 
 static void latent_dataset_empty(t_latent_dataset *x)
 {
-    latent_plateset_clear(x->x_plates);
+    latent_dataset_session_clear(x->x_plates);
 }
 
 static void latent_dataset_count_(t_latent_dataset *x)
 {
-    latent_plateset_statistics(x->x_plates);
+    latent_dataset_session_statistics(x->x_plates);
 }
 
 static void latent_dataset_info(t_latent_dataset *x)
 {
-    latent_dataset *set = latent_plateset_set(x->x_plates);
+    latent_dataset *set = latent_dataset_session_set(x->x_plates);
     latent_params_info(&x->x_obj, latent_dataset_params, x->x_info);
     for (int i = 0; i < latent_dataset_classes(set); i++)
         latent_info_word(x->x_info, "class", latent_dataset_class(set, i));
@@ -215,7 +215,8 @@ static void *latent_dataset_new_(t_symbol *s, int argc, t_atom *argv)
     outlets.after = outlet_new(&x->x_obj, 0);
     outlets.before = outlet_new(&x->x_obj, 0);
     outlets.info = x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_plates = latent_plateset_new(&x->x_obj, &latent_dataset_media, outlets, &x->x_settings);
+    x->x_plates =
+        latent_dataset_session_new(&x->x_obj, &latent_dataset_media, outlets, &x->x_settings);
     if (!x->x_plates) {
         pd_free(&x->x_obj.ob_pd);
         return NULL;
@@ -234,7 +235,7 @@ static void latent_dataset_free_(t_latent_dataset *x)
 {
     if (x->x_known)
         latent_dataset_name(x->x_known, NULL, x);
-    latent_plateset_free(x->x_plates);
+    latent_dataset_session_free(x->x_plates);
 }
 
 void setup_latent0x2edataset(void)

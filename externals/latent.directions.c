@@ -15,11 +15,11 @@
    info            to the right outlet: settings, directions, method, sigma, gain, change
    right inlet     list: the latent from which a difference goes
    outlets         list, or clear and direction; right: progress, directions, calibrated, info */
-#include "engine/directions_jobs.h"
+#include "engine/latents/directions_jobs.h"
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
+#include "pd/layer_range.h"
 #include "pd/modelref.h"
-#include "pd/rows.h"
 #include "pd/stepwise.h"
 #include "pd/words.h"
 #include <stddef.h>
@@ -42,7 +42,7 @@ typedef struct {
     int x_told;        /* progress, in thousandths */
     int x_waits;       /* a method that waits for the model, or -1 */
     t_latent_list x_from, x_to, x_list;
-    t_latent_mail *x_finder, *x_writer;
+    t_latent_job_queue *x_finder, *x_writer;
     t_latent_stepwise *x_calibrator;
     t_clock *x_dump;
     struct _latent_inlet *x_right;
@@ -106,11 +106,11 @@ static void latent_directions_found(void *z, latent_job *job)
     tell(x, "directions", x->x_set ? x->x_set->count : 0);
 }
 
-static void latent_directions_send(t_latent_directions *x, t_latent_mail *mail,
+static void latent_directions_send(t_latent_directions *x, t_latent_job_queue *mail,
                                    latent_directions_job *j, const latent_error *e)
 {
     x->x_told = -1;
-    if (!j || latent_mail_send(mail, &j->job) < 0)
+    if (!j || latent_job_queue_send(mail, &j->job) < 0)
         latent_complain(&x->x_obj, "%s", j ? "there is no thread to work with" : e->text);
 }
 
@@ -132,7 +132,7 @@ static void latent_directions_find_by(t_latent_directions *x, int method)
     if (!m)
         return;
     if (method != LATENT_DIFFERENCE) /* which joins what is being found */
-        latent_mail_cancel(x->x_finder);
+        latent_job_queue_cancel(x->x_finder);
     latent_directions_send(x, x->x_finder, latent_directions_job_find(m, &s, x->x_class, &e), &e);
 }
 
@@ -163,13 +163,13 @@ static void latent_directions_right(void *z, t_symbol *s, int argc, t_atom *argv
 
 static void latent_directions_clear(t_latent_directions *x)
 {
-    latent_mail_cancel(x->x_finder);
+    latent_job_queue_cancel(x->x_finder);
     latent_directions_set(x, NULL);
 }
 
 static void latent_directions_layers(t_latent_directions *x, t_symbol *s, int argc, t_atom *argv)
 {
-    latent_rows_range(&x->x_obj, s, argc, argv, "that are to move", &x->x_first, &x->x_last);
+    latent_layer_range(&x->x_obj, s, argc, argv, "that are to move", &x->x_first, &x->x_last);
 }
 
 /* ---- files */
@@ -180,7 +180,7 @@ static void latent_directions_read_file(t_latent_directions *x, t_symbol *file)
     char *paths = latent_find_paths(&x->x_obj, x->x_canvas, file->s_name);
     if (!paths)
         return;
-    latent_mail_cancel(x->x_finder);
+    latent_job_queue_cancel(x->x_finder);
     latent_directions_send(x, x->x_finder, latent_directions_job_read(paths, file->s_name, &e), &e);
 }
 
@@ -348,9 +348,9 @@ static void *latent_directions_new(t_symbol *s, int argc, t_atom *argv)
     x->x_right = latent_inlet_new(&x->x_obj, latent_directions_right);
     x->x_out = outlet_new(&x->x_obj, 0);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_finder = latent_mail_new(x, LATENT_LOADER, 0, latent_directions_found);
-    latent_mail_watch(x->x_finder, latent_directions_progress);
-    x->x_writer = latent_mail_new(x, LATENT_WRITER, 0, latent_directions_written);
+    x->x_finder = latent_job_queue_new(x, LATENT_LOADER, 0, latent_directions_found);
+    latent_job_queue_watch(x->x_finder, latent_directions_progress);
+    x->x_writer = latent_job_queue_new(x, LATENT_WRITER, 0, latent_directions_written);
     x->x_calibrator = latent_stepwise_new(&x->x_obj, x, &latent_calibration_steps,
                                           latent_directions_calibrated, latent_directions_progress);
     x->x_dump = clock_new(x, (t_method)latent_directions_dump_on);
@@ -361,8 +361,8 @@ static void *latent_directions_new(t_symbol *s, int argc, t_atom *argv)
 
 static void latent_directions_bury(t_latent_directions *x)
 {
-    latent_mail_free(x->x_finder);
-    latent_mail_free(x->x_writer);
+    latent_job_queue_free(x->x_finder);
+    latent_job_queue_free(x->x_writer);
     latent_stepwise_free(x->x_calibrator);
     clock_free(x->x_dump);
     latent_modelref_free(x->x_model);

@@ -3,7 +3,7 @@
    list          values: each is shaped (gain, curve), follows in time, and moves the latent along a
                  direction of its own; or, in mode learned, all together choose a place between the
                  examples.  bang: again, as it is by now
-   words <text>, symbol <text>   the letters as values (engine/drive.h says how): -controls (16)
+   words <text>, symbol <text>   the letters as values (engine/latents/drive.h): -controls (16)
    right inlet   list: the latent to start from, and that of the next example;
                  direction <k> <numbers>: what value k moves along ([latent.directions] dumps them);
                  clear: no directions
@@ -19,10 +19,10 @@
    ridge f, hidden n, steps n   how (0.01, 16, 2000);  forget: no examples
    reset         all values 0, at once
    outlets       list: the latent;  right: progress <0 to 1>, learned <error>, examples <n>, info */
-#include "engine/drive.h"
+#include "engine/latents/drive.h"
 #include "pd/box.h"
 #include "pd/encoder.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +42,7 @@ typedef struct {
     latent_example *x_examples[LATENT_DRIVE_EXAMPLES];
     int x_n_examples, x_told;
     double x_time; /* when the values were followed last */
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
     t_clock *x_clock;
     struct _latent_inlet *x_right;
     t_outlet *x_out, *x_info;
@@ -86,7 +86,7 @@ static void latent_drive_make(t_latent_drive *x, int controls, int n)
     latent_error e;
     latent_drive_job *j = latent_drive_job_random((unsigned)x->x_seed, controls, n, &e);
     x->x_waits = 1;
-    if (!j || latent_mail_send(x->x_mail, &j->job) < 0)
+    if (!j || latent_job_queue_send(x->x_mail, &j->job) < 0)
         latent_complain(&x->x_obj, "%s", j ? "there is no thread to work with" : e.text);
 }
 
@@ -295,10 +295,10 @@ static void latent_drive_learn_by(t_latent_drive *x, t_symbol *by)
     else if (!(j = latent_drive_job_learn(x->x_examples, x->x_n_examples, &how, &e)))
         latent_complain(&x->x_obj, "%s", e.text);
     else {
-        latent_mail_cancel(x->x_mail); /* what is being learned just now */
+        latent_job_queue_cancel(x->x_mail); /* what is being learned just now */
         x->x_waits = 0;
         x->x_told = -1;
-        if (latent_mail_send(x->x_mail, &j->job) < 0)
+        if (latent_job_queue_send(x->x_mail, &j->job) < 0)
             latent_complain(&x->x_obj, "there is no thread to learn with");
     }
 }
@@ -354,15 +354,15 @@ static void *latent_drive_new(t_symbol *s, int argc, t_atom *argv)
     x->x_right = latent_inlet_new(&x->x_obj, latent_drive_other);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_mail = latent_mail_new(x, LATENT_LOADER, 0, latent_drive_done);
-    latent_mail_watch(x->x_mail, latent_drive_progress);
+    x->x_mail = latent_job_queue_new(x, LATENT_LOADER, 0, latent_drive_done);
+    latent_job_queue_watch(x->x_mail, latent_drive_progress);
     x->x_clock = clock_new(x, (t_method)latent_drive_bang);
     return x;
 }
 
 static void latent_drive_bury(t_latent_drive *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     clock_free(x->x_clock);
     latent_inlet_free(x->x_right);
     for (int i = 0; i < MODES; i++)

@@ -22,8 +22,8 @@
 
    The signal is copied in Pd's audio turn and listened to in a clock right after it; tables and
    FFTW's plans are made on a worker. */
-#include "pd/hearing.h"
-#include "pd/mail.h"
+#include "pd/feature_parameters.h"
+#include "pd/job_queue.h"
 #include "pd/signals.h"
 #include <stddef.h>
 #include <stdlib.h>
@@ -36,7 +36,7 @@ static t_class *ear_class;
 typedef struct {
     t_object x_obj;
     t_float x_f; /* a number at the signal inlet */
-    t_latent_hearing x_hearing;
+    t_latent_feature_parameters x_hearing;
     int x_each, x_inlets;
     double x_rate;           /* samples a second */
     int x_block, x_channels; /* of the signals; 0: sound was never on */
@@ -45,7 +45,7 @@ typedef struct {
     const float **x_voices;  /* [voices]: into x_mixed */
     latent_ear *x_ear;       /* NULL until it has been made */
     int x_lost;              /* samples that were not heard */
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
     t_clock *x_clock;
     t_outlet *x_out, *x_bang, *x_info;
 } t_ear;
@@ -102,8 +102,9 @@ static void ear_rebuild(void *z)
     }
     m->job.work = make_work;
     m->job.discard = make_discard;
-    m->settings = latent_hearing_settings(&x->x_hearing, x->x_rate, voices_of(x), x->x_block);
-    if (latent_mail_send(x->x_mail, &m->job) < 0)
+    m->settings =
+        latent_feature_parameters_settings(&x->x_hearing, x->x_rate, voices_of(x), x->x_block);
+    if (latent_job_queue_send(x->x_mail, &m->job) < 0)
         latent_complain(&x->x_obj, "there is no thread to prepare listening with");
 }
 
@@ -125,7 +126,8 @@ static void ear_send(t_ear *x, const float *(*of)(const latent_ear *ear, int voi
         return;
     for (int v = 0; v < s->voices; v++)
         memcpy(values + v * count, of(x->x_ear, v), (size_t)count * sizeof(*values));
-    latent_hearing_send(&x->x_obj, &x->x_hearing, s->bands, s->voices, values, x->x_out, x->x_info);
+    latent_feature_parameters_send(&x->x_obj, &x->x_hearing, s->bands, s->voices, values, x->x_out,
+                                   x->x_info);
     free(values);
 }
 
@@ -243,7 +245,7 @@ static void ear_bang(t_ear *x)
 static void ear_features(t_ear *x, t_symbol *s, int argc, t_atom *argv)
 {
     (void)s;
-    latent_hearing_choose(&x->x_obj, &x->x_hearing, argc, argv);
+    latent_feature_parameters_choose(&x->x_obj, &x->x_hearing, argc, argv);
 }
 
 static void ear_reset(t_ear *x)
@@ -263,7 +265,7 @@ static void ear_info(t_ear *x)
         latent_info_number(x->x_info, "channels", x->x_channels);
     latent_info_number(x->x_info, "lost", x->x_lost);
     latent_params_info(&x->x_obj, ear_params, x->x_info);
-    latent_hearing_info(&x->x_hearing, x->x_hearing.bands, x->x_info);
+    latent_feature_parameters_info(&x->x_hearing, x->x_hearing.bands, x->x_info);
 }
 
 /* ---- birth and death */
@@ -285,24 +287,24 @@ static void *ear_new(t_symbol *s, int argc, t_atom *argv)
     t_ear *x = (t_ear *)pd_new(ear_class);
     int words;
     (void)s;
-    latent_hearing_init(&x->x_hearing);
+    latent_feature_parameters_init(&x->x_hearing);
     argc = latent_params_flags(&x->x_obj, ear_params, argc, argv);
     x->x_inlets = inlets_of(x, argc, argv);
     words = argc && argv->a_type == A_FLOAT;
-    latent_hearing_choose(&x->x_obj, &x->x_hearing, argc - words, argv + words);
+    latent_feature_parameters_choose(&x->x_obj, &x->x_hearing, argc - words, argv + words);
     for (int i = 1; i < x->x_inlets; i++)
         inlet_new(&x->x_obj, &x->x_obj.ob_pd, &s_signal, &s_signal);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_bang = outlet_new(&x->x_obj, &s_bang);
     x->x_info = outlet_new(&x->x_obj, NULL);
     x->x_clock = clock_new(x, (t_method)ear_tick);
-    x->x_mail = latent_mail_new(x, LATENT_LOADER, 1, ear_made);
+    x->x_mail = latent_job_queue_new(x, LATENT_LOADER, 1, ear_made);
     return x;
 }
 
 static void ear_free(t_ear *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     clock_free(x->x_clock);
     latent_ear_free(x->x_ear);
     free(x->x_in);

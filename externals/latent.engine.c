@@ -15,11 +15,11 @@
    clear         forgets every cached value
 
    The settings are the whole program's; several boxes of this kind speak of the same engine. */
-#include "engine/evaluate.h"
+#include "engine/base/parallel.h"
+#include "engine/graph/evaluate.h"
 #include "engine/models/model.h"
-#include "engine/parallel.h"
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include <stdlib.h>
 
 static t_class *latent_engine_class;

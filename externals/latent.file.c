@@ -18,7 +18,7 @@
    before stays when a file can't be read.  Files are read and written off Pd's thread. */
 #include "engine/weights/arrays.h"
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include "pd/names.h"
 #include "pd/words.h"
 #include <stddef.h>
@@ -32,8 +32,8 @@ static t_class *latent_file_class;
 
 /* What is kept: count / latents numbers each. */
 typedef struct {
-    latent_grave grave; /* large ones are freed by a worker */
-    atomic_int refs;    /* the box, and a job that writes it */
+    latent_deferred_free grave; /* large ones are freed by a worker */
+    atomic_int refs;            /* the box, and a job that writes it */
     size_t count, room;
     int latents, rows;
     float *data;
@@ -47,7 +47,7 @@ typedef struct {
     t_latent_list x_list;
     int x_reading, x_wanted; /* x_wanted: it is sent when it has been read */
     t_symbol *x_file;
-    t_latent_mail *x_reader, *x_writer;
+    t_latent_job_queue *x_reader, *x_writer;
     struct _latent_inlet *x_right;
     t_outlet *x_out, *x_info;
 } t_latent_file;
@@ -63,7 +63,7 @@ typedef struct {
 
 /* ---- what is kept */
 
-static void kept_bury(latent_grave *g)
+static void kept_bury(latent_deferred_free *g)
 {
     t_kept *k = (t_kept *)g;
     free(k->data);
@@ -73,7 +73,7 @@ static void kept_bury(latent_grave *g)
 static void kept_free(t_kept *k)
 {
     if (k && atomic_fetch_sub(&k->refs, 1) == 1)
-        latent_grave_add(&k->grave, kept_bury);
+        latent_deferred_free_add(&k->grave, kept_bury);
 }
 
 /* One more latent of n numbers, after those of before (taken over, or NULL). */
@@ -221,7 +221,7 @@ static int latent_file_take(t_latent_file *x, int argc, const t_atom *argv, int 
         latent_complain(&x->x_obj, "there is no room for one more latent");
         return -1;
     }
-    latent_mail_cancel(x->x_reader); /* what is being read is not wanted any more */
+    latent_job_queue_cancel(x->x_reader); /* what is being read is cancelled */
     x->x_reading = 0;
     if (!before)
         kept_free(x->x_kept);
@@ -301,9 +301,9 @@ static void latent_file_start(t_latent_file *x, t_symbol *file, const char *key)
     j->job.discard = file_discard;
     j->rows = x->x_rows;
     snprintf(j->key, sizeof(j->key), "%s", key);
-    latent_mail_cancel(x->x_reader);
+    latent_job_queue_cancel(x->x_reader);
     x->x_reading = 1;
-    if (latent_mail_send(x->x_reader, &j->job) < 0) {
+    if (latent_job_queue_send(x->x_reader, &j->job) < 0) {
         x->x_reading = 0;
         latent_words_error(&x->x_obj, x->x_info, "there is no thread to read a file with");
     }
@@ -344,7 +344,7 @@ static void latent_file_write(t_latent_file *x, t_symbol *file)
         if (j)
             file_discard(&j->job);
         latent_words_error(&x->x_obj, x->x_info, "there is no memory to write a file");
-    } else if (latent_mail_send(x->x_writer, &j->job) < 0)
+    } else if (latent_job_queue_send(x->x_writer, &j->job) < 0)
         latent_words_error(&x->x_obj, x->x_info, "there is no thread to write with");
 }
 
@@ -362,8 +362,8 @@ static void *latent_file_new(t_symbol *s, int argc, t_atom *argv)
     x->x_right = latent_inlet_new(&x->x_obj, latent_file_right);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_reader = latent_mail_new(x, LATENT_LOADER, 1, latent_file_read_done);
-    x->x_writer = latent_mail_new(x, LATENT_WRITER, 0, latent_file_written);
+    x->x_reader = latent_job_queue_new(x, LATENT_LOADER, 1, latent_file_read_done);
+    x->x_writer = latent_job_queue_new(x, LATENT_WRITER, 0, latent_file_written);
     if (argc && argv->a_type == A_SYMBOL)
         latent_file_start(x, argv->a_w.w_symbol, argc > 1 ? atom_getsymbol(argv + 1)->s_name : "");
     else if (argc)
@@ -373,8 +373,8 @@ static void *latent_file_new(t_symbol *s, int argc, t_atom *argv)
 
 static void latent_file_free(t_latent_file *x)
 {
-    latent_mail_free(x->x_reader);
-    latent_mail_free(x->x_writer);
+    latent_job_queue_free(x->x_reader);
+    latent_job_queue_free(x->x_writer);
     latent_inlet_free(x->x_right);
     latent_file_clear(x);
     latent_list_free(&x->x_list);

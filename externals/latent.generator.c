@@ -9,8 +9,8 @@
 
    Settings are flags too and hold from the next list or bang on.  Layers whose styles have not
    changed are not computed again.  Without an argument it is the built-in model. */
+#include "pd/layer_range.h"
 #include "pd/noise.h"
-#include "pd/rows.h"
 #include <stddef.h>
 
 static t_class *latent_generator_class;

@@ -38,12 +38,12 @@
    the built-in clip-tiny is used, which knows fish in English and Chinese; otherwise it is a file
    or a name given by [latent.model], and a vocabulary, where the model needs one, lies beside the
    file or in Pd's path.  The same error is said once, until something is changed. */
+#include "engine/guidance/reference.h"
 #include "engine/ops/ops.h"
-#include "engine/reference.h"
 #include "pd/box.h"
 #include "pd/encoder.h"
 #include "pd/guidance.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include "pd/recaller.h"
 #include <stddef.h>
 #include <stdio.h>
@@ -71,7 +71,7 @@ typedef struct {
     int x_waits; /* a picture came while the model was loading */
     int x_dropped, x_told;
     char x_said[400]; /* the last error */
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
     struct _latent_inlet *x_right;
     t_outlet *x_out, *x_info;
 } t_latent_guide;
@@ -154,7 +154,7 @@ static void latent_guide_done(void *z, latent_job *job)
     x->x_kept = w->kept;
     w->kept.n = 0;
     latent_guide_send_mean(x, w);
-    latent_slope_send(&w->slope, x->x_out, x->x_info, x->x_dropped, &x->x_told);
+    latent_gradient_job_send(&w->slope, x->x_out, x->x_info, x->x_dropped, &x->x_told);
 }
 
 static void latent_guide_bang(t_latent_guide *x)
@@ -186,7 +186,7 @@ static void latent_guide_bang(t_latent_guide *x)
     w = latent_guidance_new(m, x->x_image, x->x_goals, x->x_n, &settings,
                             latent_recaller_get(x->x_recaller));
     x->x_steps++;
-    if (!w || (replaced = latent_mail_send(x->x_mail, &w->slope.job)) < 0)
+    if (!w || (replaced = latent_job_queue_send(x->x_mail, &w->slope.job)) < 0)
         latent_guide_say(x, "no memory, or no thread, to compute with");
     else
         x->x_dropped += replaced;
@@ -348,7 +348,7 @@ static void *latent_guide_new(t_symbol *s, int argc, t_atom *argv)
     x->x_right = latent_inlet_new(&x->x_obj, latent_guide_right);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_guide_done);
+    x->x_mail = latent_job_queue_new(x, LATENT_EVALUATOR, 1, latent_guide_done);
     x->x_model = latent_encoder_new(&x->x_obj, argc, argv, latent_guide_ready);
     x->x_recaller = latent_recaller_new(&x->x_obj, x->x_model, x->x_info, latent_guide_renewed);
     latent_recaller_set(x->x_recaller, x->x_recall, x->x_word, 0);
@@ -357,7 +357,7 @@ static void *latent_guide_new(t_symbol *s, int argc, t_atom *argv)
 
 static void latent_guide_free(t_latent_guide *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     latent_recaller_free(x->x_recaller);
     latent_modelref_free(x->x_model);
     latent_inlet_free(x->x_right);

@@ -21,7 +21,7 @@
    was there before stays when a file can't be read. */
 #include "engine/media/load.h"
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include "pd/names.h"
 #include "pd/words.h"
 #include <stddef.h>
@@ -41,19 +41,19 @@ typedef struct {
     t_object x_obj;
     t_canvas *x_canvas;
     int x_channels, x_channels_before;
-    t_symbol *x_file;     /* the last that was asked for, or NULL */
-    t_symbol *x_of;       /* the one that the picture is of, or NULL */
-    latent_node *x_node;  /* the picture, or NULL */
-    latent_stamp x_stamp; /* of the file it is from */
-    latent_reel *x_reel;  /* the film, or NULL */
-    int x_shown;          /* the frame that x_node is */
-    int x_frame;          /* the one that was asked for last */
-    int x_fresh;          /* the film has not been looked at yet */
+    t_symbol *x_file;           /* the last that was asked for, or NULL */
+    t_symbol *x_of;             /* the one that the picture is of, or NULL */
+    latent_node *x_node;        /* the picture, or NULL */
+    latent_stamp x_stamp;       /* of the file it is from */
+    latent_film_reader *x_reel; /* the film, or NULL */
+    int x_shown;                /* the frame that x_node is */
+    int x_frame;                /* the one that was asked for last */
+    int x_fresh;                /* the film has not been looked at yet */
     int x_dropped;
-    latent_notes x_notes;
+    latent_metadata x_notes;
     int x_reading;   /* a file */
     t_wish x_wanted; /* to be sent when it has been read */
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
     t_outlet *x_out, *x_info;
 } t_latent_image;
 
@@ -70,7 +70,7 @@ static void latent_image_info(t_latent_image *x)
     if (!x->x_node)
         return;
     if (x->x_reel) {
-        latent_reel_info film = latent_reel_about(x->x_reel);
+        latent_film_reader_info film = latent_film_reader_about(x->x_reel);
         latent_info_number(x->x_info, "ms", film.ms);
         latent_info_number(x->x_info, "fps", film.fps);
         latent_info_number(x->x_info, "frames", film.frames);
@@ -83,7 +83,7 @@ static void latent_image_info(t_latent_image *x)
 
 static void latent_image_post(t_latent_image *x, latent_load *r)
 {
-    int replaced = latent_mail_send(x->x_mail, &r->job);
+    int replaced = latent_job_queue_send(x->x_mail, &r->job);
     if (replaced < 0) {
         x->x_reading = 0;
         latent_words_error(&x->x_obj, x->x_info, "there is no thread to read a picture with");
@@ -97,11 +97,11 @@ static void latent_image_fetch(t_latent_image *x, int frame)
     latent_load *r;
     x->x_frame = frame;
     x->x_fresh = 0;
-    if (x->x_shown == frame && !latent_mail_busy(x->x_mail))
+    if (x->x_shown == frame && !latent_job_queue_busy(x->x_mail))
         latent_image_send(x);
     else if ((r = latent_load_new(x->x_channels))) {
         r->frame = frame;
-        r->reel = latent_reel_retain(x->x_reel);
+        r->reel = latent_film_reader_retain(x->x_reel);
         latent_image_post(x, r);
     }
 }
@@ -109,7 +109,7 @@ static void latent_image_fetch(t_latent_image *x, int frame)
 /* Serves a wish, when the file is there. */
 static void latent_image_serve(t_latent_image *x, t_wish wish)
 {
-    int frames = x->x_reel ? latent_reel_about(x->x_reel).frames : 0;
+    int frames = x->x_reel ? latent_film_reader_about(x->x_reel).frames : 0;
     x->x_wanted.kind = NONE;
     if (!x->x_reel && wish.kind == NEXT)
         latent_image_send(x);
@@ -119,7 +119,7 @@ static void latent_image_serve(t_latent_image *x, t_wish wish)
     else if (wish.kind == NEXT)
         latent_image_fetch(x, x->x_fresh ? 0 : (x->x_frame + 1) % frames);
     else if (wish.kind == TIME)
-        latent_image_fetch(x, latent_reel_at(x->x_reel, wish.value));
+        latent_image_fetch(x, latent_film_reader_at(x->x_reel, wish.value));
     else if (wish.value >= 0 && wish.value < frames)
         latent_image_fetch(x, latent_whole(wish.value, 0, frames - 1));
     else
@@ -153,10 +153,10 @@ static void latent_image_done(void *z, latent_job *job)
     }
     x->x_of = x->x_file;
     if (r->node) {
-        latent_reel_release(x->x_reel);
+        latent_film_reader_release(x->x_reel);
         x->x_reel = r->reel;
         r->reel = NULL;
-        latent_notes_free(&x->x_notes);
+        latent_metadata_free(&x->x_notes);
         x->x_notes = r->notes;
         memset(&r->notes, 0, sizeof(r->notes));
         x->x_stamp = r->found;
@@ -177,7 +177,7 @@ static void latent_image_start(t_latent_image *x)
         return;
     }
     r->known = x->x_stamp;
-    latent_mail_cancel(x->x_mail); /* what is being read is not wanted any more */
+    latent_job_queue_cancel(x->x_mail); /* what is being read is cancelled */
     x->x_reading = 1;
     latent_image_post(x, r);
 }
@@ -234,7 +234,7 @@ static void latent_image_latent(t_latent_image *x)
 /* For latent, model, seed and patch. */
 static void latent_image_tell(t_latent_image *x, t_symbol *s, int argc, t_atom *argv)
 {
-    const latent_notes *n = &x->x_notes;
+    const latent_metadata *n = &x->x_notes;
     const char *word = s->s_name;
     t_atom a[2];
     (void)argc;
@@ -292,7 +292,7 @@ static void *latent_image_new(t_symbol *s, int argc, t_atom *argv)
     latent_image_check_channels(x);
     x->x_out = outlet_new(&x->x_obj, 0);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_mail = latent_mail_new(x, LATENT_LOADER, 1, latent_image_done);
+    x->x_mail = latent_job_queue_new(x, LATENT_LOADER, 1, latent_image_done);
     latent_params_rest(&x->x_obj, 1, argc, argv);
     if (argc && argv->a_type == A_SYMBOL) {
         x->x_file = argv->a_w.w_symbol;
@@ -304,10 +304,10 @@ static void *latent_image_new(t_symbol *s, int argc, t_atom *argv)
 
 static void latent_image_free(t_latent_image *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     latent_node_release(x->x_node);
-    latent_reel_release(x->x_reel);
-    latent_notes_free(&x->x_notes);
+    latent_film_reader_release(x->x_reel);
+    latent_metadata_free(&x->x_notes);
 }
 
 void setup_latent0x2eimage(void)

@@ -7,8 +7,8 @@
 
    Without an argument it is the built-in model. */
 #include "pd/box.h"
+#include "pd/layer_range.h"
 #include "pd/modelref.h"
-#include "pd/rows.h"
 #include <stddef.h>
 
 static t_class *latent_input_class;

@@ -21,7 +21,7 @@
    list, b <list>   key 1; silent
 
    Outlets: list; info. */
-#include "engine/latents.h"
+#include "engine/latents/latents.h"
 #include "pd/box.h"
 #include <math.h>
 #include <stddef.h>

@@ -13,9 +13,9 @@
    Settings are flags too (-noise none) and hold from the next features on.  Without a model's name
    the layer is one of the network that the features come from. */
 #include "pd/box.h"
+#include "pd/layer_range.h"
 #include "pd/modelref.h"
 #include "pd/noise.h"
-#include "pd/rows.h"
 #include <stddef.h>
 
 static t_class *latent_layer_class;

@@ -18,10 +18,10 @@
 
    Settings are silent.  A z that comes while the model is loading is served when it is there.
    Outlets: list w; info. */
-#include "engine/latents.h"
-#include "engine/mean.h"
+#include "engine/latents/latents.h"
+#include "engine/latents/mean.h"
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include "pd/modelref.h"
 #include <stddef.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ typedef struct {
     t_latent_list x_z, x_w, x_ws;
     t_request x_waiting; /* asked for while the model was loading: the newest */
     int x_samples;
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
 } t_map;
 
 typedef struct {
@@ -176,7 +176,7 @@ static void map_mean(t_map *x, latent_model *m)
     if (m->classes && (j->classes = malloc((size_t)m->classes * sizeof(*j->classes))))
         for (int i = 0; i < m->classes; i++)
             j->classes[i] = x->x_weights.v[i];
-    if (latent_mail_send(x->x_mail, &j->job) < 0)
+    if (latent_job_queue_send(x->x_mail, &j->job) < 0)
         latent_complain(&x->x_obj, "there is no thread to compute with");
 }
 
@@ -289,14 +289,14 @@ static void *map_new(t_symbol *s, int argc, t_atom *argv)
     latent_params_rest(&x->x_obj, argc && argv->a_type == A_SYMBOL, argc, argv);
     outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, NULL);
-    x->x_mail = latent_mail_new(x, LATENT_LOADER, 1, map_mean_done);
+    x->x_mail = latent_job_queue_new(x, LATENT_LOADER, 1, map_mean_done);
     x->x_ref = latent_modelref_new(&x->x_obj, atom_getsymbolarg(0, argc, argv), map_ready);
     return x;
 }
 
 static void map_free(t_map *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     latent_modelref_free(x->x_ref);
     latent_list_free(&x->x_class);
     latent_list_free(&x->x_weights);

@@ -17,7 +17,7 @@
 
    A style that comes while the model is loading is served when it is there.
    Outlets: list W+; info. */
-#include "engine/latents.h"
+#include "engine/latents/latents.h"
 #include "pd/box.h"
 #include "pd/modelref.h"
 #include <stddef.h>

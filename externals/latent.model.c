@@ -17,7 +17,7 @@
    -name n: other boxes name the model by that word, [latent.map fish].  All of them get the new
    model after read.  Without a file it is the built-in model. */
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include "pd/modelref.h"
 #include <stddef.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ typedef struct {
     int x_progress;            /* what was told of the file that is read, in thousandths */
     t_clock *x_soon;           /* to say that a model was there at once */
     int *x_gone;               /* what is to be set when the box goes, or NULL */
-    t_latent_mail *x_writer;
+    t_latent_job_queue *x_writer;
     t_outlet *x_out, *x_info;
 } t_latent_modelbox;
 
@@ -200,7 +200,7 @@ static void latent_modelbox_write(t_latent_modelbox *x, t_symbol *path)
     w->model = latent_model_retain(m);
     w->path = path;
     strcpy(w->file, file);
-    latent_mail_send(x->x_writer, &w->job);
+    latent_job_queue_send(x->x_writer, &w->job);
 }
 
 /* ---- names */
@@ -308,7 +308,7 @@ static void *latent_modelbox_new(t_symbol *s, int argc, t_atom *argv)
     x->x_file = argc && argv->a_type == A_SYMBOL ? argv->a_w.w_symbol : NULL;
     x->x_out = outlet_new(&x->x_obj, &s_bang);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_writer = latent_mail_new(x, LATENT_WRITER, 0, latent_modelbox_written);
+    x->x_writer = latent_job_queue_new(x, LATENT_WRITER, 0, latent_modelbox_written);
     x->x_soon = clock_new(x, (t_method)latent_modelbox_arrived);
     latent_modelbox_begin(x);
     return x;
@@ -316,7 +316,7 @@ static void *latent_modelbox_new(t_symbol *s, int argc, t_atom *argv)
 
 static void latent_modelbox_free(t_latent_modelbox *x)
 {
-    latent_mail_free(x->x_writer);
+    latent_job_queue_free(x->x_writer);
     clock_free(x->x_soon);
     if (x->x_gone)
         *x->x_gone = 1;

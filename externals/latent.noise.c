@@ -21,10 +21,10 @@
    info        to the right outlet: z_dim and the settings
 
    Outlets: list z; info. */
-#include "engine/latents.h"
+#include "engine/latents/latents.h"
 #include "engine/sound/colour.h"
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include "pd/modelref.h"
 #include <math.h>
 #include <stddef.h>
@@ -59,7 +59,7 @@ typedef struct {
     latent_coloured *x_walk;  /* NULL: none yet */
     t_recipe x_made, x_asked; /* what it is made from; what a worker is at, dim 0: nothing */
     double x_drift;           /* where to be when it has come */
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
 } t_noise;
 
 static t_class *noise_class;
@@ -167,9 +167,9 @@ static void noise_drift_on(t_noise *x, int dim, double place)
         m->job.work = make_work;
         m->job.discard = make_discard;
         m->recipe = x->x_asked = wanted;
-        latent_mail_cancel(x->x_mail);
+        latent_job_queue_cancel(x->x_mail);
     }
-    if (!m || latent_mail_send(x->x_mail, &m->job) < 0) {
+    if (!m || latent_job_queue_send(x->x_mail, &m->job) < 0) {
         x->x_asked.dim = 0;
         latent_complain(&x->x_obj, "there is no memory, or no thread, to make a walk");
     }
@@ -267,7 +267,7 @@ static void *noise_new(t_symbol *s, int argc, t_atom *argv)
     x->x_colour = 1;
     x->x_length = 256;
     x->x_closed = 1;
-    x->x_mail = latent_mail_new(x, LATENT_LOADER, 1, noise_made);
+    x->x_mail = latent_job_queue_new(x, LATENT_LOADER, 1, noise_made);
     argc = latent_params_flags(&x->x_obj, noise_params, argc, argv);
     latent_params_rest(&x->x_obj, 1, argc, argv);
     outlet_new(&x->x_obj, &s_list);
@@ -285,7 +285,7 @@ static void *noise_new(t_symbol *s, int argc, t_atom *argv)
 
 static void noise_free(t_noise *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     latent_coloured_free(x->x_walk);
     latent_modelref_free(x->x_ref);
     latent_seeds_free(&x->x_seeds);

@@ -19,8 +19,8 @@
    Outlets: list; bang when something begins in the frame; right: every feature under its name
    before the list, "strength f", info, progress f, loaded, end, error <words>. */
 #include "engine/sound/soundfile.h"
-#include "pd/hearing.h"
-#include "pd/mail.h"
+#include "pd/feature_parameters.h"
+#include "pd/job_queue.h"
 #include "pd/names.h"
 #include "pd/words.h"
 #include <stdlib.h>
@@ -32,12 +32,12 @@ static t_class *soundfile_class;
 typedef struct {
     t_object x_obj;
     t_canvas *x_canvas;
-    t_latent_hearing x_hearing;
+    t_latent_feature_parameters x_hearing;
     int x_each;
     t_symbol *x_file, *x_heard; /* asked for; the one that x_sound is */
     latent_sound *x_sound;
     double x_next;
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
     t_outlet *x_out, *x_bang, *x_info;
 } t_soundfile;
 
@@ -134,10 +134,10 @@ static void soundfile_hear(void *z)
     r->job.work = read_work;
     r->job.discard = read_discard;
     r->file = x->x_file;
-    r->settings = latent_hearing_settings(&x->x_hearing, 0, 1, 1);
+    r->settings = latent_feature_parameters_settings(&x->x_hearing, 0, 1, 1);
     r->each = x->x_each;
-    latent_mail_cancel(x->x_mail); /* what is being read is not wanted any more */
-    if (latent_mail_send(x->x_mail, &r->job) < 0)
+    latent_job_queue_cancel(x->x_mail); /* what is being read is cancelled */
+    if (latent_job_queue_send(x->x_mail, &r->job) < 0)
         latent_words_error(&x->x_obj, x->x_info, "there is no thread to read a sound with");
 }
 
@@ -185,8 +185,8 @@ static void soundfile_send(t_soundfile *x, double n)
         if (x->x_sound != s || (long)n >= s->n_frames) /* another one came by these messages */
             return;
     }
-    latent_hearing_send(&x->x_obj, &x->x_hearing, s->settings.bands, s->settings.voices,
-                        latent_sound_frame(s, (long)n), x->x_out, x->x_info);
+    latent_feature_parameters_send(&x->x_obj, &x->x_hearing, s->settings.bands, s->settings.voices,
+                                   latent_sound_frame(s, (long)n), x->x_out, x->x_info);
 }
 
 static void soundfile_bang(t_soundfile *x)
@@ -223,7 +223,7 @@ static void soundfile_start(t_soundfile *x)
 static void soundfile_features(t_soundfile *x, t_symbol *s, int argc, t_atom *argv)
 {
     (void)s;
-    latent_hearing_choose(&x->x_obj, &x->x_hearing, argc, argv);
+    latent_feature_parameters_choose(&x->x_obj, &x->x_hearing, argc, argv);
 }
 
 /* ---- arrays */
@@ -288,7 +288,7 @@ static void soundfile_info(t_soundfile *x)
     if (x->x_sound)
         soundfile_say(x);
     latent_params_info(&x->x_obj, soundfile_params, x->x_info);
-    latent_hearing_info(&x->x_hearing, x->x_hearing.bands, x->x_info);
+    latent_feature_parameters_info(&x->x_hearing, x->x_hearing.bands, x->x_info);
 }
 
 /* ---- birth and death */
@@ -298,26 +298,26 @@ static void *soundfile_new(t_symbol *s, int argc, t_atom *argv)
     t_soundfile *x = (t_soundfile *)pd_new(soundfile_class);
     (void)s;
     x->x_canvas = canvas_getcurrent();
-    latent_hearing_init(&x->x_hearing);
+    latent_feature_parameters_init(&x->x_hearing);
     argc = latent_params_flags(&x->x_obj, soundfile_params, argc, argv);
-    if (argc && argv->a_type == A_SYMBOL && !latent_hearing_is_feature(argv)) {
+    if (argc && argv->a_type == A_SYMBOL && !latent_feature_parameters_is_feature(argv)) {
         x->x_file = argv->a_w.w_symbol;
         argc--;
         argv++;
     }
-    latent_hearing_choose(&x->x_obj, &x->x_hearing, argc, argv);
+    latent_feature_parameters_choose(&x->x_obj, &x->x_hearing, argc, argv);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_bang = outlet_new(&x->x_obj, &s_bang);
     x->x_info = outlet_new(&x->x_obj, NULL);
-    if ((x->x_mail = latent_mail_new(x, LATENT_LOADER, 1, read_done)))
-        latent_mail_watch(x->x_mail, read_progress);
+    if ((x->x_mail = latent_job_queue_new(x, LATENT_LOADER, 1, read_done)))
+        latent_job_queue_watch(x->x_mail, read_progress);
     soundfile_hear(x);
     return x;
 }
 
 static void soundfile_free(t_soundfile *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     latent_sound_free(x->x_sound);
 }
 

@@ -29,11 +29,11 @@
                  within 1 when the styles have been measured: until then gradients are left out
 
    Settings are flags too. */
-#include "engine/optimise.h"
+#include "engine/guidance/optimise.h"
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
+#include "pd/layer_range.h"
 #include "pd/modelref.h"
-#include "pd/rows.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ typedef struct {
     t_canvas *x_canvas;
     t_symbol *x_word;           /* of the model, or the empty one */
     t_latent_modelref *x_model; /* from the first within on, or NULL */
-    t_latent_mail *x_measurer;
+    t_latent_job_queue *x_measurer;
     latent_whitening *x_space; /* NULL until it is measured */
     int x_fresh;               /* it is of the model that there is now */
     double x_rate, x_pull, x_clip, x_noise, x_momentum, x_within;
@@ -113,7 +113,7 @@ static void latent_step_ready(void *z)
 {
     t_latent_step *x = z;
     x->x_fresh = 0;
-    latent_mail_cancel(x->x_measurer);
+    latent_job_queue_cancel(x->x_measurer);
     latent_step_ask(x, 1);
 }
 
@@ -123,13 +123,13 @@ static void latent_step_ask(t_latent_step *x, int complain)
     latent_whitening_job *j;
     latent_model *m;
     latent_error e;
-    if (x->x_within <= 0 || x->x_fresh || latent_mail_busy(x->x_measurer))
+    if (x->x_within <= 0 || x->x_fresh || latent_job_queue_busy(x->x_measurer))
         return;
     if (!x->x_model)
         x->x_model = latent_modelref_new_at(&x->x_obj, x->x_canvas, x->x_word, latent_step_ready);
     if (!(m = latent_modelref_get(x->x_model, complain)))
         return;
-    if (!(j = latent_whitening_job_new(m, &e)) || latent_mail_send(x->x_measurer, &j->job) < 0)
+    if (!(j = latent_whitening_job_new(m, &e)) || latent_job_queue_send(x->x_measurer, &j->job) < 0)
         latent_complain(&x->x_obj, "%s", j ? "there is no thread to work with" : e.text);
 }
 
@@ -165,7 +165,7 @@ static void latent_step_thaw(void *z)
 
 static void latent_step_freeze(t_latent_step *x, t_symbol *s, int argc, t_atom *argv)
 {
-    if (!latent_rows_range(&x->x_obj, s, argc, argv, "that stay", &x->x_first, &x->x_last))
+    if (!latent_layer_range(&x->x_obj, s, argc, argv, "that stay", &x->x_first, &x->x_last))
         latent_step_freeze_rows(x);
 }
 
@@ -281,14 +281,14 @@ static void *latent_step_new(t_symbol *s, int argc, t_atom *argv)
     x->x_right = latent_inlet_new(&x->x_obj, latent_step_right);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_measurer = latent_mail_new(x, LATENT_LOADER, 0, latent_step_measured);
+    x->x_measurer = latent_job_queue_new(x, LATENT_LOADER, 0, latent_step_measured);
     latent_step_ask(x, 0);
     return x;
 }
 
 static void latent_step_free(t_latent_step *x)
 {
-    latent_mail_free(x->x_measurer);
+    latent_job_queue_free(x->x_measurer);
     if (x->x_model)
         latent_modelref_free(x->x_model);
     latent_whitening_release(x->x_space);

@@ -14,8 +14,8 @@
 #include "engine/ops/ops.h"
 #include "pd/atoms.h"
 #include "pd/box.h"
-#include "pd/cords.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
+#include "pd/outlets.h"
 
 static t_class *latent_tap_class;
 
@@ -28,7 +28,7 @@ typedef struct {
     t_object x_obj;
     t_look x_look;
     latent_node *x_in, *x_image;
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
     t_outlet *x_out, *x_picture, *x_list;
 } t_latent_tap;
 
@@ -54,7 +54,7 @@ static void latent_tap_stats(t_latent_tap *x)
         return;
     }
     r = latent_request_new(n, latent_atoms_digest, NULL);
-    if (!r || latent_mail_send(x->x_mail, &r->job) < 0)
+    if (!r || latent_job_queue_send(x->x_mail, &r->job) < 0)
         latent_complain(&x->x_obj, "no memory, or no thread, to compute with");
     latent_node_release(n);
 }
@@ -150,13 +150,13 @@ static void *latent_tap_new(void)
     x->x_out = outlet_new(&x->x_obj, 0);
     x->x_picture = outlet_new(&x->x_obj, 0);
     x->x_list = outlet_new(&x->x_obj, &s_list);
-    x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_tap_done);
+    x->x_mail = latent_job_queue_new(x, LATENT_EVALUATOR, 1, latent_tap_done);
     return x;
 }
 
 static void latent_tap_free(t_latent_tap *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     latent_node_release(x->x_in);
     latent_node_release(x->x_image);
 }

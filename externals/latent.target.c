@@ -19,11 +19,11 @@
 
    Settings are flags too.  The newest picture wins; offline none is dropped.  The same error is
    said once, until something is changed. */
-#include "engine/approach.h"
+#include "engine/guidance/approach.h"
 #include "pd/box.h"
 #include "pd/encoder.h"
-#include "pd/mail.h"
-#include "pd/slope.h"
+#include "pd/gradient_job.h"
+#include "pd/job_queue.h"
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +39,7 @@ typedef struct {
     int x_waits;      /* a picture came while the model was loading */
     char x_said[400]; /* the last error */
     latent_node *x_image, *x_target;
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
     int x_dropped, x_told;
     struct _latent_inlet *x_right;
     t_outlet *x_out, *x_info;
@@ -47,19 +47,19 @@ typedef struct {
 
 /* All that a gradient needs. */
 typedef struct {
-    t_latent_slope slope;
+    t_latent_gradient_job slope;
     latent_model *eye; /* or NULL */
     latent_node *image, *target;
     latent_approach_settings settings;
 } t_approach;
 
-static latent_node *approach_build(t_latent_slope *s, latent_error *e)
+static latent_node *approach_build(t_latent_gradient_job *s, latent_error *e)
 {
     t_approach *a = (t_approach *)s;
     return latent_approach(a->eye, a->image, a->target, &a->settings, e);
 }
 
-static void approach_let_go(t_latent_slope *s)
+static void approach_let_go(t_latent_gradient_job *s)
 {
     t_approach *a = (t_approach *)s;
     latent_model_release(a->eye);
@@ -99,7 +99,8 @@ static void latent_target_done(void *z, latent_job *job)
         return;
     }
     x->x_said[0] = 0;
-    latent_slope_send((t_latent_slope *)job, x->x_out, x->x_info, x->x_dropped, &x->x_told);
+    latent_gradient_job_send((t_latent_gradient_job *)job, x->x_out, x->x_info, x->x_dropped,
+                             &x->x_told);
 }
 
 /* The eye, where it is asked: 0, or -1 when it is not there. */
@@ -130,11 +131,11 @@ static void latent_target_bang(t_latent_target *x)
     }
     if (latent_target_eye(x, &eye))
         return;
-    if (!(a = (t_approach *)latent_slope_new(sizeof(*a), approach_build, approach_let_go))) {
+    if (!(a = (t_approach *)latent_gradient_job_new(sizeof(*a), approach_build, approach_let_go))) {
         latent_complain(&x->x_obj, "no memory to compute with");
         return;
     }
-    a->slope.learn = (latent_maps_settings){x->x_maps, x->x_smooth};
+    a->slope.learn = (latent_noise_maps_settings){x->x_maps, x->x_smooth};
     a->eye = eye ? latent_model_retain(eye) : NULL;
     a->image = latent_node_retain(x->x_image);
     a->target = latent_node_retain(x->x_target);
@@ -144,7 +145,7 @@ static void latent_target_bang(t_latent_target *x)
                                              .n_depths = x->x_depths.n};
     for (int i = 0; i < x->x_depths.n; i++)
         a->settings.depths[i] = latent_whole(x->x_depths.v[i], 1, 1000);
-    if ((replaced = latent_mail_send(x->x_mail, &a->slope.job)) < 0)
+    if ((replaced = latent_job_queue_send(x->x_mail, &a->slope.job)) < 0)
         latent_complain(&x->x_obj, "no thread to compute with");
     else
         x->x_dropped += replaced;
@@ -214,7 +215,7 @@ static void *latent_target_new(t_symbol *s, int argc, t_atom *argv)
     x->x_right = latent_inlet_new(&x->x_obj, latent_target_right);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_target_done);
+    x->x_mail = latent_job_queue_new(x, LATENT_EVALUATOR, 1, latent_target_done);
     x->x_eye = latent_encoder_new(&x->x_obj, argc, argv, latent_target_ready);
     if (x->x_perceptual < 0)
         x->x_perceptual = argc && latent_modelref_is_word(argv);
@@ -223,7 +224,7 @@ static void *latent_target_new(t_symbol *s, int argc, t_atom *argv)
 
 static void latent_target_free(t_latent_target *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     latent_modelref_free(x->x_eye);
     latent_list_free(&x->x_depths);
     latent_inlet_free(x->x_right);

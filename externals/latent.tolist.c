@@ -6,13 +6,13 @@
    right outlet        shape c h w, before the list; dropped n, when some came too fast */
 #include "pd/atoms.h"
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 
 static t_class *latent_tolist_class;
 
 typedef struct {
     t_object x_obj;
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
     latent_node *x_last;
     int x_dropped, x_told;
     t_outlet *x_out, *x_info;
@@ -47,7 +47,7 @@ static void latent_tolist_bang(t_latent_tolist *x)
     if (!x->x_last)
         return;
     if (!(r = latent_request_new(x->x_last, latent_atoms_digest, NULL)) ||
-        (replaced = latent_mail_send(x->x_mail, &r->job)) < 0)
+        (replaced = latent_job_queue_send(x->x_mail, &r->job)) < 0)
         latent_complain(&x->x_obj, "no memory, or no thread, to compute with");
     else
         x->x_dropped += replaced;
@@ -68,13 +68,13 @@ static void *latent_tolist_new(void)
     t_latent_tolist *x = (t_latent_tolist *)pd_new(latent_tolist_class);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 1, latent_tolist_done);
+    x->x_mail = latent_job_queue_new(x, LATENT_EVALUATOR, 1, latent_tolist_done);
     return x;
 }
 
 static void latent_tolist_free(t_latent_tolist *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     latent_node_release(x->x_last);
 }
 

@@ -45,7 +45,7 @@
    gives way to everything else. */
 #include "engine/media/picture.h"
 #include "pd/box.h"
-#include "pd/pupil.h"
+#include "pd/training_session.h"
 #include <limits.h>
 #include <stddef.h>
 #include <string.h>
@@ -56,7 +56,7 @@ static t_class *latent_train_class, *latent_train_clip_class;
 
 typedef struct {
     t_object x_obj;
-    t_latent_pupil *x_pupil;
+    t_latent_training_session *x_pupil;
     double x_rate, x_r1, x_augment, x_mixing, x_path, x_snapshot, x_disturb, x_attack;
     int x_batch, x_freeze, x_mirror, x_seed, x_z, x_steps;
     t_symbol *x_name;
@@ -67,7 +67,7 @@ typedef struct {
 
 static void latent_train_renamed(void *z)
 {
-    latent_pupil_renamed(((t_latent_train *)z)->x_pupil);
+    latent_training_session_renamed(((t_latent_train *)z)->x_pupil);
 }
 
 static const t_latent_param latent_train_params[] = {
@@ -166,50 +166,50 @@ static void latent_train_new_networks(t_latent_train *x, t_symbol *s, int argc, 
     if (argc - 1 > shape.blocks)
         latent_complain(&x->x_obj, "%d blocks draw %d pixels; channels of more came", shape.blocks,
                         size);
-    latent_pupil_make(x->x_pupil, &shape);
+    latent_training_session_make(x->x_pupil, &shape);
 }
 
 static void latent_train_new_clip(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
 {
     (void)s;
     latent_params_rest(&x->x_obj, 0, argc, argv);
-    latent_pupil_make(x->x_pupil, NULL);
+    latent_training_session_make(x->x_pupil, NULL);
 }
 
 static void latent_train_from(t_latent_train *x, t_symbol *word)
 {
-    latent_pupil_from(x->x_pupil, word);
+    latent_training_session_from(x->x_pupil, word);
 }
 
 static void latent_train_data(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
 {
     (void)s;
-    latent_pupil_data(x->x_pupil, argc, argv);
+    latent_training_session_data(x->x_pupil, argc, argv);
 }
 
 static void latent_train_start(t_latent_train *x, t_floatarg n)
 {
-    latent_pupil_start(x->x_pupil, n);
+    latent_training_session_start(x->x_pupil, n);
 }
 
 static void latent_train_stop(t_latent_train *x)
 {
-    latent_pupil_stop(x->x_pupil);
+    latent_training_session_stop(x->x_pupil);
 }
 
 static void latent_train_save(t_latent_train *x, t_symbol *file)
 {
-    latent_pupil_store(x->x_pupil, LATENT_TRAIN_SAVE, file);
+    latent_training_session_store(x->x_pupil, LATENT_TRAIN_SAVE, file);
 }
 
 static void latent_train_write(t_latent_train *x, t_symbol *file)
 {
-    latent_pupil_store(x->x_pupil, LATENT_TRAIN_WRITE, file);
+    latent_training_session_store(x->x_pupil, LATENT_TRAIN_WRITE, file);
 }
 
 static void latent_train_resume(t_latent_train *x, t_symbol *file)
 {
-    latent_pupil_resume(x->x_pupil, file);
+    latent_training_session_resume(x->x_pupil, file);
 }
 
 static void latent_train_score(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
@@ -217,7 +217,7 @@ static void latent_train_score(t_latent_train *x, t_symbol *s, int argc, t_atom 
     t_float n = argc ? atom_getfloat(argv) : SCORED;
     (void)s;
     if (n >= 2 && n <= 1e6)
-        latent_pupil_score(x->x_pupil, latent_whole(n, 2, 1000000));
+        latent_training_session_score(x->x_pupil, latent_whole(n, 2, 1000000));
     else
         latent_complain(&x->x_obj, "score compares 2 to 1000000 pictures, but %g came", (double)n);
 }
@@ -225,14 +225,14 @@ static void latent_train_score(t_latent_train *x, t_symbol *s, int argc, t_atom 
 static void latent_train_info(t_latent_train *x)
 {
     latent_params_info(&x->x_obj, latent_train_table(x), x->x_info);
-    latent_pupil_info(x->x_pupil);
+    latent_training_session_info(x->x_pupil);
 }
 
 /* ---- birth and death */
 
 static void latent_train_ready(void *z)
 {
-    latent_pupil_ready(((t_latent_train *)z)->x_pupil);
+    latent_training_session_ready(((t_latent_train *)z)->x_pupil);
 }
 
 static void *latent_train_new(t_symbol *s, int argc, t_atom *argv)
@@ -252,7 +252,7 @@ static void *latent_train_new(t_symbol *s, int argc, t_atom *argv)
     latent_params_rest(&x->x_obj, clip, argc, argv);
     x->x_out = manners.news = outlet_new(&x->x_obj, &s_bang);
     x->x_info = manners.info = outlet_new(&x->x_obj, 0);
-    if ((x->x_pupil = latent_pupil_new(&x->x_obj, manners)))
+    if ((x->x_pupil = latent_training_session_new(&x->x_obj, manners)))
         return x;
     pd_free(&x->x_obj.ob_pd);
     return NULL;
@@ -260,7 +260,7 @@ static void *latent_train_new(t_symbol *s, int argc, t_atom *argv)
 
 static void latent_train_free(t_latent_train *x)
 {
-    latent_pupil_free(x->x_pupil);
+    latent_training_session_free(x->x_pupil);
 }
 
 static t_class *latent_train_setup(t_newmethod make, t_method fresh, const t_latent_param *params)

@@ -13,11 +13,11 @@
    the box keeps the newest picture and draws it when it can be seen.  Offline ("pd -batch", "sync
    1") every picture is computed, seen or not, so that a patch gives the same errors and statistics
    everywhere; fps and dropped are of drawing alone. */
-#include "engine/evaluate.h"
-#include "engine/screen.h"
+#include "engine/graph/evaluate.h"
+#include "engine/picture/screen.h"
 #include "pd/box.h"
 #include "pd/frame.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ typedef struct {
     int x_count;           /* the one at that moment included */
     int x_dropped, x_told; /* in all; what the outlet has said */
     int x_shape_w, x_shape_h;
-    t_latent_mail *x_mail;
+    t_latent_job_queue *x_mail;
     t_clock *x_clock;
     t_outlet *x_outlet;
 } t_latent_view;
@@ -213,7 +213,7 @@ static void latent_view_done(void *z, latent_job *job)
 
 static void latent_view_send(t_latent_view *x, latent_request *r)
 {
-    if (r && latent_mail_send(x->x_mail, &r->job) >= 0)
+    if (r && latent_job_queue_send(x->x_mail, &r->job) >= 0)
         return;
     latent_complain(&x->x_obj, "no memory, or no thread, to compute with");
     x->x_busy = 0;
@@ -346,13 +346,13 @@ static void *latent_view_new(t_symbol *s, int argc, t_atom *argv)
         latent_view_set_size(x, argc, argv);
     x->x_outlet = outlet_new(&x->x_obj, 0);
     x->x_clock = clock_new(x, (t_method)latent_view_tick);
-    x->x_mail = latent_mail_new(x, LATENT_EVALUATOR, 0, latent_view_done);
+    x->x_mail = latent_job_queue_new(x, LATENT_EVALUATOR, 0, latent_view_done);
     return x;
 }
 
 static void latent_view_free(t_latent_view *x)
 {
-    latent_mail_free(x->x_mail);
+    latent_job_queue_free(x->x_mail);
     sys_unqueuegui(x);
     clock_free(x->x_clock);
     if (x->x_file)

@@ -14,10 +14,10 @@
    right inlet     pitch
 
    Outlets: signal; info.  Nothing clicks, however fast the lists come; the newest picture wins. */
-#include "engine/evaluate.h"
+#include "engine/graph/evaluate.h"
 #include "engine/sound/voice.h"
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -32,7 +32,7 @@ typedef struct {
     double x_rate;
     latent_voice *x_voice; /* NULL until a worker has made it */
     t_latent_list x_early; /* what came before that */
-    t_latent_mail *x_birth, *x_pictures;
+    t_latent_job_queue *x_birth, *x_pictures;
     struct _latent_inlet *x_right;
     t_outlet *x_info;
 } t_voice;
@@ -89,7 +89,7 @@ static void voice_make(t_voice *x)
         m->job.work = make_work;
         m->job.discard = make_discard;
     }
-    if (!m || !x->x_birth || latent_mail_send(x->x_birth, &m->job) < 0)
+    if (!m || !x->x_birth || latent_job_queue_send(x->x_birth, &m->job) < 0)
         latent_complain(&x->x_obj, "there is no memory, or no thread, to make a voice");
 }
 
@@ -126,7 +126,7 @@ static void voice_stats(t_voice *x, t_symbol *s, int argc, t_atom *argv)
 static void voice_clear(t_voice *x)
 {
     x->x_early.n = 0;
-    latent_mail_cancel(x->x_pictures);
+    latent_job_queue_cancel(x->x_pictures);
     if (x->x_voice)
         latent_voice_list(x->x_voice, NULL, 0);
 }
@@ -164,7 +164,7 @@ static void voice_promise(t_voice *x, t_symbol *s, int argc, t_atom *argv)
     if (!n)
         return;
     if (!(r = latent_request_new(n, picture_digest, NULL)) ||
-        latent_mail_send(x->x_pictures, &r->job) < 0)
+        latent_job_queue_send(x->x_pictures, &r->job) < 0)
         latent_complain(&x->x_obj, "no memory, or no thread, to compute with");
     latent_node_release(n);
 }
@@ -237,8 +237,8 @@ static void *voice_new(t_symbol *s, int argc, t_atom *argv)
     x->x_right = latent_inlet_new(&x->x_obj, voice_right);
     outlet_new(&x->x_obj, &s_signal);
     x->x_info = outlet_new(&x->x_obj, NULL);
-    x->x_birth = latent_mail_new(x, LATENT_LOADER, 1, voice_made);
-    x->x_pictures = latent_mail_new(x, LATENT_EVALUATOR, 1, picture_done);
+    x->x_birth = latent_job_queue_new(x, LATENT_LOADER, 1, voice_made);
+    x->x_pictures = latent_job_queue_new(x, LATENT_EVALUATOR, 1, picture_done);
     voice_make(x);
     return x;
 }
@@ -246,8 +246,8 @@ static void *voice_new(t_symbol *s, int argc, t_atom *argv)
 static void voice_free(t_voice *x)
 {
     latent_inlet_free(x->x_right);
-    latent_mail_free(x->x_birth);
-    latent_mail_free(x->x_pictures);
+    latent_job_queue_free(x->x_birth);
+    latent_job_queue_free(x->x_pictures);
     latent_voice_free(x->x_voice);
     latent_list_free(&x->x_early);
 }

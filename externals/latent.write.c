@@ -20,10 +20,10 @@
    Pictures are computed and written away from Pd.  While something is open the newest wins when
    they come faster than that; a film keeps the time at which they came.  Offline none is left out,
    and each is on disk before the message returns.  What can't be written is said at once, and what
-   has been written stays.  PNG say what they were made of: see engine/media/notes.h. */
-#include "engine/media/take.h"
+   has been written stays.  PNG say what they were made of: see engine/media/metadata.h. */
+#include "engine/media/recording.h"
 #include "pd/box.h"
-#include "pd/mail.h"
+#include "pd/job_queue.h"
 #include "pd/names.h"
 #include "pd/tally.h"
 #include "pd/words.h"
@@ -58,7 +58,7 @@ typedef struct {
     int x_computing, x_writing; /* pictures of this take that are on their way */
     t_latent_tally x_tally;
     int x_dropped, x_told, x_late_told;
-    t_latent_mail *x_compute, *x_disk;
+    t_latent_job_queue *x_compute, *x_disk;
     t_outlet *x_done, *x_info;
 } t_latent_write;
 
@@ -99,7 +99,7 @@ static void latent_write_end(t_latent_write *x)
     x->x_take++;
 }
 
-static void latent_write_failed(t_latent_write *x, const latent_take_target *t,
+static void latent_write_failed(t_latent_write *x, const latent_recording_target *t,
                                 const char *sentence)
 {
     int still = t->step == LATENT_TAKE_STILL;
@@ -113,35 +113,35 @@ static void latent_write_failed(t_latent_write *x, const latent_take_target *t,
 }
 
 /* path: of a single picture. */
-static int latent_write_compute(t_latent_write *x, latent_node *n, latent_take_step step,
+static int latent_write_compute(t_latent_write *x, latent_node *n, latent_recording_step step,
                                 t_symbol *name, const char *path)
 {
-    latent_take_target t = {.step = step, .take = x->x_take, .at = x->x_next_at, .word = name};
+    latent_recording_target t = {.step = step, .take = x->x_take, .at = x->x_next_at, .word = name};
     latent_request *r;
     t.film = step == LATENT_TAKE_FRAME && x->x_is_film;
     t.has_seed = x->x_has_seed;
     t.seed = x->x_seed;
     snprintf(t.patch, sizeof(t.patch), "%s", latent_patch_of(x->x_canvas));
     snprintf(t.path, sizeof(t.path), "%s", path);
-    r = latent_take_request(n, &t);
-    if (r && latent_mail_send(x->x_compute, &r->job) >= 0)
+    r = latent_recording_request(n, &t);
+    if (r && latent_job_queue_send(x->x_compute, &r->job) >= 0)
         return 0;
     latent_write_error(x, "there is no memory, or no thread, to compute a picture with");
     return -1;
 }
 
 /* sounds: where a film's may lie; the job's from now on. */
-static void latent_write_to_disk(t_latent_write *x, const latent_take_target *t, void *picture,
+static void latent_write_to_disk(t_latent_write *x, const latent_recording_target *t, void *picture,
                                  char *sounds)
 {
-    latent_take_job *j = latent_take_job_new(t, picture, t->film ? x->x_film : NULL);
+    latent_recording_job *j = latent_recording_job_new(t, picture, t->film ? x->x_film : NULL);
     if (j && t->step == LATENT_TAKE_OPEN) {
         j->settings = (latent_film_settings){x->x_pace.fps, x->x_size, x->x_quality, NULL};
         j->sounds = sounds;
         sounds = NULL;
     }
     free(sounds);
-    if (!j || latent_mail_send(x->x_disk, &j->job) < 0)
+    if (!j || latent_job_queue_send(x->x_disk, &j->job) < 0)
         latent_write_failed(x, t, "there is no memory, or no thread, to write with");
 }
 
@@ -175,7 +175,7 @@ static void latent_write_advance(t_latent_write *x)
         return; /* offline it has come back, and been here, already */
     }
     if (x->x_closing == 1 && !x->x_next && !x->x_computing && !x->x_writing && !x->x_opening) {
-        latent_take_target t = {.step = LATENT_TAKE_CLOSE, .take = x->x_take, .at = x->x_end};
+        latent_recording_target t = {.step = LATENT_TAKE_CLOSE, .take = x->x_take, .at = x->x_end};
         t.film = x->x_is_film;
         x->x_closing = 2;
         latent_write_to_disk(x, &t, NULL, NULL);
@@ -186,7 +186,7 @@ static void latent_write_computed(void *z, latent_job *job)
 {
     t_latent_write *x = z;
     latent_request *r = (latent_request *)job;
-    latent_take_target *t = r->settings;
+    latent_recording_target *t = r->settings;
     void *picture = r->result;
     int frame = t->step == LATENT_TAKE_FRAME, late = frame && t->take != x->x_take;
     if (frame && !late)
@@ -220,8 +220,8 @@ static void latent_write_closed(t_latent_write *x)
 static void latent_write_written(void *z, latent_job *job)
 {
     t_latent_write *x = z;
-    latent_take_job *j = (latent_take_job *)job;
-    const latent_take_target *t = &j->target;
+    latent_recording_job *j = (latent_recording_job *)job;
+    const latent_recording_target *t = &j->target;
     int mine = t->step != LATENT_TAKE_STILL && t->take == x->x_take;
     if (mine && t->step == LATENT_TAKE_FRAME)
         x->x_writing--;
@@ -303,7 +303,7 @@ static void latent_write_write(t_latent_write *x, t_symbol *name)
 
 static void latent_write_open(t_latent_write *x, t_symbol *s, int argc, t_atom *argv)
 {
-    latent_take_target t = {.step = LATENT_TAKE_OPEN};
+    latent_recording_target t = {.step = LATENT_TAKE_OPEN};
     t_symbol *name = latent_name_of(argc, argv);
     char *sounds = NULL;
     int film, with_sound;
@@ -370,15 +370,15 @@ static void *latent_write_new(t_symbol *s, int argc, t_atom *argv)
     latent_params_rest(&x->x_obj, 0, argc, argv);
     x->x_done = outlet_new(&x->x_obj, &s_bang);
     x->x_info = outlet_new(&x->x_obj, 0);
-    x->x_compute = latent_mail_new(x, LATENT_EVALUATOR, 0, latent_write_computed);
-    x->x_disk = latent_mail_new(x, LATENT_WRITER, 0, latent_write_written);
+    x->x_compute = latent_job_queue_new(x, LATENT_EVALUATOR, 0, latent_write_computed);
+    x->x_disk = latent_job_queue_new(x, LATENT_WRITER, 0, latent_write_written);
     return x;
 }
 
 static void latent_write_free(t_latent_write *x)
 {
-    latent_mail_free(x->x_compute);
-    latent_mail_free(x->x_disk);
+    latent_job_queue_free(x->x_compute);
+    latent_job_queue_free(x->x_disk);
     latent_node_release(x->x_last);
     latent_node_release(x->x_next);
     latent_film_release(x->x_film);

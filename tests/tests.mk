@@ -167,7 +167,7 @@ check-clang:
 
 # Other machines, compiled for on this one: not part of "make check", for its tools are large.
 everything-compiles: $(call objects,$(shared_sources) $(media_sources) $(sound_sources)) \
-  $(classes:%=$(obj)/%.o) $(call objects,externals/pd/hearing.c)
+  $(classes:%=$(obj)/%.o) $(call objects,externals/pd/feature_parameters.c)
 check-platforms:
 	@MAKE='$(MAKE)' JOBS='$(JOBS)' PDINCLUDEDIR='$(PDINCLUDEDIR)' tests/platforms.sh
 

@@ -13,18 +13,18 @@
    log.txt.  A checkpoint of another source that lies there is gone on with: that is fine-tuning. In
    the last images the rate falls to 0.4 of it, and R1 to half; slow is the generator's part of the
    rate.  -from goes on with a generator whose training is lost but for the model, and which had
-   seen that many pictures: a new discriminator learns alone from the next ones, then both do.
-   -part 0.2 writes as the model what lies at 0.2 of the way from that network to the average,
-   weight for weight (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"): it keeps more
-   of what the old one could.  With a clip-tiny to score by, each checkpoint is scored
-   (engine/train/exam.h): 1000 pictures against 1000 of the source.  With one as an eye
-   (engine/train/eye.h) the discriminator is told what that sees, and judges pictures one by one;
-   who goes on with its checkpoint needs the same eye. */
+   seen that many pictures: a new discriminator learns alone from the next ones, then both do. -part
+   0.2 writes as the model what lies at 0.2 of the way from that network to the average, weight for
+   weight (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"): it keeps more of what
+   the old one could.  With a clip-tiny to score by, each checkpoint is scored
+   (engine/train/evaluation.h): 1000 pictures against 1000 of the source.  With one as an eye
+   (engine/train/feature_network.h) the discriminator is told what that sees, and judges pictures
+   one by one; who goes on with its checkpoint needs the same eye. */
+#include "engine/data/source_folder.h"
+#include "engine/data/source_rule.h"
 #include "engine/media/picture.h"
-#include "engine/pixels.h"
-#include "engine/train/exam.h"
-#include "engine/train/source_folder.h"
-#include "engine/train/source_rule.h"
+#include "engine/picture/pixels.h"
+#include "engine/train/evaluation.h"
 #include "engine/train/trainer.h"
 #include <signal.h>
 #include <stdatomic.h>
@@ -140,13 +140,13 @@ static void say(FILE *record, const char *line)
 }
 
 /* x may be NULL. */
-static int score(latent_exam *x, latent_trainer *t, FILE *record, latent_error *e)
+static int score(latent_evaluation *x, latent_trainer *t, FILE *record, latent_error *e)
 {
-    latent_exam_result r;
+    latent_evaluation_result r;
     char line[120];
     if (!x)
         return 0;
-    if (latent_exam_ask(x, t, NULL, &r, e))
+    if (latent_evaluation_ask(x, t, NULL, &r, e))
         return -1;
     snprintf(line, sizeof(line), "%llu images, score %.2f%%, floor %.2f%%\n",
              (unsigned long long)t->images, r.percent, r.floor);
@@ -166,7 +166,8 @@ static int channels_of(const char *text, int *channels, int blocks)
     return 0;
 }
 
-static int begin(latent_trainer *t, const options *o, const latent_eye *eye, latent_error *e)
+static int begin(latent_trainer *t, const options *o, const latent_feature_network *eye,
+                 latent_error *e)
 {
     latent_train_settings s = latent_train_defaults();
     latent_generator_shape g = {.z = o->z, .w = o->z, .mapping = 3, .noise = 1};
@@ -178,11 +179,11 @@ static int begin(latent_trainer *t, const options *o, const latent_eye *eye, lat
         ;
     if (g.blocks > LATENT_BLOCKS || channels_of(o->channels, g.channels, g.blocks))
         return latent_fail(e, "-size or -channels make no network");
-    d = latent_trainer_opponent(&g);
+    d = latent_trainer_default_discriminator(&g);
     d.pack = o->pack;
     if (eye) {
         d.pack = 1;
-        d.seen = latent_eye_channels(eye);
+        d.seen = latent_feature_network_channels(eye);
     }
     if (o->critic && channels_of(o->critic, d.channels, d.blocks))
         return latent_fail(e, "-critic makes no network");
@@ -208,7 +209,8 @@ static void hold_noise(latent_trainer *t)
         }
 }
 
-static int train(latent_trainer *t, const options *o, latent_exam *x, FILE *record, latent_error *e)
+static int train(latent_trainer *t, const options *o, latent_evaluation *x, FILE *record,
+                 latent_error *e)
 {
     double from = now(), g = 0, d = 0;
     unsigned long long alone = o->from ? o->seen + o->alone : 0;
@@ -248,12 +250,12 @@ static int train(latent_trainer *t, const options *o, latent_exam *x, FILE *reco
 }
 
 /* NULL and no sentence where no score is wanted. */
-static latent_exam *find_exam(const options *o, latent_trainer *t, latent_error *e)
+static latent_evaluation *find_exam(const options *o, latent_trainer *t, latent_error *e)
 {
     latent_model *clip =
         o->score ? latent_model_load(o->score, (latent_progress){NULL, NULL}, e) : NULL;
-    latent_exam *x =
-        clip ? latent_exam_new(clip, t->source, t->g.resolution, SCORED, NULL, e) : NULL;
+    latent_evaluation *x =
+        clip ? latent_evaluation_new(clip, t->source, t->g.resolution, SCORED, NULL, e) : NULL;
     latent_model_release(clip);
     return x;
 }
@@ -292,8 +294,8 @@ int main(int argc, char **argv)
                  .alone = 10000};
     latent_error e = {""};
     latent_trainer t;
-    latent_exam *x = NULL;
-    latent_eye *eye = NULL;
+    latent_evaluation *x = NULL;
+    latent_feature_network *eye = NULL;
     FILE *record;
     int failed;
     if (argc < 3) {
@@ -361,7 +363,8 @@ int main(int argc, char **argv)
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
     if (latent_folder_make(o.folder, &e) ||
-        (o.eye && !(eye = latent_eye_open(o.eye, 2 * o.batch, &e))) || begin(&t, &o, eye, &e)) {
+        (o.eye && !(eye = latent_feature_network_open(o.eye, 2 * o.batch, &e))) ||
+        begin(&t, &o, eye, &e)) {
         fprintf(stderr, "train: %s\n", e.text);
         return 1;
     }
@@ -380,9 +383,9 @@ int main(int argc, char **argv)
         fclose(record);
     if (t.source)
         t.source->release(t.source);
-    latent_exam_free(x);
+    latent_evaluation_free(x);
     latent_trainer_free(&t);
-    latent_eye_free(eye);
+    latent_feature_network_free(eye);
     latent_threads_stop();
     return failed;
 }

@@ -10,9 +10,9 @@
 
    Where the checkpoint exists the training goes on from there.  Checkpoint and model are written
    every 250 steps and at the end; both may be read while it runs. */
-#include "engine/parallel.h"
+#include "engine/base/parallel.h"
+#include "engine/data/source_rule.h"
 #include "engine/train/clip.h"
-#include "engine/train/source_rule.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

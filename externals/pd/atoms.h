@@ -2,7 +2,7 @@
    into lists. */
 #ifndef LATENT_ATOMS_H
 #define LATENT_ATOMS_H
-#include "engine/evaluate.h"
+#include "engine/graph/evaluate.h"
 #include <m_pd.h>
 
 #pragma GCC visibility push(default)

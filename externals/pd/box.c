@@ -103,8 +103,8 @@ static int set_number(t_object *x, const t_latent_param *p, double value, void *
     if (!isfinite(value) || (limited && (value < low || value > high))) {
         if (limited)
             latent_complain(x, "%s takes a number from %s to %s, but %s came; it stays as it was",
-                            p->name, latent_figure(low).text, latent_figure(high).text,
-                            latent_figure(value).text);
+                            p->name, latent_subject_mask(low).text, latent_subject_mask(high).text,
+                            latent_subject_mask(value).text);
         else
             latent_complain(x, "%s takes a finite number, but %g came; it stays as it was", p->name,
                             value);
@@ -161,7 +161,7 @@ static int set_param(t_object *x, const t_latent_param *p, int argc, const t_ato
     if (p->kind == LATENT_WORD) {
         *(t_symbol **)field = argv->a_type == A_SYMBOL
                                   ? argv->a_w.w_symbol
-                                  : gensym(latent_figure(argv->a_w.w_float).text);
+                                  : gensym(latent_subject_mask(argv->a_w.w_float).text);
         return 0;
     }
     if (argv->a_type == A_SYMBOL) {

@@ -3,8 +3,8 @@
 #ifndef LATENT_BOX_H
 #define LATENT_BOX_H
 #include "answers.h"
-#include "engine/graph.h"
-#include "engine/number.h"
+#include "engine/base/number.h"
+#include "engine/graph/graph.h"
 #include <m_pd.h>
 
 #if PD_MAJOR_VERSION == 0 && PD_MINOR_VERSION < 53

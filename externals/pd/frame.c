@@ -1,6 +1,6 @@
 /* frame: see frame.h */
 #include "frame.h"
-#include "engine/screen.h"
+#include "engine/picture/screen.h"
 #include <stdio.h>
 
 /* Purr Data has no pdgui_vmess.  Nothing is drawn there, but every box loads. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static latent_node *build(t_latent_slope *s, latent_error *e)
+static latent_node *build(t_latent_gradient_job *s, latent_error *e)
 {
     t_latent_guidance *w = (t_latent_guidance *)s;
     if (!w->recall || latent_recall_progress(w->recall) <= 0)
@@ -18,7 +18,7 @@ static latent_node *build(t_latent_slope *s, latent_error *e)
     return NULL;
 }
 
-static void let_go(t_latent_slope *s)
+static void let_go(t_latent_gradient_job *s)
 {
     t_latent_guidance *w = (t_latent_guidance *)s;
     latent_model_release(w->model);
@@ -37,7 +37,7 @@ t_latent_guidance *latent_guidance_new(latent_model *model, latent_node *image,
                                        const latent_guide_settings *settings, latent_recall *recall)
 {
     t_latent_guidance *w =
-        (t_latent_guidance *)latent_slope_new(sizeof(t_latent_guidance), build, let_go);
+        (t_latent_guidance *)latent_gradient_job_new(sizeof(t_latent_guidance), build, let_go);
     if (!w)
         return NULL;
     w->model = latent_model_retain(model);

@@ -1,15 +1,15 @@
 /* guidance: one gradient towards what words say, as a job of the evaluator, for [latent.guide]. */
 #ifndef LATENT_GUIDANCE_H
 #define LATENT_GUIDANCE_H
-#include "engine/guide.h"
+#include "engine/guidance/guide.h"
+#include "gradient_job.h"
 #include "modelref.h"
-#include "slope.h"
 
 #pragma GCC visibility push(default)
 
 /* All that a gradient needs; goals and settings point to copies. */
 typedef struct {
-    t_latent_slope slope;
+    t_latent_gradient_job slope;
     latent_model *model;
     latent_node *image;
     latent_goal goals[LATENT_MAX_GOALS];

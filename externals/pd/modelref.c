@@ -2,7 +2,7 @@
    the file on the loader's thread and tells its references.  Everything here is Pd's thread's. */
 #include "modelref.h"
 #include "box.h"
-#include "mail.h"
+#include "job_queue.h"
 #include <dlfcn.h>
 #include <g_canvas.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ typedef struct _slot {
     t_state state;
     latent_model *model; /* held */
     char *reason;        /* why loading failed */
-    t_latent_mail *mail;
+    t_latent_job_queue *mail;
     t_latent_modelref *users;
     t_object *giver;    /* the box that has given it this name, or NULL */
     struct _slot *from; /* by which that box has the model, or NULL; the box holds it */
@@ -92,7 +92,7 @@ static void free_slot(t_slot *s)
         at = &(*at)->next;
     if (*at)
         *at = s->next;
-    latent_mail_free(s->mail);
+    latent_job_queue_free(s->mail);
     latent_model_release(s->model);
     free(s->reason);
     free(s->paths);
@@ -187,7 +187,7 @@ static void slot_load(t_slot *s)
     t_load *l = calloc(1, sizeof(*l));
     s->state = FAILED;
     if (!l || !s->paths || !(l->paths = malloc(s->paths_size + 1)) ||
-        (!s->mail && !(s->mail = latent_mail_new(s, LATENT_LOADER, 0, slot_done)))) {
+        (!s->mail && !(s->mail = latent_job_queue_new(s, LATENT_LOADER, 0, slot_done)))) {
         if (l)
             free(l->paths);
         free(l);
@@ -198,8 +198,8 @@ static void slot_load(t_slot *s)
     l->job.work = load_work;
     l->job.discard = load_discard;
     s->state = LOADING;
-    latent_mail_watch(s->mail, slot_progress);
-    if (latent_mail_send(s->mail, &l->job) < 0)
+    latent_job_queue_watch(s->mail, slot_progress);
+    if (latent_job_queue_send(s->mail, &l->job) < 0)
         s->state = FAILED;
 }
 
@@ -356,7 +356,7 @@ latent_model *latent_modelref_get(t_latent_modelref *r, int complain)
         return NULL;
     s = r->slot;
     if (s->state == LOADING && s->paths && latent_offline()) { /* offline nothing waits */
-        latent_mail_cancel(s->mail);
+        latent_job_queue_cancel(s->mail);
         slot_load(s);
     }
     if (s->model && latent_model_is(s->model, r->kind, &e)) {

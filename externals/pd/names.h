@@ -4,7 +4,7 @@
    "~" is the home folder.  Nothing here touches the disk. */
 #ifndef LATENT_NAMES_H
 #define LATENT_NAMES_H
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include <m_pd.h>
 
 #include <g_canvas.h>

@@ -11,7 +11,7 @@ typedef struct {
     int mode; /* a latent_noise_mode */
     int seed;
     double strength;
-    latent_maps *maps; /* made when they are first wanted */
+    latent_noise_maps *maps; /* made when they are first wanted */
     int maps_seed;
 } t_latent_noise;
 
@@ -31,7 +31,7 @@ static inline void latent_noise_init(t_latent_noise *n)
 
 static inline void latent_noise_free(t_latent_noise *n)
 {
-    latent_maps_release(n->maps);
+    latent_noise_maps_release(n->maps);
     n->maps = NULL;
 }
 
@@ -42,10 +42,10 @@ static inline latent_noise latent_noise_of(t_latent_noise *n)
     if (n->maps && (!learned || n->maps_seed != n->seed))
         latent_noise_free(n);
     if (learned && !n->maps) {
-        n->maps = latent_maps_new((uint32_t)n->seed);
+        n->maps = latent_noise_maps_new((uint32_t)n->seed);
         n->maps_seed = n->seed;
     }
-    return (latent_noise){n->mode, n->maps ? latent_maps_number(n->maps) : (uint32_t)n->seed,
+    return (latent_noise){n->mode, n->maps ? latent_noise_maps_number(n->maps) : (uint32_t)n->seed,
                           (float)n->strength};
 }
 

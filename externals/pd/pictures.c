@@ -1,10 +1,10 @@
 /* pictures: see pictures.h */
 #include "pictures.h"
+#include "dataset_jobs.h"
 #include "encoder.h"
-#include "engine/number.h"
+#include "engine/base/number.h"
+#include "engine/data/source_rule.h"
 #include "engine/rules/rules.h"
-#include "engine/train/source_rule.h"
-#include "plates.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* pictures: what a patch calls the pictures that a network is to learn from. */
 #ifndef LATENT_PICTURES_H
 #define LATENT_PICTURES_H
-#include "engine/train/source.h"
+#include "engine/data/source.h"
 #include <m_pd.h>
 
 #pragma GCC visibility push(default)

@@ -2,7 +2,7 @@
    [latent.guide]: what it then recalls is there as soon as there is one picture, and grows. */
 #ifndef LATENT_RECALLER_H
 #define LATENT_RECALLER_H
-#include "engine/recall.h"
+#include "engine/guidance/recall.h"
 #include "modelref.h"
 #include <m_pd.h>
 

@@ -1,7 +1,7 @@
 /* stepwise: see stepwise.h */
 #include "stepwise.h"
 #include "box.h"
-#include "mail.h"
+#include "job_queue.h"
 #include <stdlib.h>
 
 #define OFTEN 10 /* seconds */
@@ -10,7 +10,7 @@ struct _latent_stepwise {
     t_object *owner;
     void *context;
     const latent_steps *steps;
-    t_latent_mail *mail;
+    t_latent_job_queue *mail;
     void (*done)(void *z, void *what);
     void (*progress)(void *z, int permille);
     void *next;       /* offline: what the next step is to be done of, or NULL */
@@ -54,7 +54,7 @@ static void send_step(t_latent_stepwise *k, void *what)
     j->job.discard = discard;
     j->steps = k->steps;
     j->what = what;
-    if (latent_mail_send(k->mail, &j->job) < 0)
+    if (latent_job_queue_send(k->mail, &j->job) < 0)
         latent_complain(k->owner, "there is no thread to compute with");
 }
 
@@ -101,7 +101,7 @@ t_latent_stepwise *latent_stepwise_new(t_object *x, void *z, const latent_steps 
                                        void (*progress)(void *z, int permille))
 {
     t_latent_stepwise *k = calloc(1, sizeof(*k));
-    if (!k || !(k->mail = latent_mail_new(k, LATENT_SEARCHER, 0, stepped))) {
+    if (!k || !(k->mail = latent_job_queue_new(k, LATENT_SEARCHER, 0, stepped))) {
         free(k);
         return NULL;
     }
@@ -131,12 +131,12 @@ void latent_stepwise_start(t_latent_stepwise *k, void *what)
 
 int latent_stepwise_busy(const t_latent_stepwise *k)
 {
-    return k->next || latent_mail_busy(k->mail);
+    return k->next || latent_job_queue_busy(k->mail);
 }
 
 void latent_stepwise_cancel(t_latent_stepwise *k)
 {
-    latent_mail_cancel(k->mail);
+    latent_job_queue_cancel(k->mail);
     forget_next(k);
 }
 
@@ -144,7 +144,7 @@ void latent_stepwise_free(t_latent_stepwise *k)
 {
     if (!k)
         return;
-    latent_mail_free(k->mail);
+    latent_job_queue_free(k->mail);
     forget_next(k);
     k->gone = 1;
     if (!k->inside)

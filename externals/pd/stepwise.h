@@ -1,9 +1,9 @@
 /* stepwise: long computations that look at pictures, done step by step, each step a job of the
-   searcher (engine/work.h), so that pictures that are being played never wait for them; for
+   searcher (engine/base/jobs.h), so that pictures that are being played never wait for them; for
    [latent.directions] (calibration) and [latent.guide] (recall). */
 #ifndef LATENT_STEPWISE_H
 #define LATENT_STEPWISE_H
-#include "engine/work.h"
+#include "engine/base/jobs.h"
 #include <m_pd.h>
 
 #pragma GCC visibility push(default)

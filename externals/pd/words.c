@@ -41,7 +41,7 @@ t_symbol *latent_name_of(int argc, const t_atom *argv)
         return NULL;
     if (argv->a_type == A_SYMBOL)
         return *argv->a_w.w_symbol->s_name ? argv->a_w.w_symbol : NULL;
-    return gensym(latent_figure((double)atom_getfloat((t_atom *)argv)).text);
+    return gensym(latent_subject_mask((double)atom_getfloat((t_atom *)argv)).text);
 }
 
 t_symbol *latent_name_behind(t_symbol *name, const char *behind)

@@ -6,12 +6,12 @@
    GMAC is twice the forward pass's: what the way back to the picture needs as well.  R is that
    arithmetic a second over the best sgemm of 512 x 4096 x 4608 in the same run with the same
    threads.  Weights are random, made here.  LATENT_BENCH_THREADS (2) threads. */
-#include "engine/evaluate.h"
-#include "engine/gradient.h"
+#include "engine/base/parallel.h"
+#include "engine/graph/evaluate.h"
+#include "engine/graph/gradient.h"
 #include "engine/models/model.h"
 #include "engine/ops/encoder.h"
 #include "engine/ops/ops.h"
-#include "engine/parallel.h"
 #include "measure.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
    convolution) and their ratio to sgemm (512 x 4096 x 4608) by as many threads; then for each
    network the sum over its convolutions.  The ratio sets best time against best time, which holds
    still when other programs disturb; the middle time shows how much they did. */
+#include "engine/base/parallel.h"
 #include "engine/kernels/conv.h"
-#include "engine/parallel.h"
 #include "measure.h"
 #include <stdio.h>
 #include <stdlib.h>

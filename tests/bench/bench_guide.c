@@ -4,10 +4,10 @@
        guide-fish cutouts N: R steps/s, M ms/step
 
    LATENT_BENCH_THREADS (2) threads; LATENT_FISH names another generator. */
-#include "engine/gradient.h"
-#include "engine/guide.h"
+#include "engine/base/parallel.h"
+#include "engine/graph/gradient.h"
+#include "engine/guidance/guide.h"
 #include "engine/models/model.h"
-#include "engine/parallel.h"
 #include "measure.h"
 #include <stdio.h>
 #include <stdlib.h>

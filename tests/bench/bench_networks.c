@@ -7,11 +7,11 @@
    the same threads: a lone figure in ms says more about the machine and its neighbours than about
    the program. Weights are random, made here.  LATENT_BENCH_THREADS (2) threads; names as arguments
    choose. */
-#include "engine/evaluate.h"
-#include "engine/gradient.h"
+#include "engine/base/parallel.h"
+#include "engine/graph/evaluate.h"
+#include "engine/graph/gradient.h"
 #include "engine/models/model.h"
 #include "engine/ops/ops.h"
-#include "engine/parallel.h"
 #include "measure.h"
 #include <math.h>
 #include <stdio.h>

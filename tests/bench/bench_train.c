@@ -10,9 +10,9 @@
    a second over the best sgemm of 512 x 4096 x 4608 in the same run with the same threads.  The
    pictures cost what rule fish cost.  LATENT_BENCH_THREADS (2) threads; a number as the argument is
    how many times four steps are measured (6). */
-#include "engine/parallel.h"
+#include "engine/base/parallel.h"
+#include "engine/data/source_rule.h"
 #include "engine/rules/rules.h"
-#include "engine/train/source_rule.h"
 #include "engine/train/trainer.h"
 #include "engine/train/training.h"
 #include "measure.h"
@@ -34,7 +34,7 @@ int main(int argc, char **argv)
     latent_threads_set(threads ? atoi(threads) : 2);
     if (latent_train_shape(64, &g, &e))
         die(e.text);
-    d = latent_trainer_opponent(&g);
+    d = latent_trainer_default_discriminator(&g);
     if (latent_trainer_init(&t, &s, &g, &d, &e) ||
         !(t.source = latent_source_rule(latent_rule_find("fish"), 1, &e)))
         die(e.text);

@@ -1,7 +1,7 @@
 /* helper_builtin: see helper_builtin.h */
 #include "helper_builtin.h"
-#include "engine/evaluate.h"
-#include "engine/latents.h"
+#include "engine/graph/evaluate.h"
+#include "engine/latents/latents.h"
 #include "helper_network.h"
 #include <math.h>
 #include <setjmp.h>

@@ -1,10 +1,10 @@
 /* helper_judge: see helper_judge.h.  Features: how far each small square of the picture is from the
    paper, and how much there is of each colour that is not paper. */
 #include "helper_judge.h"
+#include "engine/base/counter_random.h"
 #include "engine/kernels/gemm.h"
+#include "engine/latents/symmetric.h"
 #include "engine/rules/fish.h"
-#include "engine/symmetric.h"
-#include "engine/train/chance.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -136,17 +136,18 @@ static void solve(judge *j, const float *x, const float *y, int n)
 }
 
 /* As a network draws: somewhat blurred, and uneven. */
-static void roughen(float *picture, latent_chance dice)
+static void roughen(float *picture, latent_counter_random dice)
 {
     enum { ROW = JUDGE_SIZE * 3, ALL = JUDGE_SIZE * ROW };
     float *was = malloc(ALL * sizeof(*was));
-    double blur = 0.8 * latent_chance_uniform(&dice), noise = 0.1 * latent_chance_uniform(&dice);
+    double blur = 0.8 * latent_counter_random_uniform(&dice),
+           noise = 0.1 * latent_counter_random_uniform(&dice);
     memcpy(was, picture, ALL * sizeof(*was));
     for (int i = 0; i < ALL; i++) {
         int x = i % ROW / 3, up = i < ROW ? i : i - ROW, down = i + ROW < ALL ? i + ROW : i,
             left = x ? i - 3 : i, right = x < JUDGE_SIZE - 1 ? i + 3 : i;
         double around = (was[up] + was[down] + was[left] + was[right]) / 4;
-        double v = was[i] + blur * (around - was[i]) + noise * latent_chance_gauss(&dice);
+        double v = was[i] + blur * (around - was[i]) + noise * latent_counter_random_gauss(&dice);
         picture[i] = (float)fmin(fmax(v, -1), 1);
     }
     free(was);
@@ -167,7 +168,7 @@ judge *judge_new(uint32_t seed, int n)
         if (latent_rule_draw(rule, params, JUDGE_SIZE, picture, &e))
             fail_msg("%s", e.text);
         if (p % 2)
-            roughen(picture, latent_chance_at(seed, 1, (uint64_t)p));
+            roughen(picture, latent_counter_random_at(seed, 1, (uint64_t)p));
         look(picture, x + (size_t)p * FEATURES);
         v = judge_truth(params);
         t[0] = (float)v.armed;

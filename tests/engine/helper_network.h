@@ -1,8 +1,8 @@
 /* helper_network: StyleGAN2 generators with random weights, of any shape, for tests. */
 #ifndef HELPER_NETWORK_H
 #define HELPER_NETWORK_H
+#include "engine/base/random.h"
 #include "engine/models/model.h"
-#include "engine/random.h"
 
 #define NETWORK_TENSORS 128
 

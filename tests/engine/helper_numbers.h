@@ -2,7 +2,7 @@
  * differences. */
 #ifndef HELPER_NUMBERS_H
 #define HELPER_NUMBERS_H
-#include "engine/train/chance.h"
+#include "engine/base/counter_random.h"
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -10,9 +10,9 @@
 static inline float *some(size_t count, uint64_t which)
 {
     float *f = malloc(count * sizeof(float));
-    latent_chance c = latent_chance_at(7, 1, which);
+    latent_counter_random c = latent_counter_random_at(7, 1, which);
     for (size_t i = 0; i < count; i++)
-        f[i] = (float)latent_chance_gauss(&c);
+        f[i] = (float)latent_counter_random_gauss(&c);
     return f;
 }
 

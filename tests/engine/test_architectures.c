@@ -1,7 +1,7 @@
 /* test_architectures: whole generators of many shapes against a slow one in double precision,
    written here from the formulas of the paper with nothing shared: skip, resnet and orig networks,
    odd widths, one and four picture channels, clamps, W+, no noise, random weights. */
-#include "engine/evaluate.h"
+#include "engine/graph/evaluate.h"
 #include "helper_network.h"
 #include <math.h>
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* The cleaning of plates: against thirty paintings labelled by hand (needs the paintings:
    LATENT_DATA), and against a page drawn here. */
+#include "engine/data/cleaning.h"
 #include "engine/media/picture.h"
-#include "engine/train/cleaning.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,17 +2,17 @@
    form of file (needs the oracle folder, and the vocabulary beside it); a network of other sizes
    against itself; what is refused. */
 #include "../helpers/npz.h"
-#include "engine/approach.h"
-#include "engine/evaluate.h"
-#include "engine/gradient.h"
-#include "engine/guide.h"
+#include "engine/base/random.h"
+#include "engine/graph/evaluate.h"
+#include "engine/graph/gradient.h"
+#include "engine/guidance/approach.h"
+#include "engine/guidance/guide.h"
+#include "engine/guidance/optimise.h"
 #include "engine/models/clip_config.h"
 #include "engine/models/clip_tiny.h"
 #include "engine/models/model.h"
 #include "engine/ops/encoder.h"
 #include "engine/ops/ops.h"
-#include "engine/optimise.h"
-#include "engine/random.h"
 #include "helper_builtin.h"
 #include "helper_sanitized.h"
 #include <math.h>

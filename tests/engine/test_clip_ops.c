@@ -1,10 +1,10 @@
 /* test_clip_ops: the operations of an encoder (CLIP) and of guidance, one by one: values against
    plain sums written here, every gradient against central differences. */
-#include "engine/evaluate.h"
-#include "engine/gradient.h"
+#include "engine/base/random.h"
+#include "engine/graph/evaluate.h"
+#include "engine/graph/gradient.h"
 #include "engine/ops/encoder.h"
 #include "engine/ops/ops.h"
-#include "engine/random.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -216,17 +216,17 @@ static latent_node *do_patches(latent_node *const *in, latent_error *e)
 
 static latent_node *do_place(latent_node *const *in, latent_error *e)
 {
-    return latent_op_place(in[0], in[1], in[2], e);
+    return latent_op_position_embedding(in[0], in[1], in[2], e);
 }
 
 static latent_node *do_words(latent_node *const *in, latent_error *e)
 {
-    return latent_op_words(in[0], (int[]){3, 0, 3, 6}, 4, e);
+    return latent_op_embedding(in[0], (int[]){3, 0, 3, 6}, 4, e);
 }
 
 static latent_node *do_bag(latent_node *const *in, latent_error *e)
 {
-    return latent_op_bag(in[0], (int[]){3, 0, 3, 6, 6}, (int[]){0, 2, 2, 5}, 3, e);
+    return latent_op_embedding_bag(in[0], (int[]){3, 0, 3, 6, 6}, (int[]){0, 2, 2, 5}, 3, e);
 }
 
 static latent_node *do_pool(latent_node *const *in, latent_error *e)
@@ -236,7 +236,7 @@ static latent_node *do_pool(latent_node *const *in, latent_error *e)
 
 static latent_node *do_token(latent_node *const *in, latent_error *e)
 {
-    return latent_op_token(in[0], 2, e);
+    return latent_op_select_token(in[0], 2, e);
 }
 
 static latent_node *do_scale(latent_node *const *in, latent_error *e)
@@ -246,7 +246,7 @@ static latent_node *do_scale(latent_node *const *in, latent_error *e)
 
 static latent_node *do_middle(latent_node *const *in, latent_error *e)
 {
-    return latent_op_middle(in[0], 8, e);
+    return latent_op_center_crop(in[0], 8, e);
 }
 
 static latent_node *do_cutouts(latent_node *const *in, latent_error *e)
@@ -261,7 +261,7 @@ static latent_node *do_whole(latent_node *const *in, latent_error *e)
 
 static latent_node *do_unlike(latent_node *const *in, latent_error *e)
 {
-    return latent_op_unlike(in[0], in[1], e);
+    return latent_op_cosine_distance(in[0], in[1], e);
 }
 
 static latent_node *do_augment(latent_node *const *in, latent_error *e)
@@ -405,7 +405,7 @@ static latent_node *byte_picture(int h, int w, double off)
 static void check_middle(int h, int w, int size, long sum, const int *first, const int *last)
 {
     latent_error e = {""};
-    latent_node *x = byte_picture(h, w, 0), *n = latent_op_middle(x, size, &e);
+    latent_node *x = byte_picture(h, w, 0), *n = latent_op_center_crop(x, size, &e);
     latent_tensor *t = value_of(n);
     long is = 0;
     for (size_t i = 0; i < t->count; i++) {
@@ -437,7 +437,7 @@ static void the_middle_of_floats_is_near(void **state)
 {
     latent_error e = {""};
     latent_node *a = byte_picture(50, 37, 0), *b = byte_picture(50, 37, 0.01);
-    latent_node *am = latent_op_middle(a, 16, &e), *bm = latent_op_middle(b, 16, &e);
+    latent_node *am = latent_op_center_crop(a, 16, &e), *bm = latent_op_center_crop(b, 16, &e);
     latent_tensor *x = value_of(am), *y = value_of(bm);
     double most = 0;
     int whole = 0;
@@ -579,9 +579,9 @@ static void bags_are_sums(void **state)
         assert_true(fabsf(mean->data[k] - sum) < 1e-5f);
         latent_tensor_release(mean);
     }
-    assert_null(latent_op_bag(table, (int[]){7}, (int[]){0, 1}, 1, &e));
+    assert_null(latent_op_embedding_bag(table, (int[]){7}, (int[]){0, 1}, 1, &e));
     assert_non_null(strstr(e.text, "row 7 of a table of 7"));
-    assert_null(latent_op_bag(table, NULL, (int[]){0}, 0, &e));
+    assert_null(latent_op_embedding_bag(table, NULL, (int[]){0}, 0, &e));
     latent_tensor_release(x);
     latent_tensor_release(y);
     latent_node_release(n);
@@ -598,10 +598,10 @@ static void what_does_not_fit_is_refused(void **state)
     assert_null(latent_op_attention(x, 2, 0, NULL, &e));
     assert_null(latent_op_patches(y, 4, &e));
     assert_non_null(strstr(e.text, "squares of 4"));
-    assert_null(latent_op_words(x, word, 2, &e));
+    assert_null(latent_op_embedding(x, word, 2, &e));
     assert_non_null(strstr(e.text, "vocabulary of 4"));
-    assert_null(latent_op_token(x, 4, &e));
-    assert_null(latent_op_place(x, NULL, y, &e));
+    assert_null(latent_op_select_token(x, 4, &e));
+    assert_null(latent_op_position_embedding(x, NULL, y, &e));
     assert_null(latent_op_cutouts(y, 1000, 8, 1, 0, &e));
     assert_null(latent_op_distance(x, y, LATENT_COSINE, &e));
     assert_null(latent_op_blend(&x, (float[]){1}, 0, &e));

@@ -150,6 +150,6 @@ int main(void)
         cmocka_unit_test(test_same),   cmocka_unit_test(test_refusals),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    latent_graves_bury();
+    latent_deferred_free_all();
     return failed;
 }

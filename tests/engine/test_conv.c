@@ -1,8 +1,8 @@
 /* Tests of kernels/conv against the formulas of conv.h, computed directly in double precision. */
-#include "engine/kernels/adjoint.h"
+#include "engine/base/parallel.h"
+#include "engine/kernels/backward_data.h"
 #include "engine/kernels/conv.h"
 #include "engine/kernels/conv_plan.h"
-#include "engine/parallel.h"
 #include "helper_sanitized.h"
 #include <math.h>
 #include <setjmp.h>
@@ -359,10 +359,10 @@ static void test_adjoint(void **unused)
             float *y = malloc(y_count * sizeof(float)), *gx = malloc(x_count * sizeof(float));
             latent_conv_end end = {.out_scale = scale, .slope = 1, .gain = 1};
             latent_conv *c = latent_conv_new(s, weights, NULL);
-            latent_adjoint *a = latent_adjoint_new(s, weights, NULL);
+            latent_backward_data *a = latent_backward_data_new(s, weights, NULL);
             double one = 0, other = 0, power = 0;
             assert_int_equal(latent_conv_forward(c, x_side, x_side, x, NULL, &end, y, NULL), 0);
-            assert_int_equal(latent_adjoint_run(a, x_side, x_side, g, scale, gx, NULL), 0);
+            assert_int_equal(latent_backward_data_run(a, x_side, x_side, g, scale, gx, NULL), 0);
             for (size_t k = 0; k < y_count; k++) {
                 one += (double)y[k] * (double)g[k];
                 power += (double)y[k] * (double)y[k] * (double)g[k] * (double)g[k];
@@ -371,7 +371,7 @@ static void test_adjoint(void **unused)
                 other += (double)x[k] * (double)gx[k];
             assert_true(fabs(one - other) < 1e-5 * sqrt(power));
             latent_conv_free(c);
-            latent_adjoint_free(a);
+            latent_backward_data_free(a);
             free(weights);
             free(scale);
             free(x);
@@ -403,7 +403,7 @@ static void check_batch(latent_conv_spec s, int n, int size, int options)
                            options & ADDED ? add : NULL};
     latent_error e;
     latent_conv *c = latent_conv_new(s, weights, &e);
-    latent_conv_room *room = latent_conv_room_new();
+    latent_conv_workspace *room = latent_conv_workspace_new();
     double error = 0, power = 0;
     for (size_t o = 0; o < out; o++) /* [tap][in][out], turned */
         for (size_t i = 0; i < in; i++)
@@ -432,7 +432,7 @@ static void check_batch(latent_conv_spec s, int n, int size, int options)
         fail_msg("%d to %d channels, kernel %d, up %d, %d pictures of %d: error %.2g", s.in, s.out,
                  s.kernel, s.up, n, size, sqrt(error / power));
     latent_conv_free(c);
-    latent_conv_room_free(room);
+    latent_conv_workspace_free(room);
     free(weights);
     free(other);
     free(x);
@@ -476,13 +476,13 @@ static void check_weights(latent_conv_spec s, int n, int size, int turned)
     float *gw = numbers(weights), *before = malloc(weights * sizeof(float));
     float *y = malloc(y_count * sizeof(float));
     latent_conv_end end = {.slope = 1, .gain = 1};
-    latent_conv_room *room = latent_conv_room_new();
+    latent_conv_workspace *room = latent_conv_workspace_new();
     latent_conv_pictures f = {n, x_side, x_side, x, style};
     latent_error e;
     if (!turned) /* the inputs side by side */
         layout = (latent_conv_layout){in, 1, in * (size_t)s.out, 0};
     memcpy(before, gw, weights * sizeof(float));
-    assert_int_equal(latent_conv_gradient(s, room, &f, g, gw, layout, &e), 0);
+    assert_int_equal(latent_conv_backward_weights(s, room, &f, g, gw, layout, &e), 0);
     for (int round = 0; round < 3; round++) {
         float *w = numbers(weights);
         double one = 0, other = 0, power = 0;
@@ -498,7 +498,7 @@ static void check_weights(latent_conv_spec s, int n, int size, int turned)
                      s.out, s.kernel, s.up, n, size, other, one);
         free(w);
     }
-    latent_conv_room_free(room);
+    latent_conv_workspace_free(room);
     free(x);
     free(g);
     free(gw);
@@ -523,9 +523,9 @@ static void test_weights(void **unused)
         check_weights(kind(i, 200, 140), THOROUGH(5, 2), 8, 0);
         check_weights(kind(i, 64, 40), THOROUGH(7, 2), THOROUGH(64, 20), 1);
     }
-    assert_int_equal(latent_conv_gradient((latent_conv_spec){1, 1, 1, 2}, NULL,
-                                          &(latent_conv_pictures){.n = 1, .h = 4, .w = 4}, NULL,
-                                          NULL, (latent_conv_layout){1, 1, 1, 0}, &e),
+    assert_int_equal(latent_conv_backward_weights((latent_conv_spec){1, 1, 1, 2}, NULL,
+                                                  &(latent_conv_pictures){.n = 1, .h = 4, .w = 4},
+                                                  NULL, NULL, (latent_conv_layout){1, 1, 1, 0}, &e),
                      -1);
     assert_int_equal(latent_conv_batch((latent_conv_spec){1, 1, 1, -2}, NULL, NULL,
                                        (latent_conv_layout){1, 1, 1, 0},
@@ -545,18 +545,18 @@ static void check_batch_threads(latent_conv_spec s, int n, int size)
     float *g = numbers(y_count), *y[2], *gw[2];
     latent_conv_end end = {.slope = 0.2f, .gain = 1};
     latent_conv_pictures f = {n, side, side, x, NULL};
-    latent_conv_room *room = latent_conv_room_new();
+    latent_conv_workspace *room = latent_conv_workspace_new();
     for (int i = 0; i < 2; i++) {
         y[i] = malloc(y_count * sizeof(float));
         gw[i] = calloc(weights_count, sizeof(float));
         latent_threads_set(1 + 2 * i);
         assert_int_equal(latent_conv_batch(s, room, weights, layout, &f, &end, y[i], NULL), 0);
-        assert_int_equal(latent_conv_gradient(s, room, &f, g, gw[i], layout, NULL), 0);
+        assert_int_equal(latent_conv_backward_weights(s, room, &f, g, gw[i], layout, NULL), 0);
     }
     latent_threads_set(2);
     assert_memory_equal(y[0], y[1], y_count * sizeof(float));
     assert_memory_equal(gw[0], gw[1], weights_count * sizeof(float));
-    latent_conv_room_free(room);
+    latent_conv_workspace_free(room);
     free(weights);
     free(x);
     free(g);

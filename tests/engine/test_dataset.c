@@ -1,8 +1,8 @@
 /* Data sets: what is said about pictures (JSON, text, hostile ones too), folders and classes, bad
    files named and skipped, fitting, colour statistics, drawing for training, index.json. */
+#include "engine/base/jobs.h"
+#include "engine/data/dataset.h"
 #include "engine/media/picture.h"
-#include "engine/train/dataset.h"
-#include "engine/work.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -178,7 +178,7 @@ static void lines_are_told_apart(void **state)
 
 /* ---- folders */
 
-static const latent_exhibit *entry_of(const latent_scan *s, const char *name)
+static const latent_dataset_entry *entry_of(const latent_scan *s, const char *name)
 {
     for (int i = 0; i < s->n; i++)
         if (!strcmp(s->entries[i].name, name))
@@ -290,29 +290,29 @@ static void too_many_folders_are_refused(void **state)
 
 /* ---- pictures made ready */
 
-static latent_plate *plate_of(const char *name, int size, latent_fitting fitting)
+static latent_sample *plate_of(const char *name, int size, latent_fitting fitting)
 {
     char path[400];
     latent_error e;
     latent_tensor *t;
-    latent_plate *p;
+    latent_sample *p;
     path_of(path, name);
     t = latent_picture_read(path, 3, NULL, &e);
     assert_non_null(t);
-    p = latent_plate_make(t, (latent_plate_settings){size, fitting, 0}, &e);
+    p = latent_sample_make(t, (latent_sample_settings){size, fitting, 0}, &e);
     assert_non_null(p);
     latent_tensor_release(t);
     return p;
 }
 
-static const uint8_t *pixel(const latent_plate *p, int y, int x)
+static const uint8_t *pixel(const latent_sample *p, int y, int x)
 {
     return p->bytes + 3 * (y * p->size + x);
 }
 
 static void pictures_become_square(void **state)
 {
-    latent_plate *p;
+    latent_sample *p;
     float picture[3 * 8 * 8];
     latent_error e;
     (void)state;
@@ -320,20 +320,20 @@ static void pictures_become_square(void **state)
     p = plate_of("wide.png", 16, LATENT_CROP);
     assert_int_equal(pixel(p, 8, 2)[0], 255); /* the middle quarter: half red, half blue */
     assert_int_equal(pixel(p, 8, 13)[2], 255);
-    assert_int_equal(latent_plate_draw(p, 8, picture, &e), 0);
+    assert_int_equal(latent_sample_draw(p, 8, picture, &e), 0);
     assert_true(fabsf(picture[0] - 1) < 1e-6f && fabsf(picture[1] + 1) < 1e-6f);
-    latent_plate_release(p);
+    latent_sample_release(p);
     p = plate_of("wide.png", 16, LATENT_PAD);
     assert_int_equal(pixel(p, 8, 2)[0], 255);
     assert_in_range(pixel(p, 0, 2)[0], 120, 135); /* above: the mean of its edge */
     assert_int_equal(pixel(p, 7, 15)[2], 255);
     assert_in_range(pixel(p, 15, 15)[0], 120, 135);
-    latent_plate_release(p);
+    latent_sample_release(p);
     p = plate_of("wide.png", 16, LATENT_STRETCH);
     assert_int_equal(pixel(p, 0, 7)[0], 255);
     assert_int_equal(pixel(p, 15, 8)[2], 255);
     assert_true(fabs(p->sum[0] / 256) < 1e-6 && fabs(p->sum[1] / 256 + 1) < 1e-6);
-    latent_plate_release(p);
+    latent_sample_release(p);
 }
 
 static void sets_are_measured_and_drawn_from(void **state)
@@ -354,8 +354,8 @@ static void sets_are_measured_and_drawn_from(void **state)
     latent_dataset_take(d, &s);
     latent_scan_free(&s);
     for (int i = 0; i < latent_dataset_count(d); i++) {
-        latent_exhibit *q = latent_dataset_at(d, i);
-        latent_plate *p = strstr(q->name, ".jpg") ? NULL : plate_of(q->name, 16, LATENT_STRETCH);
+        latent_dataset_entry *q = latent_dataset_at(d, i);
+        latent_sample *p = strstr(q->name, ".jpg") ? NULL : plate_of(q->name, 16, LATENT_STRETCH);
         assert_true(q->stale);
         assert_int_equal(latent_dataset_ready(d, i, p, &e), 0);
     }
@@ -420,8 +420,8 @@ static void rules_draw_sets(void **state)
     assert_int_equal(s.n, 3);
     assert_string_equal(s.entries[2].name, "fish-000003.png");
     assert_true(*s.entries[2].english && *s.entries[2].chinese);
-    a = latent_plate_rule(fish, 7, 2, 8, &e);
-    b = latent_plate_rule(fish, 7, 2, 8, &e);
+    a = latent_sample_rule(fish, 7, 2, 8, &e);
+    b = latent_sample_rule(fish, 7, 2, 8, &e);
     assert_true(a && b && a->count == 16 * 16 * 3);
     assert_memory_equal(a->data, b->data, a->count * sizeof(float));
     latent_tensor_release(a);

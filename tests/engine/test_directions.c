@@ -1,8 +1,8 @@
 /* test_directions: directions against slow computations of what they are said to be, sets on disk,
    and calibration against pictures. */
-#include "engine/directions.h"
-#include "engine/evaluate.h"
-#include "engine/latents.h"
+#include "engine/graph/evaluate.h"
+#include "engine/latents/directions.h"
+#include "engine/latents/latents.h"
 #include "helper_network.h"
 #include <math.h>
 #include <setjmp.h>

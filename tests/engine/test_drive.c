@@ -1,7 +1,7 @@
 /* test_drive: from numbers to latents: curves, following in time, maps, letters, and what is
    learned from examples. */
-#include "engine/drive.h"
-#include "engine/random.h"
+#include "engine/base/random.h"
+#include "engine/latents/drive.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* test_ear: what the ear hears, against its definitions computed here once more, in double
    precision and without FFTW; onsets and tempo on sounds whose truth is known. */
-#include "engine/random.h"
+#include "engine/base/random.h"
 #include "engine/sound/ear.h"
 #include "helper_sanitized.h"
 #include <math.h>
@@ -449,7 +449,7 @@ static void test_voices(void **state)
     free(x);
 }
 
-/* Silence, a constant, clipping and numbers that are none: everything stays a finite number. */
+/* Silence, a constant, clipping and NaN or infinity: everything stays a finite number. */
 static void test_extremes(void **state)
 {
     latent_ear_settings s = settings(48000);

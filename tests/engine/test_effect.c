@@ -1,7 +1,7 @@
 /* test_effect: what effects do to a picture's numbers, and their gradients against central
    differences. */
-#include "engine/evaluate.h"
-#include "engine/gradient.h"
+#include "engine/graph/evaluate.h"
+#include "engine/graph/gradient.h"
 #include "engine/ops/effect.h"
 #include "engine/ops/ops.h"
 #include <math.h>

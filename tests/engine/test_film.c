@@ -1,12 +1,12 @@
 /* test_film: films on disk: what is written can be read again, frame by frame, in step with its
    sound, whole or cut off, and what is damaged is refused.  Run it under
    -fsanitize=address,undefined as well. */
-#include "engine/grave.h"
+#include "engine/base/deferred_free.h"
+#include "engine/base/random.h"
 #include "engine/media/film.h"
-#include "engine/media/reel.h"
-#include "engine/media/take.h"
-#include "engine/pixels.h"
-#include "engine/random.h"
+#include "engine/media/film_reader.h"
+#include "engine/media/recording.h"
+#include "engine/picture/pixels.h"
 #include "helper_folder.h"
 #include "helper_sanitized.h"
 #include "helper_sound.h"
@@ -75,7 +75,7 @@ static void close_film(latent_film *f, int64_t end)
     if (latent_film_close(f, end, &e))
         fail_msg("%s", e.text);
     latent_film_release(f);
-    latent_graves_bury();
+    latent_deferred_free_all();
 }
 
 static void write_numbered(const char *path, int frames, int h, int w, double quality,
@@ -91,33 +91,33 @@ static void write_numbered(const char *path, int frames, int h, int w, double qu
     free(rgb);
 }
 
-static latent_reel *open_reel(const char *path)
+static latent_film_reader *open_reel(const char *path)
 {
     latent_error e = {""};
-    latent_reel *r;
-    if (latent_reel_open(path, NULL, NULL, &r, &e))
+    latent_film_reader *r;
+    if (latent_film_reader_open(path, NULL, NULL, &r, &e))
         fail_msg("%s", e.text);
     if (!r)
         fail_msg("%s is no film", path);
     return r;
 }
 
-static void close_reel(latent_reel *r)
+static void close_reel(latent_film_reader *r)
 {
-    latent_reel_release(r);
-    latent_graves_bury();
+    latent_film_reader_release(r);
+    latent_deferred_free_all();
 }
 
-static latent_tensor *frame_of(latent_reel *r, int n)
+static latent_tensor *frame_of(latent_film_reader *r, int n)
 {
     latent_error e = {""};
-    latent_tensor *t = latent_reel_frame(r, n, 3, NULL, &e);
+    latent_tensor *t = latent_film_reader_frame(r, n, 3, NULL, &e);
     if (!t)
         fail_msg("%s", e.text);
     return t;
 }
 
-static void check_number(latent_reel *r, int n)
+static void check_number(latent_film_reader *r, int n)
 {
     latent_tensor *t = frame_of(r, n);
     assert_int_equal(number_in(t), n);
@@ -132,8 +132,8 @@ static void test_kinds(void **state)
         const char *path = in_folder("kind.%s", *k), *again = in_folder("again.%s", *k);
         uint8_t *first, *second;
         size_t n, m;
-        latent_reel *r;
-        latent_reel_info i;
+        latent_film_reader *r;
+        latent_film_reader_info i;
         write_numbered(path, 70, 33, 81, 75, NULL);
         write_numbered(again, 70, 33, 81, 75, NULL);
         first = read_file(path, &n);
@@ -143,7 +143,7 @@ static void test_kinds(void **state)
         free(first);
         free(second);
         r = open_reel(path);
-        i = latent_reel_about(r);
+        i = latent_film_reader_about(r);
         assert_int_equal(i.frames, 70);
         assert_float_equal(i.fps, 25, 0.05);
         assert_float_equal(i.ms, 2800, 15);
@@ -152,12 +152,12 @@ static void test_kinds(void **state)
             check_number(r, j);
         for (int j = 0; j < 40; j++)
             check_number(r, j * 37 % 70);
-        assert_int_equal(latent_reel_at(r, -5), 0);
-        assert_int_equal(latent_reel_at(r, 400), 10);
-        assert_int_equal(latent_reel_at(r, 439), 10);
-        assert_int_equal(latent_reel_at(r, 1e9), 69);
-        assert_null(latent_reel_frame(r, 70, 3, NULL, NULL));
-        assert_null(latent_reel_frame(r, -1, 3, NULL, NULL));
+        assert_int_equal(latent_film_reader_at(r, -5), 0);
+        assert_int_equal(latent_film_reader_at(r, 400), 10);
+        assert_int_equal(latent_film_reader_at(r, 439), 10);
+        assert_int_equal(latent_film_reader_at(r, 1e9), 69);
+        assert_null(latent_film_reader_frame(r, 70, 3, NULL, NULL));
+        assert_null(latent_film_reader_frame(r, -1, 3, NULL, NULL));
         close_reel(r);
     }
 }
@@ -182,7 +182,7 @@ static void test_pixels(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         const char *path = in_folder("pixels.%s", cases[i].ending);
         latent_film *f = open_film(path, 30, 0, cases[i].quality, NULL);
-        latent_reel *r;
+        latent_film_reader *r;
         latent_tensor *t;
         double sum = 0;
         for (int j = 0; j < 4; j++)
@@ -209,7 +209,7 @@ static void test_times(void **state)
     for (const char *const *k = endings; *k; k++) {
         const char *path = in_folder("times.%s", *k);
         latent_film *f = open_film(path, 20, 0, 75, NULL);
-        latent_reel *r;
+        latent_film_reader *r;
         latent_error e = {""};
         for (int i = 0; i < 5; i++) {
             numbered(rgb, 16, 16, i + 1);
@@ -218,12 +218,12 @@ static void test_times(void **state)
         assert_int_equal(latent_film_add(f, rgb, 16, 16, 20, &e), -1); /* time does not go back */
         close_film(f, 40);
         r = open_reel(path);
-        assert_int_equal(latent_reel_about(r).frames, 6); /* the last one twice */
-        assert_float_equal(latent_reel_about(r).ms, 2000, 12);
+        assert_int_equal(latent_film_reader_about(r).frames, 6); /* the last one twice */
+        assert_float_equal(latent_film_reader_about(r).ms, 2000, 12);
         for (int i = 0; i < 5; i++) {
             latent_tensor *t = frame_of(r, i);
             assert_int_equal(number_in(t), i + 1);
-            assert_float_equal(latent_reel_ms(r, i), at[i] * 50, 6);
+            assert_float_equal(latent_film_reader_ms(r, i), at[i] * 50, 6);
             latent_tensor_release(t);
         }
         close_reel(r);
@@ -236,7 +236,7 @@ static void check_size(const char *path, int size, int h, int w, int to_h, int t
 {
     latent_film *f = open_film(path, 10, size, 90, NULL);
     uint8_t *rgb = malloc((size_t)h * (size_t)w * 3), other[3 * 3 * 5];
-    latent_reel *r;
+    latent_film_reader *r;
     latent_tensor *t;
     memset(rgb, 200, (size_t)h * (size_t)w * 3);
     memset(other, 90, sizeof(other));
@@ -496,7 +496,7 @@ static void test_spoiled(void **state)
         assert_int_equal(latent_film_close(f, 0, &e), 0);
         assert_true(latent_film_spoiled(f) == 7);
         latent_film_release(f);
-        latent_graves_bury();
+        latent_deferred_free_all();
         assert_true(fabs(track_rms(in_folder("%s", films[i]), &channels, &samples) - 0.177) < 0.02);
     }
 }
@@ -548,7 +548,7 @@ static void test_unmarked(void **state)
     } reds[] = {{320, 240, 81, 90, 240}, {1280, 720, 63, 102, 240}};
     (void)state;
     for (int i = 0; i < 2; i++) {
-        latent_reel *r;
+        latent_film_reader *r;
         latent_tensor *t;
         write_yuv(in_folder("red.mkv"), reds[i].w, reds[i].h, reds[i].y, reds[i].u, reds[i].v);
         r = open_reel(in_folder("red.mkv"));
@@ -567,7 +567,7 @@ static void test_turned(void **state)
     static const int order[] = {0, 3, 9, 1, 8, 0, 5};
     const char *cases = getenv("LATENT_CASES");
     char path[4096];
-    latent_reel *r;
+    latent_film_reader *r;
     (void)state;
     snprintf(path, sizeof(path), "%s/rot90.mp4", cases ? cases : "");
     if (access(path, R_OK)) {
@@ -627,7 +627,7 @@ static void check_left(const char *path, const char *sound, int killed, int at_l
     int ready[2], status;
     char byte;
     pid_t child;
-    latent_reel *r;
+    latent_film_reader *r;
     assert_int_equal(pipe(ready), 0);
     if (!(child = fork())) {
         latent_film_settings s = {25, 0, 75, sound};
@@ -649,9 +649,9 @@ static void check_left(const char *path, const char *sound, int killed, int at_l
     close(ready[0]);
     r = open_reel(path);
     print_message("%s, %s: %d of 150 frames\n", strrchr(path, '/') + 1, killed ? "killed" : "ended",
-                  latent_reel_about(r).frames);
-    assert_true(latent_reel_about(r).frames >= at_least);
-    for (int i = 0; i < latent_reel_about(r).frames; i++)
+                  latent_film_reader_about(r).frames);
+    assert_true(latent_film_reader_about(r).frames >= at_least);
+    for (int i = 0; i < latent_film_reader_about(r).frames; i++)
         check_number(r, i);
     close_reel(r);
 }
@@ -711,7 +711,7 @@ static void test_full(void **state)
         latent_film *f = open_film(path, 25, 0, 75, NULL);
         uint8_t rgb[32 * 32 * 3];
         latent_error e = {""};
-        latent_reel *r;
+        latent_film_reader *r;
         int i = 0, failed = 0;
         latent_random_seed(&random, 1);
         setrlimit(RLIMIT_FSIZE, &small);
@@ -727,10 +727,10 @@ static void test_full(void **state)
         assert_int_equal(latent_film_add(f, rgb, 32, 32, i + 1, &e), -1);
         assert_int_equal(latent_film_close(f, 0, &e), -1);
         latent_film_release(f);
-        latent_graves_bury();
+        latent_deferred_free_all();
         r = open_reel(path);
-        printf("full.%s: %d of %d frames\n", *k, latent_reel_about(r).frames, i);
-        assert_true(latent_reel_about(r).frames >= i - 60);
+        printf("full.%s: %d of %d frames\n", *k, latent_film_reader_about(r).frames, i);
+        assert_true(latent_film_reader_about(r).frames >= i - 60);
         close_reel(r);
     }
 }
@@ -740,22 +740,22 @@ static void test_older(void **state)
 {
     const char *path = in_folder("older.mkv"), *kept = in_folder("older.mkv~");
     latent_film *f;
-    latent_reel *r;
+    latent_film_reader *r;
     (void)state;
     write_numbered(path, 5, 16, 16, 75, NULL);
     f = open_film(path, 25, 0, 75, NULL);
     close_film(f, 100);
     assert_int_not_equal(access(kept, F_OK), 0);
     r = open_reel(path);
-    assert_int_equal(latent_reel_about(r).frames, 5);
+    assert_int_equal(latent_film_reader_about(r).frames, 5);
     close_reel(r);
     write_numbered(path, 7, 16, 16, 75, NULL);
     r = open_reel(kept);
-    assert_int_equal(latent_reel_about(r).frames, 5);
+    assert_int_equal(latent_film_reader_about(r).frames, 5);
     close_reel(r);
     f = open_film(in_folder("left.mp4"), 25, 0, 75, NULL);
     latent_film_release(f); /* nobody closes it */
-    latent_graves_bury();
+    latent_deferred_free_all();
     assert_int_not_equal(access(in_folder("left.mp4"), F_OK), 0);
 }
 
@@ -790,11 +790,12 @@ static void test_pace(void **state)
 static void read_all(const char *path)
 {
     latent_error e = {""};
-    latent_reel *r = NULL;
-    if (latent_reel_open(path, NULL, NULL, &r, &e))
+    latent_film_reader *r = NULL;
+    if (latent_film_reader_open(path, NULL, NULL, &r, &e))
         assert_true(strlen(e.text) > 20);
-    for (int i = 0; r && i < 8 && i < latent_reel_about(r).frames; i++) {
-        latent_tensor *t = latent_reel_frame(r, i * 5 % latent_reel_about(r).frames, 3, NULL, &e);
+    for (int i = 0; r && i < 8 && i < latent_film_reader_about(r).frames; i++) {
+        latent_tensor *t =
+            latent_film_reader_frame(r, i * 5 % latent_film_reader_about(r).frames, 3, NULL, &e);
         if (!t)
             assert_true(strlen(e.text) > 20);
         latent_tensor_release(t);
@@ -843,20 +844,21 @@ static void test_damaged(void **state)
 static void test_cancel(void **state)
 {
     atomic_int cancel = 1;
-    latent_reel *r;
+    latent_film_reader *r;
     const char *path = in_folder("cancel.mp4");
     latent_error e = {""};
     (void)state;
     write_numbered(path, 20, 16, 16, 75, NULL);
-    assert_int_equal(latent_reel_open(path, &cancel, NULL, &r, &e), 0); /* nothing was seen of it */
+    assert_int_equal(latent_film_reader_open(path, &cancel, NULL, &r, &e),
+                     0); /* nothing was seen of it */
     assert_null(r);
     r = open_reel(path);
-    assert_null(latent_reel_frame(r, 15, 3, &cancel, &e));
-    assert_non_null(strstr(e.text, "not wanted"));
+    assert_null(latent_film_reader_frame(r, 15, 3, &cancel, &e));
+    assert_non_null(strstr(e.text, "cancelled"));
     check_number(r, 15);
     close_reel(r);
     write_file(in_folder("w.png"), (const uint8_t *)"words", 5);
-    assert_int_equal(latent_reel_open(in_folder("w.png"), NULL, NULL, &r, &e), 0);
+    assert_int_equal(latent_film_reader_open(in_folder("w.png"), NULL, NULL, &r, &e), 0);
     assert_null(r);
 }
 

@@ -1,6 +1,6 @@
 /* test_fit: lines, polynomials, a small network and rolling balls, against what is known. */
+#include "engine/base/random.h"
 #include "engine/fit/fit.h"
-#include "engine/random.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

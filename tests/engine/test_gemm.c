@@ -1,8 +1,8 @@
 /* Tests of kernels/gemm: products of matrices by BLAS and by our own code against sums in double
    precision, and who is asked on which processor. */
+#include "engine/base/parallel.h"
 #include "engine/kernels/gemm.h"
 #include "engine/kernels/gemm_code.h"
-#include "engine/parallel.h"
 #include "helper_numbers.h"
 #include <math.h>
 #include <setjmp.h>

@@ -1,8 +1,8 @@
 /* test_gradient: gradients with respect to the styles against the reference implementation (needs
    the oracle folder), and of every operation against central differences. */
 #include "../helpers/npz.h"
-#include "engine/evaluate.h"
-#include "engine/gradient.h"
+#include "engine/graph/evaluate.h"
+#include "engine/graph/gradient.h"
 #include "engine/ops/ops.h"
 #include "helper_network.h"
 #include <math.h>

@@ -1,6 +1,6 @@
 /* test_graph: promises are shared, counted, found by number and let go; pictures of features show
    what they should. */
-#include "engine/evaluate.h"
+#include "engine/graph/evaluate.h"
 #include "engine/ops/ops.h"
 #include <math.h>
 #include <pthread.h>

@@ -1,12 +1,12 @@
 /* test_half: weights in half precision: convolutions by them are those by rounded weights, to the
    bit, by every code and method; pictures stay within 1/1000; and half the memory is taken. */
-#include "engine/evaluate.h"
-#include "engine/half.h"
+#include "engine/base/half.h"
+#include "engine/base/random.h"
+#include "engine/graph/evaluate.h"
 #include "engine/kernels/conv.h"
 #include "engine/kernels/conv_plan.h"
 #include "engine/models/model.h"
 #include "engine/ops/ops.h"
-#include "engine/random.h"
 #include "helper_network.h"
 #include <math.h>
 #include <setjmp.h>
@@ -229,7 +229,7 @@ static void check_model(const char *path, double share)
     free(z);
     latent_model_release(m);
     latent_model_release(h);
-    latent_graves_bury();
+    latent_deferred_free_all();
     assert_int_equal(latent_models_bytes(), before);
 }
 

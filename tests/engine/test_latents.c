@@ -1,5 +1,5 @@
 /* test_latents: latents as lists.  Numbers with nine digits are numpy's. */
-#include "engine/latents.h"
+#include "engine/latents/latents.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Numbers as they come from outside and as people write them. */
-#include "engine/error.h"
-#include "engine/number.h"
+#include "engine/base/error.h"
+#include "engine/base/number.h"
 #include <limits.h>
 #include <math.h>
 #include <setjmp.h>
@@ -28,12 +28,12 @@ static void test_whole(void **state)
 static void test_figures(void **state)
 {
     (void)state;
-    assert_string_equal(latent_figure(4294967295.0).text, "4294967295");
-    assert_string_equal(latent_figure(1e6).text, "1000000");
-    assert_string_equal(latent_figure(-1000).text, "-1000");
-    assert_string_equal(latent_figure(0.01).text, "0.01");
-    assert_string_equal(latent_figure(1e30).text, "1e+30");
-    assert_string_equal(latent_figure(-INFINITY).text, "-inf");
+    assert_string_equal(latent_subject_mask(4294967295.0).text, "4294967295");
+    assert_string_equal(latent_subject_mask(1e6).text, "1000000");
+    assert_string_equal(latent_subject_mask(-1000).text, "-1000");
+    assert_string_equal(latent_subject_mask(0.01).text, "0.01");
+    assert_string_equal(latent_subject_mask(1e30).text, "1e+30");
+    assert_string_equal(latent_subject_mask(-INFINITY).text, "-inf");
 }
 
 static void test_singular(void **state)

@@ -1,11 +1,11 @@
 /* test_ops: every input of every operation that learns, against finite differences: batches of 1
    and 3, odd sizes, 1 and 3 threads.  One line of the table is one operation. */
-#include "engine/evaluate.h"
+#include "engine/base/parallel.h"
+#include "engine/graph/evaluate.h"
+#include "engine/graph/variables.h"
 #include "engine/ops/encoder.h"
 #include "engine/ops/layers.h"
 #include "engine/ops/ops.h"
-#include "engine/parallel.h"
-#include "engine/variables.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

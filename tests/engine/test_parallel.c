@@ -1,6 +1,6 @@
 /* Tests of the engine's pool of threads: every item once, whatever the number of threads, each
    thread's own share first, and in order where that is asked for. */
-#include "engine/parallel.h"
+#include "engine/base/parallel.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

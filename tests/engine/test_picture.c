@@ -1,8 +1,8 @@
 /* test_picture: pictures on disk: what is written comes back, and what is damaged is refused.
    Run it under -fsanitize=address,undefined as well. */
+#include "engine/base/random.h"
 #include "engine/media/picture.h"
-#include "engine/pixels.h"
-#include "engine/random.h"
+#include "engine/picture/pixels.h"
 #include "helper_files.h"
 #include "helper_folder.h"
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* test_pixels: numbers to bytes, sizes, and the files in which pictures go to the window. */
-#include "engine/pixels.h"
-#include "engine/screen.h"
+#include "engine/picture/pixels.h"
+#include "engine/picture/screen.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,10 +1,10 @@
 /* test_recall: what a network has drawn, recalled by how it looks: a picture's own embedding finds
    it, means of the nearest agree with a slow search through all, goals of guidance find what a
    search by hand finds, and what can't be is said. */
-#include "engine/evaluate.h"
-#include "engine/guide.h"
-#include "engine/latents.h"
-#include "engine/recall.h"
+#include "engine/graph/evaluate.h"
+#include "engine/guidance/guide.h"
+#include "engine/guidance/recall.h"
+#include "engine/latents/latents.h"
 #include "helper_builtin.h"
 #include "helper_network.h"
 #include <math.h>
@@ -242,7 +242,7 @@ static void test_claims(void **state)
     assert_null(latent_recall_new(generator, clip, LATENT_RECALL_MOST + 1, &e));
     assert_non_null(strstr(e.text, "can be recalled"));
     assert_non_null(r = latent_recall_new(generator, clip, 10, &e));
-    assert_int_equal(latent_recall_step(r, &stop, &e), -1); /* not wanted any more */
+    assert_int_equal(latent_recall_step(r, &stop, &e), -1); /* cancelled */
     latent_recall_release(r);
 }
 

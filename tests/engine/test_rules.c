@@ -1,7 +1,7 @@
 /* test_rules: pictures drawn by rules: what is drawn, and whether what is said about it is so. */
+#include "engine/data/source_rule.h"
 #include "engine/ops/ops.h"
 #include "engine/rules/rules.h"
-#include "engine/train/source_rule.h"
 #include "helper_sanitized.h"
 #include <math.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
 /* test_score: the Frechet distance between clouds of features: against closed forms, against a slow
    computation of another kind (Denman and Beavers' iteration for the root of a product of
    matrices), and on pictures by way of a clip-tiny. */
+#include "engine/base/counter_random.h"
 #include "engine/models/clip_tiny.h"
-#include "engine/train/chance.h"
 #include "engine/train/clip_net.h"
 #include "engine/train/score.h"
 #include <math.h>
@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #define D 7
-static latent_chance dice;
+static latent_counter_random dice;
 
 /* n vectors of D numbers: a random mixture plus a mean; every cloud its own. */
 static float *vectors(int n, double mean)
@@ -26,11 +26,11 @@ static float *vectors(int n, double mean)
     float *x = malloc((size_t)n * D * sizeof(float));
     for (int i = 0; i < D; i++)
         for (int j = 0; j < D; j++)
-            mix[i][j] = latent_chance_gauss(&dice);
+            mix[i][j] = latent_counter_random_gauss(&dice);
     for (int v = 0; v < n; v++) {
         double g[D];
         for (int i = 0; i < D; i++)
-            g[i] = latent_chance_gauss(&dice);
+            g[i] = latent_counter_random_gauss(&dice);
         for (int i = 0; i < D; i++) {
             double sum = mean * i;
             for (int j = 0; j < D; j++)
@@ -41,14 +41,14 @@ static float *vectors(int n, double mean)
     return x;
 }
 
-static latent_cloud *cloud_of(const float *x, int n)
+static latent_feature_statistics *cloud_of(const float *x, int n)
 {
     latent_error e = {""};
-    latent_cloud *c = latent_cloud_new(D, &e);
+    latent_feature_statistics *c = latent_feature_statistics_new(D, &e);
     assert_non_null(c);
-    latent_cloud_add(c, x, n / 3); /* in two parts */
-    latent_cloud_add(c, x + n / 3 * D, n - n / 3);
-    assert_int_equal(latent_cloud_count(c), n);
+    latent_feature_statistics_add(c, x, n / 3); /* in two parts */
+    latent_feature_statistics_add(c, x + n / 3 * D, n - n / 3);
+    assert_int_equal(latent_feature_statistics_count(c), n);
     return c;
 }
 
@@ -131,7 +131,7 @@ static void test_slow(void **state)
     (void)state;
     for (int round = 0; round < 5; round++) {
         float *a = vectors(200, 0), *b = vectors(150, round);
-        latent_cloud *ca = cloud_of(a, 200), *cb = cloud_of(b, 150);
+        latent_feature_statistics *ca = cloud_of(a, 200), *cb = cloud_of(b, 150);
         double should = slow_distance(a, 200, b, 150), is, percent, mean[D], c[D][D], trace = 0;
         assert_int_equal(latent_frechet(ca, cb, &is, &e), 0);
         if (fabs(is - should) > 1e-6 * should)
@@ -139,13 +139,13 @@ static void test_slow(void **state)
         slow_moments(a, 200, mean, c);
         for (int i = 0; i < D; i++)
             trace += c[i][i];
-        assert_true(fabs(latent_cloud_variance(ca) - trace) < 1e-9 * trace);
+        assert_true(fabs(latent_feature_statistics_variance(ca) - trace) < 1e-9 * trace);
         assert_int_equal(latent_score(ca, cb, &percent, &e), 0);
         assert_true(fabs(percent - 100 * should / trace) < 1e-5 * percent);
         assert_int_equal(latent_frechet(ca, ca, &is, &e), 0);
         assert_true(is < 1e-8 * trace);
-        latent_cloud_free(ca);
-        latent_cloud_free(cb);
+        latent_feature_statistics_free(ca);
+        latent_feature_statistics_free(cb);
         free(a);
         free(b);
     }
@@ -155,7 +155,7 @@ static void test_slow(void **state)
 static void test_moved(void **state)
 {
     float *a = vectors(300, 0), *b = malloc(300 * D * sizeof(float));
-    latent_cloud *ca = cloud_of(a, 300), *cb;
+    latent_feature_statistics *ca = cloud_of(a, 300), *cb;
     latent_error e = {""};
     double is, should;
     (void)state;
@@ -164,13 +164,13 @@ static void test_moved(void **state)
     cb = cloud_of(b, 300);
     assert_int_equal(latent_frechet(ca, cb, &is, &e), 0);
     assert_true(fabs(is - 9 * D) < 1e-3);
-    latent_cloud_clear(cb);
-    assert_int_equal(latent_cloud_count(cb), 0);
+    latent_feature_statistics_clear(cb);
+    assert_int_equal(latent_feature_statistics_count(cb), 0);
     for (int i = 0; i < 300 * D; i++)
         b[i] = 2 * a[i];
-    latent_cloud_add(cb, b, 300);
+    latent_feature_statistics_add(cb, b, 300);
     assert_int_equal(latent_frechet(ca, cb, &is, &e), 0);
-    should = latent_cloud_variance(ca);
+    should = latent_feature_statistics_variance(ca);
     for (int i = 0; i < D; i++) {
         double mean = 0;
         for (int v = 0; v < 300; v++)
@@ -178,8 +178,8 @@ static void test_moved(void **state)
         should += mean * mean;
     }
     assert_true(fabs(is - should) < 1e-5 * should);
-    latent_cloud_free(ca);
-    latent_cloud_free(cb);
+    latent_feature_statistics_free(ca);
+    latent_feature_statistics_free(cb);
     free(a);
     free(b);
 }
@@ -188,21 +188,22 @@ static void test_wrong(void **state)
 {
     float x[3 * D] = {0};
     latent_error e = {""};
-    latent_cloud *a = latent_cloud_new(D, &e), *b = latent_cloud_new(D + 1, &e);
+    latent_feature_statistics *a = latent_feature_statistics_new(D, &e),
+                              *b = latent_feature_statistics_new(D + 1, &e);
     double is;
     (void)state;
     assert_int_equal(latent_frechet(a, b, &is, &e), -1);
     assert_non_null(strstr(e.text, "can't be compared"));
     assert_int_equal(latent_frechet(a, a, &is, &e), -1);
     assert_non_null(strstr(e.text, "two pictures"));
-    latent_cloud_add(a, x, 3);
+    latent_feature_statistics_add(a, x, 3);
     assert_int_equal(latent_score(a, a, &is, &e), -1);
     assert_non_null(strstr(e.text, "all alike"));
     x[4] = NAN;
-    latent_cloud_add(a, x, 1);
+    latent_feature_statistics_add(a, x, 1);
     assert_int_equal(latent_frechet(a, a, &is, &e), -1);
-    latent_cloud_free(a);
-    latent_cloud_free(b);
+    latent_feature_statistics_free(a);
+    latent_feature_statistics_free(b);
 }
 
 /* ---- pictures */
@@ -211,9 +212,9 @@ static void test_wrong(void **state)
 static void discs(int n, int size, float red, float *to)
 {
     for (int p = 0; p < n; p++) {
-        double x = 0.3 + 0.4 * latent_chance_uniform(&dice),
-               y = 0.3 + 0.4 * latent_chance_uniform(&dice);
-        double r = 0.1 + 0.2 * latent_chance_uniform(&dice);
+        double x = 0.3 + 0.4 * latent_counter_random_uniform(&dice),
+               y = 0.3 + 0.4 * latent_counter_random_uniform(&dice);
+        double r = 0.1 + 0.2 * latent_counter_random_uniform(&dice);
         for (int i = 0; i < size * size; i++, to += 3) {
             double u = (i % size + 0.5) / size - x, v = (i / size + 0.5) / size - y;
             int inside = u * u + v * v < r * r;
@@ -260,33 +261,34 @@ static void test_pictures(void **state)
     enum { N = 200 };
     latent_error e = {""};
     latent_model *m = new_network();
-    int d = latent_cloud_features(m, &e);
+    int d = latent_feature_statistics_features(m, &e);
     float *pictures = malloc(N * 64 * 64 * 3 * sizeof(float));
-    latent_cloud *real = latent_cloud_new(d, &e), *other = latent_cloud_new(d, &e);
+    latent_feature_statistics *real = latent_feature_statistics_new(d, &e),
+                              *other = latent_feature_statistics_new(d, &e);
     double floor, blue, small;
     (void)state;
     assert_int_equal(d, 16);
     discs(N, 32, 0.7f, pictures);
-    assert_int_equal(latent_cloud_add_pictures(real, m, pictures, N, 32, &e), 0);
-    assert_int_equal(latent_cloud_count(real), N);
+    assert_int_equal(latent_feature_statistics_add_pictures(real, m, pictures, N, 32, &e), 0);
+    assert_int_equal(latent_feature_statistics_count(real), N);
     discs(N, 32, 0.7f, pictures);
-    assert_int_equal(latent_cloud_add_pictures(other, m, pictures, N, 32, &e), 0);
+    assert_int_equal(latent_feature_statistics_add_pictures(other, m, pictures, N, 32, &e), 0);
     assert_int_equal(latent_score(real, other, &floor, &e), 0);
-    latent_cloud_clear(other);
+    latent_feature_statistics_clear(other);
     discs(N, 32, -0.7f, pictures);
-    assert_int_equal(latent_cloud_add_pictures(other, m, pictures, N, 32, &e), 0);
+    assert_int_equal(latent_feature_statistics_add_pictures(other, m, pictures, N, 32, &e), 0);
     assert_int_equal(latent_score(real, other, &blue, &e), 0);
-    latent_cloud_clear(other);
+    latent_feature_statistics_clear(other);
     discs(N, 64, 0.7f, pictures); /* made smaller, much the same */
-    assert_int_equal(latent_cloud_add_pictures(other, m, pictures, N, 64, &e), 0);
+    assert_int_equal(latent_feature_statistics_add_pictures(other, m, pictures, N, 64, &e), 0);
     assert_int_equal(latent_score(real, other, &small, &e), 0);
     assert_true(floor < 10 && blue > 5 * floor && small < blue / 2);
-    latent_cloud_free(other);
-    other = latent_cloud_new(d + 1, &e);
-    assert_int_equal(latent_cloud_add_pictures(other, m, pictures, 1, 32, &e), -1);
+    latent_feature_statistics_free(other);
+    other = latent_feature_statistics_new(d + 1, &e);
+    assert_int_equal(latent_feature_statistics_add_pictures(other, m, pictures, 1, 32, &e), -1);
     assert_non_null(strstr(e.text, "17 features were expected, new has 16"));
-    latent_cloud_free(real);
-    latent_cloud_free(other);
+    latent_feature_statistics_free(real);
+    latent_feature_statistics_free(other);
     latent_model_release(m);
     free(pictures);
 }
@@ -299,6 +301,6 @@ int main(void)
         cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_pictures),
     };
-    dice = latent_chance_at(5, 1, 0);
+    dice = latent_counter_random_at(5, 1, 0);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* test_soundfile: whole sound files through the ear: every format that can be written here says the
    same as the samples do, and thousands of damaged ones are read or refused, in bounded time. */
-#include "engine/random.h"
+#include "engine/base/random.h"
 #include "engine/sound/soundfile.h"
 #include "helper_sound.h"
 #include <math.h>
@@ -276,7 +276,7 @@ static void test_refusals(void **state)
         bad[i] = i % 3 ? NAN : (i % 2 ? INFINITY : 3e38f);
     for (int i = 0; i < 100; i++)
         sf_writef_float(f, bad, 64);
-    sf_close(f); /* numbers that are none */
+    sf_close(f); /* NaN or infinity */
     sound = read_sound(&s, 0, &e);
     assert_non_null(sound);
     assert_int_equal(sound->spoiled, 6400);
@@ -382,7 +382,7 @@ static void test_damage(void **state)
             assert_true(*e.text);
         }
         latent_sound_free(sound);
-        latent_graves_bury();
+        latent_deferred_free_all();
     }
     fflush(stderr);
     dup2(stderr_before, 2);

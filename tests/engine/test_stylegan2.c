@@ -2,7 +2,7 @@
    same files (needs the oracle folder), and what needs no fixture: caching, refusals, writing and
    reading back. */
 #include "../helpers/npz.h"
-#include "engine/evaluate.h"
+#include "engine/graph/evaluate.h"
 #include "engine/models/model.h"
 #include "helper_network.h"
 #include <math.h>
@@ -518,7 +518,7 @@ static void refusals_are_sentences(void **state)
 static void nothing_is_left(void **state)
 {
     (void)state;
-    latent_graves_bury();
+    latent_deferred_free_all();
     assert_int_equal(latent_node_count(), 0);
     assert_int_equal(latent_tensor_bytes(), 0);
 }

@@ -1,7 +1,7 @@
 /* test_symmetric: eigenvectors by their properties and against Jacobi's slow rotations; equations
    against the product. */
-#include "engine/random.h"
-#include "engine/symmetric.h"
+#include "engine/base/random.h"
+#include "engine/latents/symmetric.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
    way back against its way forward, the networks against the fixtures and against differences, and
    the state of a training, to the bit. */
 #include "../helpers/npz.h"
-#include "engine/kernels/learn.h"
+#include "engine/kernels/training_loops.h"
 #include "engine/models/model.h"
 #include "engine/train/trainer.h"
 #include "helper_numbers.h"
@@ -93,7 +93,7 @@ static void check_layer(latent_layer l, int styled)
     float *y = malloc(ny * sizeof(float)), *g = some(ny, 4), *gx = malloc(nx * sizeof(float));
     float *gw = calloc(nw, sizeof(float)), *gs = calloc(ns, sizeof(float));
     latent_layer_end end = {.factor = 1, .slope = 1, .gain = 1};
-    latent_room room = {0};
+    latent_workspace room = {0};
     double off = 0, all = 0;
     latent_layer_forward(&l, weights, x, style, &end, y, &room);
     for (int n = 0; n < l.n; n++)
@@ -125,7 +125,7 @@ static void check_layer(latent_layer l, int styled)
         gw[k] *= 0.5f;
     check_form(&l, "the weights, twice,", 1, weights2, gw, nw, y, g, ny);
     assert_false(room.failed);
-    latent_room_free(&room);
+    latent_workspace_free(&room);
     free(x);
     free(weights);
     free(style);
@@ -222,7 +222,7 @@ static void fixture_discriminator(void **state)
     latent_weights *w = file("sg2ada-32");
     latent_discriminator_shape shape;
     latent_discriminator d;
-    latent_room room = {0};
+    latent_workspace room = {0};
     latent_error e = {""};
     int n = (int)picture.shape[0];
     float *x = last(&picture);
@@ -234,7 +234,7 @@ static void fixture_discriminator(void **state)
     assert_near(latent_discriminator_forward(&d, n, n, x, NULL, &room), logits.data, logits.count,
                 1e-4);
     latent_discriminator_free(&d);
-    latent_room_free(&room);
+    latent_workspace_free(&room);
     latent_weights_close(w);
     npz_free(&picture);
     npz_free(&logits);
@@ -247,7 +247,7 @@ static void fixture_generator(void **state)
     latent_weights *w = file("sg2ada-32");
     latent_generator_shape shape;
     latent_generator g;
-    latent_room room = {0};
+    latent_workspace room = {0};
     latent_error e = {""};
     int n = (int)picture.shape[0];
     float *x = last(&picture);
@@ -260,7 +260,7 @@ static void fixture_generator(void **state)
     assert_near(latent_generator_forward(&g, n, 0, z.data, NULL, NULL, 0, &room), x, picture.count,
                 1e-4);
     latent_generator_free(&g);
-    latent_room_free(&room);
+    latent_workspace_free(&room);
     latent_weights_close(w);
     npz_free(&z);
     npz_free(&picture);
@@ -278,13 +278,13 @@ static void every_processor(void **state)
         N = PIXELS * C,
         ALL = 2 * N + 4 * C + 1 + 3 * 64
     }; /* no whole vectors */
-    const latent_learn_code *codes[2] = {latent_learn_best(), latent_learn_base()};
+    const latent_training_code *codes[2] = {latent_training_best(), latent_training_base()};
     float *y = some(N, 1), *g = some(N, 2), *scale = some(C, 3), *noise = some(PIXELS, 4);
     float out[2][ALL] = {{0}};
     (void)state;
     for (int i = 0; i < 2; i++) {
-        latent_learn_end end = {scale, scale, noise, 0.7f, 0.3f, 1.4f, 0.3f, 2};
-        latent_learn_rates rates = {0.5f, 0.9f, 0.01f, 1.1f, 1e-8f};
+        latent_training_end end = {scale, scale, noise, 0.7f, 0.3f, 1.4f, 0.3f, 2};
+        latent_training_rates rates = {0.5f, 0.9f, 0.01f, 1.1f, 1e-8f};
         float should[C] = {0}, *begun;
         float *bias = out[i] + N, *dots = bias + C, *strength = dots + C, *value = strength + 1;
         double sum = 0;
@@ -419,7 +419,7 @@ static void check_gradients(latent_parameters *p, loss_of loss, void *context, d
 typedef struct {
     latent_generator g;
     latent_discriminator d;
-    latent_room room;
+    latent_workspace room;
     float *z, *z2, *r;
     int crossing[4];
 } nets;
@@ -486,7 +486,7 @@ static void generator_gradients(void **state)
     check_gradients(&n.g.p, picture_loss, &n, 0.03);
     moved_styles(&n);
     latent_generator_free(&n.g);
-    latent_room_free(&n.room);
+    latent_workspace_free(&n.room);
     free(n.z);
     free(n.z2);
     free(n.r);
@@ -499,7 +499,7 @@ static void another_mapping_rate(void **state)
         .z = 3, .w = 4, .mapping = 2, .blocks = 2, .channels = {4, 4}, .rate = 0.5f};
     latent_generator g, back;
     latent_error e = {""};
-    latent_room room = {0};
+    latent_workspace room = {0};
     latent_weights *w;
     latent_model *m;
     char path[] = "latent-test-XXXXXX";
@@ -539,7 +539,7 @@ static void another_mapping_rate(void **state)
     latent_model_release(m);
     latent_generator_free(&g);
     latent_generator_free(&back);
-    latent_room_free(&room);
+    latent_workspace_free(&room);
 }
 
 static void discriminator_gradients(void **state)
@@ -587,7 +587,7 @@ static void discriminator_gradients(void **state)
         assert_int_equal(all == 0, frozen);
     }
     latent_discriminator_free(&n.d);
-    latent_room_free(&n.room);
+    latent_workspace_free(&n.room);
     free(n.z2);
     free(n.r);
     free(way);

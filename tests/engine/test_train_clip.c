@@ -2,10 +2,10 @@
    and of its loss against central differences, the trainer's forward pass against the one that
    [latent.clip] plays, checkpoints to the bit, and a short training that learns colours in two
    languages. */
-#include "engine/evaluate.h"
+#include "engine/base/counter_random.h"
+#include "engine/base/parallel.h"
+#include "engine/graph/evaluate.h"
 #include "engine/ops/ops.h"
-#include "engine/parallel.h"
-#include "engine/train/chance.h"
 #include "engine/train/clip.h"
 #include "engine/train/clip_layers.h"
 #include "engine/train/clip_net.h"
@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-static latent_chance dice;
+static latent_counter_random dice;
 static char folder[] = P_tmpdir "/latent-clip-XXXXXX";
 
 static void place(char path[80], const char *name)
@@ -34,7 +34,7 @@ static float *dice_floats(size_t n, double deviation)
 {
     float *f = malloc(n * sizeof(float));
     for (size_t i = 0; i < n; i++)
-        f[i] = (float)(deviation * latent_chance_gauss(&dice));
+        f[i] = (float)(deviation * latent_counter_random_gauss(&dice));
     return f;
 }
 
@@ -365,16 +365,17 @@ static const struct {
 static int blob(latent_source *s, uint64_t index, int size, float *picture, char *english,
                 char *chinese, latent_error *e)
 {
-    latent_chance c = latent_chance_at(7, 0, index);
-    uint64_t colour = latent_chance_below(&c, 6), body = latent_chance_below(&c, 2);
-    double x = 0.4 + 0.2 * latent_chance_uniform(&c), y = 0.4 + 0.2 * latent_chance_uniform(&c);
-    double r = 0.2 + 0.08 * latent_chance_uniform(&c);
+    latent_counter_random c = latent_counter_random_at(7, 0, index);
+    uint64_t colour = latent_counter_random_below(&c, 6), body = latent_counter_random_below(&c, 2);
+    double x = 0.4 + 0.2 * latent_counter_random_uniform(&c),
+           y = 0.4 + 0.2 * latent_counter_random_uniform(&c);
+    double r = 0.2 + 0.08 * latent_counter_random_uniform(&c);
     (void)s;
     (void)e;
     if (english)
         snprintf(english, LATENT_CAPTION,
-                 latent_chance_below(&c, 2) ? "a %s %s blob" : "blob: %s, %s", bodies[body].english,
-                 colours[colour].english);
+                 latent_counter_random_below(&c, 2) ? "a %s %s blob" : "blob: %s, %s",
+                 bodies[body].english, colours[colour].english);
     if (chinese)
         snprintf(chinese, LATENT_CAPTION, "一个%s的%s斑点", bodies[body].chinese,
                  colours[colour].chinese);
@@ -441,9 +442,9 @@ static int nearest(latent_model *m, uint64_t index, const char *const *texts, in
 
 static void colour_of(uint64_t index, int *colour, int *body)
 {
-    latent_chance c = latent_chance_at(7, 0, index);
-    *colour = (int)latent_chance_below(&c, 6);
-    *body = (int)latent_chance_below(&c, 2);
+    latent_counter_random c = latent_counter_random_at(7, 0, index);
+    *colour = (int)latent_counter_random_below(&c, 6);
+    *body = (int)latent_counter_random_below(&c, 2);
 }
 
 /* How many of n new pictures are called by their colour, in these words. */
@@ -537,7 +538,7 @@ static void same_forward(latent_tiny_sizes sizes)
         fail_msg("%s", e.text);
     t = latent_tensor_new((latent_shape){2, sizes.resolution, sizes.resolution, 3}, &e);
     for (size_t i = 0; i < 2 * pixels * 3; i++)
-        t->data[i] = (float)(2 * latent_chance_uniform(&dice) - 1);
+        t->data[i] = (float)(2 * latent_counter_random_uniform(&dice) - 1);
     k = latent_clip_pictures_new(&net, 2, &e);
     latent_clip_pictures_forward(k, p, t->data, seen);
     picture = latent_op_picture(t, &e);
@@ -862,6 +863,6 @@ int main(void)
         cmocka_unit_test(test_attack),     cmocka_unit_test(test_wrong),
         cmocka_unit_test(test_damaged),    cmocka_unit_test(test_words),
     };
-    dice = latent_chance_at(11, 1, 0);
+    dice = latent_counter_random_at(11, 1, 0);
     return cmocka_run_group_tests(tests, open_folder, close_folder);
 }

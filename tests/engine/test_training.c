@@ -2,10 +2,10 @@
    that a save that is killed leaves a file that can be read, that what it writes plays elsewhere,
    and that it can be let go of at any time. */
 #include "../helpers/npz.h"
-#include "engine/evaluate.h"
-#include "engine/grave.h"
+#include "engine/base/counter_random.h"
+#include "engine/base/deferred_free.h"
+#include "engine/graph/evaluate.h"
 #include "engine/models/model.h"
-#include "engine/train/chance.h"
 #include "engine/train/training.h"
 #include "helper_sanitized.h"
 #include <math.h>
@@ -40,7 +40,7 @@ static char *temporary(const char *end)
 
 static void begin_with(latent_trainer *t, latent_train_settings s)
 {
-    latent_discriminator_shape d = latent_trainer_opponent(&small);
+    latent_discriminator_shape d = latent_trainer_default_discriminator(&small);
     latent_error e = {""};
     if (latent_trainer_init(t, &s, &small, &d, &e) || !(t->source = latent_source_discs(&e)))
         fail_msg("%s", e.text);
@@ -315,7 +315,7 @@ static void wrong_settings_are_refused(void **state)
 {
     latent_train_settings s = latent_train_defaults();
     latent_generator_shape g = small;
-    latent_discriminator_shape d = latent_trainer_opponent(&g);
+    latent_discriminator_shape d = latent_trainer_default_discriminator(&g);
     latent_trainer t;
     latent_error e = {""};
     (void)state;
@@ -365,7 +365,7 @@ static void what_it_writes_plays(void **state)
     latent_error e = {""};
     latent_model *m;
     float z[16], w[16], picture[256 * 3];
-    latent_chance c = latent_chance_at(1, 10, 5); /* as the sample draws z */
+    latent_counter_random c = latent_counter_random_at(1, 10, 5); /* as the sample draws z */
     (void)state;
     begin(&t);
     steps(&t, 3);
@@ -373,7 +373,7 @@ static void what_it_writes_plays(void **state)
     if (!(m = latent_generator_model(&t.g, 1, "small", &e)))
         fail_msg("%s", e.text);
     for (int i = 0; i < 16; i++)
-        z[i] = (float)latent_chance_gauss(&c);
+        z[i] = (float)latent_counter_random_gauss(&c);
     assert_int_equal(m->resolution, 16);
     assert_int_equal(m->z_dim, 16);
     latent_model_map(m, z, NULL, w, &e);
@@ -467,7 +467,7 @@ static void tasks(void **state)
     unlink(path);
     unlink(written);
     latent_training_release(t);
-    latent_graves_bury();
+    latent_deferred_free_all();
 }
 
 /* Networks of NVIDIA's file, the discriminator too. */
@@ -502,7 +502,7 @@ static void from_a_fixture(void **state)
     assert_true(isfinite(j->report.loss[1]));
     discard(j);
     latent_training_release(t);
-    latent_graves_bury();
+    latent_deferred_free_all();
 }
 
 /* Nobody waits for a step, and nothing is left. */
@@ -529,7 +529,7 @@ static void let_go_of_in_the_middle(void **state)
         latent_port_close(p);
     }
     latent_workers_stop();
-    latent_graves_bury();
+    latent_deferred_free_all();
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* test_voice: lists and pictures as sound: the right partials, and no clicks, whatever comes when.
  */
-#include "engine/random.h"
+#include "engine/base/random.h"
 #include "engine/sound/voice.h"
 #include <math.h>
 #include <setjmp.h>
@@ -230,7 +230,7 @@ static void test_clicks(void **state)
         }
 }
 
-/* Numbers that are none, and more of them than can sound. */
+/* NaN or infinity, and more of them than can sound. */
 static void test_odd(void **state)
 {
     static float list[3000];

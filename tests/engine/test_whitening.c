@@ -1,9 +1,9 @@
 /* test_whitening: the styles of a network, whitened, are normal in every direction and independent;
    there and back is the same; gradients agree with differences; and an optimiser that goes by them
    stays among them, shakes, averages, and changes over in the middle. */
-#include "engine/latents.h"
-#include "engine/optimise.h"
-#include "engine/whitening.h"
+#include "engine/guidance/optimise.h"
+#include "engine/latents/latents.h"
+#include "engine/latents/whitening.h"
 #include "helper_network.h"
 #include "helper_numbers.h"
 #include <math.h>

@@ -1,5 +1,5 @@
 /* test_work: workers and ports.  Run it under -fsanitize=thread and address as well. */
-#include "engine/work.h"
+#include "engine/base/jobs.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -64,9 +64,9 @@ fuzz-variants:
 
 # ---- damaged files: straight from the sources that they test, so that memory can be counted
 
-damage_sources = $(wildcard externals/engine/weights/*.c) $(addprefix externals/engine/,error.c number.c) \
+damage_sources = $(wildcard externals/engine/weights/*.c) $(addprefix externals/engine/base/,error.c number.c) \
                  $(addprefix externals/engine/text/,json.c clean.c)
-damage_headers = $(wildcard externals/engine/weights/*.h externals/engine/*.h tests/engine/helper_files.h)
+damage_headers = $(wildcard externals/engine/weights/*.h externals/engine/*/*.h tests/engine/helper_files.h)
 damage_flags = -std=c11 -O1 -g -D_GNU_SOURCE -Iexternals -Itests/engine -Wall -Wextra -Werror \
                -fno-omit-frame-pointer -fno-sanitize-recover=all -fsanitize=address,undefined
 damage_wrap = $(foreach f,malloc calloc realloc free,-Wl,--wrap=$(f))

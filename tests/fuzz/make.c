@@ -134,7 +134,7 @@ int fuzz_make_tiny_training(const char *path, latent_error *e)
 int fuzz_make_training(const char *path, latent_error *e)
 {
     latent_generator_shape g = {.z = 4, .w = 4, .mapping = 1, .blocks = 2, .channels = {2, 2}};
-    latent_discriminator_shape d = latent_trainer_opponent(&g);
+    latent_discriminator_shape d = latent_trainer_default_discriminator(&g);
     latent_train_settings s = latent_train_defaults();
     latent_trainer t;
     int failed;

@@ -1,7 +1,7 @@
 /* make: networks and checkpoints as small as can be, for the fuzzers to begin with. */
 #ifndef FUZZ_MAKE_H
 #define FUZZ_MAKE_H
-#include "engine/error.h"
+#include "engine/base/error.h"
 
 /* Each writes one file; 0, or -1 and a sentence. */
 /* A CLIP with the names of Hugging Face's files, or of OpenAI's; its vocabulary has 517 tokens. */

@@ -1,9 +1,9 @@
 /* read_media: readers of pictures, films and sounds for the fuzzers.  See readers.h. */
 #include "engine/media/film.h"
-#include "engine/media/notes.h"
+#include "engine/media/film_reader.h"
+#include "engine/media/metadata.h"
 #include "engine/media/palette.h"
 #include "engine/media/picture.h"
-#include "engine/media/reel.h"
 #include "engine/media/track.h"
 #include "engine/sound/soundfile.h"
 #include "readers.h"
@@ -38,21 +38,21 @@ void fuzz_films(const uint8_t *data, size_t size)
     const char *path = fuzz_file("film", data, size);
     latent_error e = {""};
     atomic_int permille = 0;
-    latent_reel *r;
-    if (latent_reel_open(path, NULL, &permille, &r, &e))
+    latent_film_reader *r;
+    if (latent_film_reader_open(path, NULL, &permille, &r, &e))
         fuzz_refused(&e);
     else if (r) {
-        latent_reel_info about = latent_reel_about(r);
+        latent_film_reader_info about = latent_film_reader_about(r);
         int frames[] = {0, about.frames - 1, about.frames / 2, about.frames / 2 + 1};
         fuzz_check(about.frames > 0 && isfinite(about.fps) && isfinite(about.ms));
         for (size_t i = 0; i < 4; i++) {
             int n = frames[i] < about.frames ? frames[i] : 0;
-            double ms = latent_reel_ms(r, n);
-            fuzz_check(isfinite(ms) && latent_reel_at(r, ms) >= 0 &&
-                       latent_reel_at(r, ms) < about.frames);
-            use(latent_reel_frame(r, n, 3, NULL, &e), 3, &e);
+            double ms = latent_film_reader_ms(r, n);
+            fuzz_check(isfinite(ms) && latent_film_reader_at(r, ms) >= 0 &&
+                       latent_film_reader_at(r, ms) < about.frames);
+            use(latent_film_reader_frame(r, n, 3, NULL, &e), 3, &e);
         }
-        latent_reel_release(r);
+        latent_film_reader_release(r);
     }
 }
 
@@ -60,28 +60,28 @@ void fuzz_notes(const uint8_t *data, size_t size)
 {
     const char *path = fuzz_file("picture.png", data, size);
     latent_error e = {""};
-    latent_notes n, again;
+    latent_metadata n, again;
     uint8_t *chunks;
     size_t n_chunks;
     static const uint8_t pixel[3];
-    if (latent_notes_read(path, &n, &e))
+    if (latent_metadata_read(path, &n, &e))
         fuzz_refused(&e);
     fuzz_check(memchr(n.patch, 0, sizeof(n.patch)) != NULL);
     for (size_t i = 0; i < (size_t)n.origin.rows * (size_t)n.origin.w_dim; i++)
         fuzz_check(isfinite(n.origin.w[i]));
     /* what was read can be written, and reads the same */
-    if (latent_notes_chunks(&n, &chunks, &n_chunks, &e))
+    if (latent_metadata_chunks(&n, &chunks, &n_chunks, &e))
         fuzz_refused(&e);
     else {
         path = fuzz_file("again.png", data, 0);
         fuzz_check(!latent_picture_write_with(path, pixel, 1, 1, 3, chunks, n_chunks, &e));
-        fuzz_check(!latent_notes_read(path, &again, &e));
+        fuzz_check(!latent_metadata_read(path, &again, &e));
         fuzz_check(!strcmp(again.patch, n.patch) && again.has_seed == n.has_seed &&
                    again.origin.rows == n.origin.rows && again.origin.w_dim == n.origin.w_dim);
-        latent_notes_free(&again);
+        latent_metadata_free(&again);
         free(chunks);
     }
-    latent_notes_free(&n);
+    latent_metadata_free(&n);
 }
 
 void fuzz_tracks(const uint8_t *data, size_t size)

@@ -1,6 +1,6 @@
 /* read_models: readers of networks and latents for the fuzzers.  See readers.h. */
-#include "engine/directions.h"
-#include "engine/evaluate.h"
+#include "engine/graph/evaluate.h"
+#include "engine/latents/directions.h"
 #include "engine/models/clip_config.h"
 #include "engine/models/model.h"
 #include "engine/train/training.h"

@@ -1,13 +1,13 @@
 /* read_texts: readers of texts for the fuzzers: JSON, captions, vocabularies, prompts, folders of
    pictures, rules.  See readers.h. */
-#include "engine/drive.h"
+#include "engine/data/captions.h"
+#include "engine/data/dataset.h"
+#include "engine/latents/drive.h"
 #include "engine/rules/rules.h"
 #include "engine/text/bpe.h"
 #include "engine/text/clean.h"
 #include "engine/text/grams.h"
 #include "engine/text/json.h"
-#include "engine/train/captions.h"
-#include "engine/train/dataset.h"
 #include "readers.h"
 #include <math.h>
 #include <stdio.h>
@@ -180,7 +180,7 @@ void fuzz_folders(const uint8_t *data, size_t size)
     latent_scan_free(&s);
     fuzz_check(latent_dataset_count(set) == 3);
     for (int i = 0; i < 3; i++) {
-        const latent_exhibit *x = latent_dataset_at(set, i);
+        const latent_dataset_entry *x = latent_dataset_at(set, i);
         fuzz_check(x->label >= -1 && (x->label < 0 || latent_dataset_class(set, x->label)));
         latent_dataset_line(x, f);
     }

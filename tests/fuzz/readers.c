@@ -1,8 +1,8 @@
 /* readers: see readers.h; and the program for libFuzzer, which tries one reader of the table: the
    one that FUZZ_READER names.  Without it each has its turn, by the first byte. */
 #include "readers.h"
-#include "engine/grave.h"
-#include "engine/parallel.h"
+#include "engine/base/deferred_free.h"
+#include "engine/base/parallel.h"
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
@@ -159,6 +159,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size <= chosen->longest)
         chosen->read(data, size);
-    latent_graves_bury();
+    latent_deferred_free_all();
     return 0;
 }

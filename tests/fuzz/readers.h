@@ -2,7 +2,7 @@
    The table of them all is in readers.c: a new reader is a function and one line there. */
 #ifndef FUZZ_READERS_H
 #define FUZZ_READERS_H
-#include "engine/error.h"
+#include "engine/base/error.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* seeds: writes those corpora of the fuzzers that no other program makes, into a folder for each
    reader ("tests/fuzz/corpus"): small right files of every kind. */
-#include "engine/directions.h"
+#include "engine/latents/directions.h"
 #include "engine/media/film.h"
-#include "engine/media/notes.h"
+#include "engine/media/metadata.h"
 #include "engine/media/picture.h"
 #include "engine/weights/weights.h"
 #include "helper_files.h"
@@ -47,15 +47,15 @@ static void pictures(void)
     size_t n;
     latent_error e = {""};
     float w[4] = {0.5f, -1, 2, 0};
-    latent_notes notes = {.patch = "fish.pd",
-                          .has_seed = 1,
-                          .seed = 42,
-                          .origin = {{"fish.safetensors", "0123456789abcdef"}, 2, 2, w}};
+    latent_metadata notes = {.patch = "fish.pd",
+                             .has_seed = 1,
+                             .seed = 42,
+                             .origin = {{"fish.safetensors", "0123456789abcdef"}, 2, 2, w}};
     for (int i = 0; i < H * W * 3; i++)
         rgb[i] = (uint8_t)(i * 5);
     done(latent_picture_write(in("pictures", "rgb.png"), rgb, H, W, 3, &e), &e);
     done(latent_picture_write(in("pictures", "grey.png"), rgb, H, W, 1, &e), &e);
-    if (latent_notes_chunks(&notes, &chunks, &n, &e)) {
+    if (latent_metadata_chunks(&notes, &chunks, &n, &e)) {
         done(1, &e);
         return;
     }

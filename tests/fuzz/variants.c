@@ -8,10 +8,10 @@
 
    Variant number i is always the same for the same seed.  A network to begin with is a line of the
    table bases, a kind of file one of the table formats. */
-#include "engine/grave.h"
+#include "engine/base/deferred_free.h"
+#include "engine/base/parallel.h"
+#include "engine/base/seconds.h"
 #include "engine/models/model.h"
-#include "engine/parallel.h"
-#include "engine/seconds.h"
 #include "helper_files.h"
 #include "make.h"
 #include "readers.h"
@@ -673,7 +673,7 @@ static void play(const parts *base, const wish *w, report *r)
         keep(w->folder, formats[format].name, &b);
     r->played += (size_t)is_played(&b);
     bases[from].read(b.data, b.size);
-    latent_graves_bury();
+    latent_deferred_free_all();
     bytes_free(&b);
     let_go(&p);
     took = latent_seconds() - began;

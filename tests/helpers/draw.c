@@ -2,7 +2,7 @@
    that picture (from 0) and sends its numbers as a list; before it, at the right, its words as two
    symbols, and in the middle "count mirrored".  For the project's own test patches; never
    installed.  The library is found by name, for it is loaded with the box that is tested. */
-#include "engine/train/source.h"
+#include "engine/data/source.h"
 #include <dlfcn.h>
 #include <m_pd.h>
 #include <stdlib.h>

@@ -2,10 +2,10 @@
    sentences find their picture among 64, and pictures are called by their right names, in English
    and in Chinese.  LATENT_CLIP_TINY names another file to be measured, LATENT_CLIP_FISH how many
    fish. */
-#include "engine/evaluate.h"
+#include "engine/data/source_rule.h"
+#include "engine/graph/evaluate.h"
 #include "engine/models/model.h"
 #include "engine/ops/ops.h"
-#include "engine/train/source_rule.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

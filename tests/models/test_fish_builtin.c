@@ -112,14 +112,14 @@ static void test_judge(void **state)
 
 /* ---- the generator */
 
-static void add(latent_cloud *c, const float *pictures, int n)
+static void add(latent_feature_statistics *c, const float *pictures, int n)
 {
     latent_error e = {""};
-    if (latent_cloud_add_pictures(c, clip, pictures, n, JUDGE_SIZE, &e))
+    if (latent_feature_statistics_add_pictures(c, clip, pictures, n, JUDGE_SIZE, &e))
         fail_msg("%s", e.text);
 }
 
-static void add_real(latent_cloud *c, uint32_t first, int n, float *pictures)
+static void add_real(latent_feature_statistics *c, uint32_t first, int n, float *pictures)
 {
     float params[LATENT_RULE_MOST];
     for (int done = 0; done < n; done += AT_ONCE) {
@@ -131,7 +131,7 @@ static void add_real(latent_cloud *c, uint32_t first, int n, float *pictures)
 }
 
 /* And says how many of them are armed, in percent. */
-static double add_made(latent_cloud *c, int n, float *pictures)
+static double add_made(latent_feature_statistics *c, int n, float *pictures)
 {
     float w[BUILTIN_MOST];
     int armed = 0;
@@ -150,22 +150,23 @@ static double add_made(latent_cloud *c, int n, float *pictures)
 static void test_score(void **state)
 {
     latent_error e = {""};
-    int d = latent_cloud_features(clip, &e);
+    int d = latent_feature_statistics_features(clip, &e);
     float *pictures = malloc(AT_ONCE * PIXELS * sizeof(float));
-    latent_cloud *real = latent_cloud_new(d, &e), *other = latent_cloud_new(d, &e);
+    latent_feature_statistics *real = latent_feature_statistics_new(d, &e),
+                              *other = latent_feature_statistics_new(d, &e);
     double floor, percent, armed;
     (void)state;
     add_real(real, 0, REAL, pictures);
     add_real(other, REAL, MADE, pictures);
     assert_int_equal(latent_score(real, other, &floor, &e), 0);
-    latent_cloud_clear(other);
+    latent_feature_statistics_clear(other);
     armed = add_made(other, MADE, pictures);
     assert_int_equal(latent_score(real, other, &percent, &e), 0);
     print_message("the Frechet distance of %d made fish from %d real ones is %.2f percent (at most "
                   "%g; real from real: %.2f); %.1f percent of them are armed (the rule: 34)\n",
                   MADE, REAL, percent, AT_MOST, floor, armed);
-    latent_cloud_free(real);
-    latent_cloud_free(other);
+    latent_feature_statistics_free(real);
+    latent_feature_statistics_free(other);
     free(pictures);
     assert_true(floor > 0 && floor < percent);
     assert_true(percent <= AT_MOST);

@@ -4,12 +4,12 @@
    from the rule alone (helper_judge.h).  LATENT_GUIDE_FISH=100 asks more fish than usual (20),
    LATENT_FISH names another generator to be measured, LATENT_FISH_SHEET a picture file for what
    becomes of them. */
-#include "engine/evaluate.h"
-#include "engine/gradient.h"
-#include "engine/guide.h"
+#include "engine/graph/evaluate.h"
+#include "engine/graph/gradient.h"
+#include "engine/guidance/guide.h"
+#include "engine/guidance/optimise.h"
 #include "engine/media/picture.h"
-#include "engine/optimise.h"
-#include "engine/pixels.h"
+#include "engine/picture/pixels.h"
 #include "helper_builtin.h"
 #include "helper_judge.h"
 #include "helper_network.h"

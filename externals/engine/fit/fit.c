@@ -1,6 +1,6 @@
 /* fit: see fit.h */
 #include "fit.h"
-#include "../random.h"
+#include "../base/random.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,7 +8,7 @@
  */
 #ifndef LATENT_FIT_H
 #define LATENT_FIT_H
-#include "../error.h"
+#include "../base/error.h"
 #include <stdint.h>
 
 #pragma GCC visibility push(default)

@@ -1,10 +1,10 @@
 /* conv: see conv.h.  Here are the weights' storage, the choice of a method, and the order of work;
    conv_plan.h tells the methods, conv_kernels.h has the arithmetic. */
 #include "conv.h"
-#include "../half.h"
-#include "../memory.h"
-#include "../parallel.h"
-#include "../system.h"
+#include "../base/half.h"
+#include "../base/memory.h"
+#include "../base/parallel.h"
+#include "../base/system.h"
 #include "../weights/weights.h"
 #include "conv_plan.h"
 #include "conv_points.h"
@@ -41,7 +41,7 @@ struct latent_conv {
 };
 
 /* Room for the numbers between the steps, kept for the next convolution. */
-struct latent_conv_room {
+struct latent_conv_workspace {
     pthread_mutex_t turn; /* one latent_conv_forward() at a time */
     float *scratch;
     size_t bytes;
@@ -51,23 +51,23 @@ struct latent_conv_room {
     size_t packed_floats;
 };
 
-static latent_conv_room engine_room = {.turn = PTHREAD_MUTEX_INITIALIZER};
-static _Thread_local latent_conv_room *own; /* of this thread, or NULL */
+static latent_conv_workspace engine_room = {.turn = PTHREAD_MUTEX_INITIALIZER};
+static _Thread_local latent_conv_workspace *own; /* of this thread, or NULL */
 
-latent_conv_room *latent_conv_room_new(void)
+latent_conv_workspace *latent_conv_workspace_new(void)
 {
-    latent_conv_room *room = calloc(1, sizeof(*room));
+    latent_conv_workspace *room = calloc(1, sizeof(*room));
     if (room)
         pthread_mutex_init(&room->turn, NULL);
     return room;
 }
 
-void latent_conv_room_use(latent_conv_room *room)
+void latent_conv_workspace_use(latent_conv_workspace *room)
 {
     own = room;
 }
 
-latent_conv_room *latent_conv_enter(latent_conv_room *room)
+latent_conv_workspace *latent_conv_enter(latent_conv_workspace *room)
 {
     if (room)
         return room;
@@ -76,13 +76,13 @@ latent_conv_room *latent_conv_enter(latent_conv_room *room)
     return room;
 }
 
-void latent_conv_leave(latent_conv_room *given, latent_conv_room *entered)
+void latent_conv_leave(latent_conv_workspace *given, latent_conv_workspace *entered)
 {
     if (!given)
         pthread_mutex_unlock(&entered->turn);
 }
 
-void latent_conv_room_free(latent_conv_room *room)
+void latent_conv_workspace_free(latent_conv_workspace *room)
 {
     if (!room)
         return;
@@ -608,7 +608,7 @@ typedef struct {
 
 typedef struct {
     const latent_conv_plan *p;
-    latent_conv_room *room;
+    latent_conv_workspace *room;
     phase *phases;
     int count, items;
     char has_v[LATENT_MAX_THREADS]; /* of its own, each thread */
@@ -743,7 +743,7 @@ static void wait_for(const job *j, int need)
 }
 
 /* What the items of one thread need: room for weights, and what is their own. */
-static float *room_for(latent_conv_room *r, int slot, const latent_conv_plan *p)
+static float *room_for(latent_conv_workspace *r, int slot, const latent_conv_plan *p)
 {
     size_t vm = own_vm(p) ? latent_conv_v_count(p) + latent_conv_m_count(p) : 0;
     size_t t = own_t(p) ? latent_conv_t_count(p) : 0;
@@ -811,7 +811,7 @@ static void group_item(void *context, int group, int slot)
             own.code->item(&own, &c, step, i, room);
 }
 
-float *latent_conv_take(latent_conv_room *r, size_t floats)
+float *latent_conv_take(latent_conv_workspace *r, size_t floats)
 {
     size_t bytes = (floats * sizeof(float) + SCRATCH - 1) / SCRATCH * SCRATCH;
     if (r->bytes >= bytes)
@@ -850,7 +850,7 @@ static void few_outputs(const latent_conv *c, const latent_conv_plan *p, float *
                     &f);
 }
 
-static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *room,
+static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_workspace *room,
                    const float *in_scale)
 {
     int few = c->spec.kernel == 1 && c->spec.up == 1 && c->spec.out <= FEW, failed;
@@ -906,7 +906,7 @@ static int forward(const latent_conv *c, latent_conv_plan *p, latent_conv_room *
     return failed || atomic_load(&j.failed) ? -1 : 0;
 }
 
-static int run(const latent_conv *c, latent_conv_room *room, int points,
+static int run(const latent_conv *c, latent_conv_workspace *room, int points,
                const latent_conv_pictures *f, const latent_conv_end *end, float *y, latent_error *e)
 {
     int n = f->n, h = f->h, w = f->w;
@@ -944,7 +944,7 @@ int latent_conv_forward_by(const latent_conv *c, int points, int h, int w, const
                            latent_error *e)
 {
     latent_conv_pictures one = {1, h, w, x, in_scale};
-    latent_conv_room *room = latent_conv_enter(NULL);
+    latent_conv_workspace *room = latent_conv_enter(NULL);
     int failed = run(c, room, points, &one, end, y, e);
     latent_conv_leave(NULL, room);
     return failed;
@@ -969,7 +969,7 @@ static int one_by_one(latent_conv_spec spec, const latent_conv_pictures *f,
 }
 
 /* The weights, packed, in the room's memory. */
-static int pack(latent_conv *c, latent_conv_room *room, const float *weights,
+static int pack(latent_conv *c, latent_conv_workspace *room, const float *weights,
                 latent_conv_layout layout, latent_error *e)
 {
     set_job j = {c, weights, layout};
@@ -986,7 +986,7 @@ static int pack(latent_conv *c, latent_conv_room *room, const float *weights,
     return 0;
 }
 
-static int batch(latent_conv_spec spec, latent_conv_room *room, const float *weights,
+static int batch(latent_conv_spec spec, latent_conv_workspace *room, const float *weights,
                  latent_conv_layout layout, const latent_conv_pictures *pictures,
                  const latent_conv_end *end, float *y, latent_error *e)
 {
@@ -1019,11 +1019,11 @@ static int batch(latent_conv_spec spec, latent_conv_room *room, const float *wei
     return 0;
 }
 
-int latent_conv_batch(latent_conv_spec spec, latent_conv_room *room, const float *weights,
+int latent_conv_batch(latent_conv_spec spec, latent_conv_workspace *room, const float *weights,
                       latent_conv_layout layout, const latent_conv_pictures *pictures,
                       const latent_conv_end *end, float *y, latent_error *e)
 {
-    latent_conv_room *own_room = latent_conv_enter(room);
+    latent_conv_workspace *own_room = latent_conv_enter(room);
     int failed = batch(spec, own_room, weights, layout, pictures, end, y, e);
     latent_conv_leave(room, own_room);
     return failed;

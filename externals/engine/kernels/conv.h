@@ -4,7 +4,7 @@
    activation and clamp happen while the result is stored. */
 #ifndef LATENT_CONV_H
 #define LATENT_CONV_H
-#include "../error.h"
+#include "../base/error.h"
 #include <stddef.h>
 
 #pragma GCC visibility push(default)
@@ -75,26 +75,26 @@ typedef struct {
 
 /* Memory for the numbers between, of one caller, who keeps it for the next convolution.  NULL, here
    and below: that which latent_conv_forward() of this thread works in, in turn. */
-typedef struct latent_conv_room latent_conv_room;
-latent_conv_room *latent_conv_room_new(void); /* NULL: no memory */
-void latent_conv_room_free(latent_conv_room *room);
+typedef struct latent_conv_workspace latent_conv_workspace;
+latent_conv_workspace *latent_conv_workspace_new(void); /* NULL: no memory */
+void latent_conv_workspace_free(latent_conv_workspace *room);
 /* From now on latent_conv_forward() of the calling thread works in room, in turn with other threads
    that use it (NULL: in the engine's again). */
-void latent_conv_room_use(latent_conv_room *room);
+void latent_conv_workspace_use(latent_conv_workspace *room);
 
 /* latent_conv_forward for each of the pictures, by weights as they are now; y lies as x does, and
    so do end's arrays: out_scale [n][out], noise [n][pixels of y], add like y.  Works with the
    pool. */
-int latent_conv_batch(latent_conv_spec spec, latent_conv_room *room, const float *weights,
+int latent_conv_batch(latent_conv_spec spec, latent_conv_workspace *room, const float *weights,
                       latent_conv_layout layout, const latent_conv_pictures *pictures,
                       const latent_conv_end *end, float *y, latent_error *e);
 
 /* Adds to gw, as layout says, the gradient of a convolution's weights: g is the gradient with
    respect to its plain result (before scale, noise and so on).  Kernel 3, or 1 with up 1; with up
    -2 in_scale is NULL. */
-int latent_conv_gradient(latent_conv_spec spec, latent_conv_room *room,
-                         const latent_conv_pictures *pictures, const float *g, float *gw,
-                         latent_conv_layout layout, latent_error *e);
+int latent_conv_backward_weights(latent_conv_spec spec, latent_conv_workspace *room,
+                                 const latent_conv_pictures *pictures, const float *g, float *gw,
+                                 latent_conv_layout layout, latent_error *e);
 
 /* Multiply-adds of the direct convolution for an h x w input (up 2: of the transposed one; up -2:
    of the one with stride 2). */

@@ -2,7 +2,7 @@
    conv_base.c, conv_avx2.c, conv_avx512.c and conv_avx512_narrow.c.  They define LATENT_SIMD, and
    PANEL, the vectors in a panel of weights, and ROWS, the rows of a plane that are multiplied at
    once: ROWS x PANEL sums must fit the registers.  conv_plan.h says what is computed. */
-#include "../half.h"
+#include "../base/half.h"
 #include "conv_plan.h"
 #include "conv_points.h"
 #include "products.h"

@@ -119,8 +119,8 @@ typedef struct {
 latent_conv_plane latent_conv_find_plane(const latent_conv_plan *p, const latent_conv_part *c,
                                          int i, int j);
 
-/* The parts of a plan that conv_gradient.c needs too.  The sizes of tiles, the sizes of the planes
-   for chunks of so many rows of tiles, the floats of V, and part i. */
+/* The parts of a plan that conv_backward_weights.c needs too.  The sizes of tiles, the sizes of the
+   planes for chunks of so many rows of tiles, the floats of V, and part i. */
 void latent_conv_tiles(latent_conv_plan *p, int points);
 void latent_conv_lay_out(latent_conv_plan *p, int chunk_rows);
 size_t latent_conv_v_count(const latent_conv_plan *p);
@@ -134,9 +134,9 @@ void latent_conv_set_rows(const latent_conv_plan *p, latent_conv_part *c, int fi
 int latent_conv_input_items(const latent_conv_plan *p, const latent_conv_part *c);
 /* At least so many floats of the room, aligned; NULL: no memory. */
 /* The room that is meant, in turn where it is shared; and its end. */
-latent_conv_room *latent_conv_enter(latent_conv_room *room);
-void latent_conv_leave(latent_conv_room *given, latent_conv_room *entered);
-float *latent_conv_take(latent_conv_room *r, size_t floats);
+latent_conv_workspace *latent_conv_enter(latent_conv_workspace *room);
+void latent_conv_leave(latent_conv_workspace *given, latent_conv_workspace *entered);
+float *latent_conv_take(latent_conv_workspace *r, size_t floats);
 /* The vector code for this processor and so many outputs. */
 const latent_conv_code *latent_conv_best_code(int out);
 

@@ -1,7 +1,7 @@
 /* gemm: see gemm.h.  The work is cut by the matrices' shapes alone, so that every number is summed
    in the same order whatever the number of threads. */
 #include "gemm.h"
-#include "../parallel.h"
+#include "../base/parallel.h"
 #include "gemm_code.h"
 #include <cblas.h>
 #include <pthread.h>

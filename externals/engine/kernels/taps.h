@@ -2,7 +2,7 @@
    it sees and their weights.  A picture is resampled along its rows, then along its columns. */
 #ifndef LATENT_TAPS_H
 #define LATENT_TAPS_H
-#include "../error.h"
+#include "../base/error.h"
 #include <stddef.h>
 
 #pragma GCC visibility push(default)

@@ -174,7 +174,7 @@ static int open_format(latent_decoder *d, const char *path, const latent_kinds *
     d->heif = latent_heif_read(d->source.fd);
     d->still = *d->heif.kind || strstr(kind->name, "_pipe");
     d->turn = d->heif.turn;
-    d->has_turn = *d->heif.kind || latent_turn_read(d->source.fd, &d->turn);
+    d->has_turn = *d->heif.kind || latent_orientation_read(d->source.fd, &d->turn);
     if (!buffer || !(d->io = avio_alloc_context(buffer, BUFFER, 0, &d->source, source_read, NULL,
                                                 source_seek))) {
         av_free(buffer);
@@ -274,7 +274,7 @@ static void take_turn(latent_decoder *d, const AVStream *s)
     if (d->has_turn || !matrix || size < 9 * sizeof(int32_t))
         return;
     d->has_turn = 1;
-    d->turn = latent_turn_of_matrix((const int32_t *)(const void *)matrix);
+    d->turn = latent_orientation_of_matrix((const int32_t *)(const void *)matrix);
 }
 
 int latent_decoder_codec(latent_decoder *d, const char *path, int stream, latent_error *e)
@@ -443,17 +443,17 @@ static int to_rgba(const latent_decoder *d, const char *path, rgba *out, latent_
 }
 
 /* Which way is up: what the file says holds; else what came with the frame. */
-static latent_turn turn_of(const latent_decoder *d)
+static latent_orientation turn_of(const latent_decoder *d)
 {
     const AVFrameSideData *side = av_frame_get_side_data(d->frame, AV_FRAME_DATA_DISPLAYMATRIX);
     const AVDictionaryEntry *word = av_dict_get(d->frame->metadata, "Orientation", NULL, 0);
     if (d->has_turn)
         return d->turn;
     if (word)
-        return latent_turn_of_exif(atoi(word->value));
+        return latent_orientation_of_exif(atoi(word->value));
     if (side && side->size >= 9 * sizeof(int32_t))
-        return latent_turn_of_matrix((const int32_t *)(const void *)side->data);
-    return latent_turn_of_exif(1);
+        return latent_orientation_of_matrix((const int32_t *)(const void *)side->data);
+    return latent_orientation_of_exif(1);
 }
 
 /* ---- from RGBA to a tensor */
@@ -491,15 +491,15 @@ static void get_pixel(const rgba *from, int y, int x, float *p)
         p[k] = from->wide ? (float)wide[4 * x + k] / 65535.f : (float)row[4 * x + k] / 255.f;
 }
 
-static latent_tensor *to_tensor(const rgba *from, latent_turn t, int channels, const char *path,
-                                const atomic_int *cancel, latent_error *e)
+static latent_tensor *to_tensor(const rgba *from, latent_orientation t, int channels,
+                                const char *path, const atomic_int *cancel, latent_error *e)
 {
     int h = t.swap ? from->w : from->h, w = t.swap ? from->h : from->w;
     latent_tensor *out = latent_tensor_new((latent_shape){1, h, w, channels}, e);
     float *o = out ? out->data : NULL;
     for (int y = 0; out && y < h; y++) {
         if (latent_cancelled(cancel)) {
-            latent_fail(e, "%s is not wanted any more", path);
+            latent_fail(e, "%s is cancelled", path);
             latent_tensor_release(out);
             return NULL;
         }

@@ -3,7 +3,7 @@
    and no file can make FFmpeg open another one. */
 #ifndef LATENT_DECODE_H
 #define LATENT_DECODE_H
-#include "../tensor.h"
+#include "../graph/tensor.h"
 #include "heif.h"
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -36,7 +36,7 @@ typedef struct {
     int still;        /* a picture, no film */
     latent_heif heif; /* of an AVIF */
     int has_turn;     /* the file, or the stream, says which way is up */
-    latent_turn turn;
+    latent_orientation turn;
     uint8_t pattern; /* what a TIFF's frame is filled with before it is decoded; 0: nothing */
 } latent_decoder;
 

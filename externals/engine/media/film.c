@@ -2,9 +2,9 @@
    of Matroska in clusters as long, and every one goes to the system as soon as it is made: what
    stands in the file can be read whatever becomes of us. */
 #include "film.h"
-#include "../grave.h"
-#include "../lock.h"
-#include "../pixels.h"
+#include "../base/deferred_free.h"
+#include "../base/lock.h"
+#include "../picture/pixels.h"
 #include "palette.h"
 #include "picture.h"
 #include "track.h"
@@ -88,7 +88,7 @@ struct latent_film {
     pthread_mutex_t lock;
     int refs; /* guarded by the lock of all films */
     latent_film *next;
-    latent_grave grave;
+    latent_deferred_free grave;
     const film_kind *kind;
     latent_film_settings settings;
     AVRational rate; /* pictures a second */
@@ -702,7 +702,7 @@ latent_film *latent_film_retain(latent_film *f)
     return f;
 }
 
-static void bury(latent_grave *g)
+static void release(latent_deferred_free *g)
 {
     latent_film *f = (latent_film *)((char *)g - offsetof(latent_film, grave));
     pthread_mutex_lock(&films_lock);
@@ -726,7 +726,7 @@ void latent_film_release(latent_film *f)
     dead = --f->refs == 0;
     pthread_mutex_unlock(&films_lock);
     if (dead)
-        latent_grave_add(&f->grave, bury);
+        latent_deferred_free_add(&f->grave, release);
 }
 
 /* Pd ends without freeing its boxes. */

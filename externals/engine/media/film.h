@@ -5,7 +5,7 @@
    for the last second or so.  The same pictures give the same bytes. */
 #ifndef LATENT_FILM_H
 #define LATENT_FILM_H
-#include "../error.h"
+#include "../base/error.h"
 #include <stdint.h>
 
 #define LATENT_FILM_ENDINGS ".mp4 .m4v .mov .mkv .webm .gif .apng"

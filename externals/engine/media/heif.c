@@ -102,11 +102,11 @@ static int property(bytes all, int number, uint32_t *type, bytes *in)
 }
 
 /* Turns as one property says. */
-static void apply(uint32_t type, bytes in, latent_turn *t)
+static void apply(uint32_t type, bytes in, latent_orientation *t)
 {
     if (type == LETTERS('i', 'r', 'o', 't'))
         for (int quarters = (int)get(&in, 1) & 3; quarters > 0; quarters--)
-            *t = latent_turn_left(*t);
+            *t = latent_orientation_left(*t);
     else if (type == LETTERS('i', 'm', 'i', 'r')) {
         if (get(&in, 1) & 1)
             t->flip_x ^= 1;
@@ -129,7 +129,7 @@ static int is_alpha(uint32_t type, bytes in)
 }
 
 /* Goes through an item's properties in their order: turns, and tells whether it is an opacity. */
-static int properties(bytes meta, uint32_t item, latent_turn *t)
+static int properties(bytes meta, uint32_t item, latent_orientation *t)
 {
     bytes iprp, all, given, in;
     uint32_t type;
@@ -232,7 +232,7 @@ static int is_picture(bytes ftyp)
 
 static void understand(bytes meta, int64_t at, latent_heif *h)
 {
-    latent_turn ignored = {0, 0, 0};
+    latent_orientation ignored = {0, 0, 0};
     uint32_t item, alpha;
     get(&meta, 4); /* version */
     item = primary_item(meta);

@@ -2,12 +2,12 @@
    does not say it: which way is up, where the opacity lies, and of what kind the picture is. */
 #ifndef LATENT_HEIF_H
 #define LATENT_HEIF_H
-#include "turn.h"
+#include "orientation.h"
 
 typedef struct {
     char kind[5]; /* of the file's picture: "av01", "hvc1", "grid" (tiles) ...; "" when there is
                      none */
-    latent_turn turn;
+    latent_orientation turn;
     int64_t
         alpha; /* where its opacity begins in the file, as a picture of that kind, and its size; */
     int64_t alpha_size; /* 0: it has none */

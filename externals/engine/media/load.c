@@ -1,7 +1,7 @@
 /* load: see load.h */
 #include "load.h"
+#include "../base/system.h"
 #include "../ops/ops.h"
-#include "../system.h"
 #include "picture.h"
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static int take_picture(latent_load *l, latent_tensor *t)
 static int load_frame(latent_load *l)
 {
     return take_picture(
-        l, latent_reel_frame(l->reel, l->frame, l->channels, &l->job.cancel, &l->job.error));
+        l, latent_film_reader_frame(l->reel, l->frame, l->channels, &l->job.cancel, &l->job.error));
 }
 
 static int load_file(latent_load *l, const char *path, const struct stat *st)
@@ -34,13 +34,13 @@ static int load_file(latent_load *l, const char *path, const struct stat *st)
     l->found = (latent_stamp){st->st_dev, st->st_ino, st->st_size, latent_changed(st), l->channels};
     if (stamp_equal(&l->found, &l->known))
         return 0;
-    if (latent_reel_open(path, &l->job.cancel, &l->job.permille, &l->reel, e))
+    if (latent_film_reader_open(path, &l->job.cancel, &l->job.permille, &l->reel, e))
         return -1;
     if (l->reel)
         return load_frame(l);
     if (take_picture(l, latent_picture_read(path, l->channels, &l->job.cancel, e)))
         return -1;
-    return latent_notes_read(path, &l->notes, e);
+    return latent_metadata_read(path, &l->notes, e);
 }
 
 static int work(latent_job *job)
@@ -62,8 +62,8 @@ static void discard(latent_job *job)
 {
     latent_load *l = (latent_load *)job;
     latent_node_release(l->node);
-    latent_reel_release(l->reel);
-    latent_notes_free(&l->notes);
+    latent_film_reader_release(l->reel);
+    latent_metadata_free(&l->notes);
     free(l->paths);
     free(l);
 }

@@ -2,10 +2,10 @@
    [latent.image], which keeps the order and tells the patch. */
 #ifndef LATENT_LOAD_H
 #define LATENT_LOAD_H
-#include "../graph.h"
-#include "../work.h"
-#include "notes.h"
-#include "reel.h"
+#include "../base/jobs.h"
+#include "../graph/graph.h"
+#include "film_reader.h"
+#include "metadata.h"
 #include <sys/types.h>
 #include <time.h>
 
@@ -25,8 +25,8 @@ typedef struct {
        what is there already; found, the film (or NULL) and the notes come out */
     char *paths;
     latent_stamp known, found;
-    latent_reel *reel;
-    latent_notes notes;
+    latent_film_reader *reel;
+    latent_metadata notes;
     /* paths NULL: that frame of the reel, which is held */
     int frame;
     /* the picture, of a film that was opened its first; NULL when the file is the known one */

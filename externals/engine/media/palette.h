@@ -4,7 +4,7 @@
    laid out in an ordered pattern (Bayer 1973), which stands still from picture to picture. */
 #ifndef LATENT_PALETTE_H
 #define LATENT_PALETTE_H
-#include "../error.h"
+#include "../base/error.h"
 #include <stdint.h>
 
 /* rgb: h rows of w pixels of 3 bytes.  colours: 2 to 256.  index: h rows, stride bytes apart.

@@ -100,8 +100,8 @@ static int decode_opacity(latent_decoder *d, const char *path, int stream, laten
 static const char *rare_tiff(const char *path)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    int64_t packed = latent_turn_tiff(fd, 259), numbers = latent_turn_tiff(fd, 339),
-            tile = latent_turn_tiff(fd, 322);
+    int64_t packed = latent_orientation_tiff(fd, 259), numbers = latent_orientation_tiff(fd, 339),
+            tile = latent_orientation_tiff(fd, 322);
     if (fd >= 0)
         close(fd);
     if (tile > 0)
@@ -153,7 +153,7 @@ static int decode(latent_decoder *d, const char *path, latent_webp *first, laten
                                   : AVERROR_INVALIDDATA
                  : first_frame(d, stream);
     if (latent_cancelled(d->source.cancel))
-        return latent_fail(e, "%s is not wanted any more", path);
+        return latent_fail(e, "%s is cancelled", path);
     if (!failed && (d->frame->decode_error_flags || (d->frame->flags & AV_FRAME_FLAG_CORRUPT)))
         failed = AVERROR_INVALIDDATA;
     if (failed)

@@ -4,7 +4,7 @@
    one. */
 #ifndef LATENT_PICTURE_H
 #define LATENT_PICTURE_H
-#include "../tensor.h"
+#include "../graph/tensor.h"
 #include <stdint.h>
 
 #define LATENT_PICTURE_SIDE 16384
@@ -27,7 +27,8 @@ latent_tensor *latent_picture_read(const char *path, int channels, const atomic_
 int latent_picture_write(const char *path, const uint8_t *bytes, int h, int w, int channels,
                          latent_error *e);
 
-/* The same with further chunks in it, whole and with their checksums (see notes.h); NULL: none. */
+/* The same with further chunks in it, whole and with their checksums (see metadata.h); NULL: none.
+   */
 int latent_picture_write_with(const char *path, const uint8_t *bytes, int h, int w, int channels,
                               const uint8_t *chunks, size_t n_chunks, latent_error *e);
 

@@ -178,7 +178,7 @@ static int adapt(latent_track *s)
     return failed || av_channel_layout_copy(&s->from, &f->ch_layout) < 0 ? -1 : 0;
 }
 
-/* Numbers that are none, or no sound's (a program went wrong), become silence: they would end a
+/* NaN or infinity, or no sound's (a program went wrong), become silence: they would end a
    film, and sound for ever in whatever remembers.  0, or -1 without memory. */
 static int mend(latent_track *s)
 {

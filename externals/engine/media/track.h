@@ -3,7 +3,7 @@
    FLAC, MP3, AAC, OGG, M4A ... */
 #ifndef LATENT_TRACK_H
 #define LATENT_TRACK_H
-#include "../error.h"
+#include "../base/error.h"
 #include <libavutil/frame.h>
 
 typedef struct latent_track latent_track;

@@ -166,7 +166,7 @@ static int read_numbers(clip_reader *r, const char *name, int rank, const int64_
     const latent_entry *t = find(r, "%s", name);
     int same = t && t->rank == rank;
     if (r->progress.cancel && atomic_load(r->progress.cancel))
-        return latent_fail(r->error, "not wanted any more");
+        return latent_fail(r->error, "cancelled");
     if (!t)
         return latent_fail(r->error, "%s%s is missing", r->prefix, name);
     for (int i = 0; i < rank && same; i++)
@@ -577,7 +577,7 @@ static latent_node *tower(const clip_tower *t, latent_node *x, int causal, int t
 {
     for (int i = 0; i < t->n_blocks && x; i++)
         x = block(t, &t->block[i], x, causal, stage, e);
-    x = x ? step(x, latent_op_token(x, token, e)) : NULL;
+    x = x ? step(x, latent_op_select_token(x, token, e)) : NULL;
     x = norm(&t->last, x, stage, e);
     return layer(&t->projection, x, NULL, stage, e);
 }
@@ -596,7 +596,7 @@ static latent_node *clip_tokens(latent_model *m, latent_node *pictures, latent_e
     x = latent_op_scale(pictures, scale, shift, e);
     x = x ? step(x, latent_op_patches(x, c->patch, e)) : NULL;
     x = layer(&c->patches, x, NULL, stage, e);
-    x = x ? step(x, latent_op_place(x, c->class_token, c->picture.places, e)) : NULL;
+    x = x ? step(x, latent_op_position_embedding(x, c->class_token, c->picture.places, e)) : NULL;
     return norm(&c->first, x, stage, e);
 }
 
@@ -634,9 +634,9 @@ static latent_node *clip_text(latent_model *m, const char *text, latent_error *e
     }
     for (int i = 0; i < n; i++)
         last = tokens[i] > tokens[last] ? i : last; /* the first end: it has the largest number */
-    x = latent_op_words(c->words, tokens, last + 1, e); /* what comes after it is not seen */
+    x = latent_op_embedding(c->words, tokens, last + 1, e); /* what comes after it is not seen */
     free(tokens);
-    x = x ? step(x, latent_op_place(x, NULL, c->text.places, e)) : NULL;
+    x = x ? step(x, latent_op_position_embedding(x, NULL, c->text.places, e)) : NULL;
     return x ? tower(&c->text, x, 1, last, "clip.text", e) : NULL;
 }
 

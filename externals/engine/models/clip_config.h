@@ -3,7 +3,7 @@
    preprocessor_config.json, open_clip's open_clip_config.json. */
 #ifndef LATENT_CLIP_CONFIG_H
 #define LATENT_CLIP_CONFIG_H
-#include "../error.h"
+#include "../base/error.h"
 
 /* Known before (from the tensors, or as usual) and changed where a file says so. */
 typedef struct {

@@ -416,7 +416,7 @@ static int make_all(latent_model *m, const tiny_source *from, latent_progress p,
     m->context = c->sizes.context;
     for (int i = 0; latent_tiny_tensor_at(&c->sizes, i, &t); i++) {
         if (p.cancel && atomic_load(p.cancel))
-            return latent_fail(e, "not wanted any more");
+            return latent_fail(e, "cancelled");
         if (!(c->node[i] = make_tensor(from, &t, i, e)))
             return -1;
         m->weights_bytes += t.count * sizeof(float);
@@ -549,7 +549,7 @@ static latent_node *tiny_text(latent_model *m, const char *text, latent_error *e
     latent_grams g;
     if (latent_grams_make(&g, text, c->sizes.rows, c->sizes.context, e))
         return NULL;
-    x = latent_op_bag(c->node[c->map.words], g.row, g.first, g.n, e);
+    x = latent_op_embedding_bag(c->node[c->map.words], g.row, g.first, g.n, e);
     latent_grams_free(&g);
     for (int i = 0; i < c->sizes.text_layers && x; i++) {
         y = gelu(latent_node_retain(x), stage, e);

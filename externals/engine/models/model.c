@@ -1,8 +1,8 @@
 /* model: see model.h */
 #include "model.h"
-#include "../lock.h"
+#include "../base/lock.h"
+#include "../base/system.h"
 #include "../ops/encoder.h"
-#include "../system.h"
 #include "architectures.h"
 #include <math.h>
 #include <pthread.h>
@@ -202,7 +202,7 @@ latent_model *latent_model_retain(latent_model *m)
     return m;
 }
 
-static void bury(latent_grave *g)
+static void release(latent_deferred_free *g)
 {
     latent_model *m = (latent_model *)((char *)g - offsetof(latent_model, grave));
     atomic_fetch_sub(&all_bytes, m->kept_bytes);
@@ -226,7 +226,7 @@ void latent_model_release(latent_model *m)
             }
     pthread_mutex_unlock(&lock);
     if (dead)
-        latent_grave_add(&m->grave, bury);
+        latent_deferred_free_add(&m->grave, release);
 }
 
 int latent_model_write(const latent_model *m, const char *path, latent_error *e)
@@ -266,7 +266,7 @@ static latent_node *show(latent_model *m, latent_node *picture, latent_error *e)
     }
     if (picture->shape.h == size && picture->shape.w == size)
         return latent_node_retain(picture);
-    return latent_op_middle(picture, size, e);
+    return latent_op_center_crop(picture, size, e);
 }
 
 latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, latent_error *e)

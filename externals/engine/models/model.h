@@ -4,8 +4,8 @@
    made with one keep it alive. */
 #ifndef LATENT_MODEL_H
 #define LATENT_MODEL_H
-#include "../graph.h"
-#include "../maps.h"
+#include "../graph/graph.h"
+#include "../graph/noise_maps.h"
 #include "../ops/ops.h"
 #include "../weights/weights.h"
 
@@ -75,10 +75,10 @@ struct latent_model {
     int refs; /* guarded by the cache's lock */
     latent_model *next_cached;
     uint64_t file[4]; /* which file it came from: device, inode, size, time of change */
-    latent_grave grave;
+    latent_deferred_free grave;
     const latent_arch *arch;
-    char label[64];       /* for messages: the file's name without its folder */
-    latent_drawer drawer; /* generators: the same, a hash (16 hex digits) of the trained weights,
+    char label[64];         /* for messages: the file's name without its folder */
+    latent_drawn_by drawer; /* generators: the same, a hash (16 hex digits) of the trained weights,
                              equal for the same network in another kind of file, and how far its
                              styles lie from their mean */
     int z_dim, w_dim, num_ws;

@@ -2,7 +2,7 @@
    pictures that it draws (see drawer in model.h).  The tensors' hashes are added up, so that
    neither their order nor their names matter, which differ from file to file.  And how widely the
    styles of the network lie about, by which a latent that jumps is told from one that steps. */
-#include "../random.h"
+#include "../base/random.h"
 #include "architectures.h"
 #include <math.h>
 #include <stdio.h>

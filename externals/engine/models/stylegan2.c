@@ -10,7 +10,7 @@
    Row k of W+ goes to convolution number k; the ToRGB of a block uses the row after its last
    convolution, which is also that of the next block's first.  "skip" networks draw after every
    block and enlarge and add; "resnet" and "orig" networks draw once, after the last. */
-#include "../half.h"
+#include "../base/half.h"
 #include "../kernels/gemm.h"
 #include "../ops/ops.h"
 #include "architectures.h"
@@ -113,7 +113,7 @@ static int read_tensor(sg2_reader *r, const char *name, int rank, const int64_t 
     latent_shape s = {1, 1, 1, 1};
     *tensor = NULL;
     if (r->progress.cancel && atomic_load(r->progress.cancel))
-        return latent_fail(r->error, "not wanted any more");
+        return latent_fail(r->error, "cancelled");
     if (!t)
         return latent_fail(r->error, "%s%s is missing", r->prefix, name);
     if (!is_shape(t, rank, dim)) {
@@ -616,11 +616,11 @@ static uint32_t noise_seed(uint32_t seed, int row)
 
 static latent_node *learned_map(uint32_t number, int row, int side, latent_error *e)
 {
-    latent_maps *maps = latent_maps_by_number(number);
-    latent_node *map = maps ? latent_maps_at(maps, row, side, e) : NULL;
+    latent_noise_maps *maps = latent_noise_maps_by_number(number);
+    latent_node *map = maps ? latent_noise_maps_at(maps, row, side, e) : NULL;
     if (!maps)
         latent_fail(e, "there are no noise maps to be learned");
-    latent_maps_release(maps);
+    latent_noise_maps_release(maps);
     return map;
 }
 

@@ -1,6 +1,6 @@
 /* arrange: numbers in other places: channels side by side, pixels repeated or averaged, squares of
    pixels as channels. */
-#include "../parallel.h"
+#include "../base/parallel.h"
 #include "layers.h"
 #include <string.h>
 

@@ -1,10 +1,10 @@
 /* conv: the modulated convolution of StyleGAN2 with everything that follows it in a layer (Karras
    et al. 2020, section 2.2 and figure 2c).  The style scales the inputs and the demodulation the
    outputs, which is the same as scaling the weights. */
-#include "../kernels/adjoint.h"
+#include "../base/parallel.h"
+#include "../kernels/backward_data.h"
 #include "../kernels/gemm.h"
-#include "../kernels/learn.h"
-#include "../parallel.h"
+#include "../kernels/training_loops.h"
 #include "conv_internal.h"
 #include <math.h>
 #include <stdatomic.h>
@@ -15,8 +15,8 @@
 
 typedef struct {
     latent_conv *forward;
-    int half;                     /* both are kept in half precision */
-    latent_adjoint *_Atomic back; /* made when a gradient is first asked for */
+    int half;                           /* both are kept in half precision */
+    latent_backward_data *_Atomic back; /* made when a gradient is first asked for */
 } prepared_weight;
 
 typedef struct {
@@ -27,7 +27,7 @@ static void free_prepared(void *prepared)
 {
     prepared_weight *w = prepared;
     latent_conv_free(w->forward);
-    latent_adjoint_free(atomic_load(&w->back));
+    latent_backward_data_free(atomic_load(&w->back));
     free(w);
 }
 
@@ -91,10 +91,10 @@ static const latent_conv *forward_of(const latent_node *weight)
 }
 
 /* Where two evaluators make it at once, the first is taken: neither waits for the other. */
-static const latent_adjoint *back_of(const latent_node *weight, latent_error *e)
+static const latent_backward_data *back_of(const latent_node *weight, latent_error *e)
 {
     prepared_weight *w = ((const weight_params *)weight->params)->weight;
-    latent_adjoint *there = atomic_load(&w->back), *made;
+    latent_backward_data *there = atomic_load(&w->back), *made;
     latent_tensor *t;
     if (there)
         return there;
@@ -102,13 +102,13 @@ static const latent_adjoint *back_of(const latent_node *weight, latent_error *e)
         latent_fail(e, "no memory for the gradient of a layer");
         return NULL;
     }
-    made = latent_adjoint_new(latent_conv_get_spec(w->forward), t->data, e);
+    made = latent_backward_data_new(latent_conv_get_spec(w->forward), t->data, e);
     latent_tensor_release(t);
     if (made && w->half)
-        latent_adjoint_halve(made);
+        latent_backward_data_halve(made);
     if (!made || atomic_compare_exchange_strong(&w->back, &there, made))
         return made;
-    latent_adjoint_free(made);
+    latent_backward_data_free(made);
     return there;
 }
 
@@ -242,7 +242,7 @@ static int conv_forward(const latent_node *n, latent_tensor *const *in, latent_t
 /* One sample on its way back through clamp, activation, bias and noise: what the convolution gave
    is found again from the result, so nothing has to be kept. */
 typedef struct {
-    latent_learn_end end;
+    latent_training_end end;
     size_t pixels, c;
     const float *y;
     float *g; /* [pixels][c]: with respect to y, becomes that with respect to the convolution's */
@@ -257,12 +257,12 @@ static void end_chunk(void *context, int chunk, int slot)
     size_t c = j->c, first = j->pixels * (size_t)chunk / CHUNKS;
     size_t last = j->pixels * ((size_t)chunk + 1) / CHUNKS;
     float *sum = j->sums + (size_t)chunk * 2 * c, *g = j->g + first * c;
-    latent_learn_end end = j->end;
+    latent_training_end end = j->end;
     (void)slot;
     if (end.noise)
         end.noise += first;
-    latent_learn_best()->end_back(last - first, (int)c, &end, j->y + first * c, g, sum, sum + c,
-                                  &j->strength[chunk]);
+    latent_training_best()->end_back(last - first, (int)c, &end, j->y + first * c, g, sum, sum + c,
+                                     &j->strength[chunk]);
     for (size_t i = first; j->noise_back && i < last; i++, g += c)
         for (size_t k = 0; k < c; k++)
             j->noise_back[i] += end.strength * g[k];
@@ -283,9 +283,9 @@ static void begin_chunk(void *context, int chunk, int slot)
     size_t c = j->c, first = j->pixels * (size_t)chunk / CHUNKS;
     size_t last = j->pixels * ((size_t)chunk + 1) / CHUNKS;
     (void)slot;
-    latent_learn_best()->begin_back(last - first, (int)c, j->s, j->x + first * c, j->g + first * c,
-                                    j->add, j->gx ? j->gx + first * c : NULL,
-                                    j->sums + (size_t)chunk * c);
+    latent_training_best()->begin_back(last - first, (int)c, j->s, j->x + first * c,
+                                       j->g + first * c, j->add, j->gx ? j->gx + first * c : NULL,
+                                       j->sums + (size_t)chunk * c);
 }
 
 static void add_chunks(const float *sums, size_t n, double *sum)
@@ -399,7 +399,7 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
     size_t x_size = pixels * n_in, y_size = out->count / (size_t)x.n;
     float own = in[NOISE_STRENGTH] ? in[NOISE_STRENGTH]->data[0] : 1.0f;
     const latent_conv *c = forward_of(n->in[WEIGHT]);
-    const latent_adjoint *adjoint = back_of(n->in[WEIGHT], e);
+    const latent_backward_data *adjoint = back_of(n->in[WEIGHT], e);
     int direct = grad_in[X] && grad_in[X]->fresh, failed = 0;
     back_memory m = {0};
     if (!adjoint || back_alloc(&m, x, out->shape, in[ADD] != NULL, direct, e))
@@ -454,8 +454,8 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
             grad_in[NOISE_STRENGTH]->data[0] += p->strength * (float)strength;
         if (!grad_in[X] && !grad_in[STYLE])
             continue;
-        failed =
-            latent_adjoint_run(adjoint, x.h, x.w, end.g, p->demodulate ? m.d : NULL, behind, e);
+        failed = latent_backward_data_run(adjoint, x.h, x.w, end.g, p->demodulate ? m.d : NULL,
+                                          behind, e);
         if (failed)
             break;
         memset(m.sums, 0, CHUNKS * n_in * sizeof(float));
@@ -482,7 +482,7 @@ static const latent_op op_conv = {
     .cost = conv_cost,
     .forward = conv_forward,
     .backward = conv_backward,
-    .begins = 1,
+    .overwrites = 1,
 };
 
 latent_node *latent_op_conv(latent_node *x, latent_node *s, latent_node *weight, latent_node *bias,

@@ -1,9 +1,9 @@
 /* conv_variable: the layers of conv.c by weights that are a value like any other, so that they can
    be learned: for all pictures of a batch, with the gradient of every input.  The way back through
    the convolution is the transposed one; the demodulation depends on the weights, too. */
+#include "../base/parallel.h"
 #include "../kernels/gemm.h"
-#include "../kernels/learn.h"
-#include "../parallel.h"
+#include "../kernels/training_loops.h"
 #include "conv_internal.h"
 #include <math.h>
 #include <stdlib.h>
@@ -145,7 +145,7 @@ static int variable_forward(const latent_node *n, latent_tensor *const *in, late
 
 typedef struct {
     const layer *l;
-    latent_learn_end end;
+    latent_training_end end;
     const float *y;
     float *g;          /* with respect to y, becomes that with respect to the convolution's */
     float *noise_back; /* like noise, or NULL: set */
@@ -162,13 +162,13 @@ static void end_chunk(void *context, int item, int slot)
     size_t last = picture * l->y_pixels + l->y_pixels * (chunk + 1) / CHUNKS;
     float *sum = j->sums + (size_t)item * 2 * c;
     const float *d = l->d ? l->d + picture * c : NULL;
-    latent_learn_end end = j->end;
+    latent_training_end end = j->end;
     (void)slot;
     memset(sum, 0, 2 * c * sizeof(float));
     j->strength[item] = 0;
     end.noise = l->noise ? l->noise + first : NULL;
-    latent_learn_best()->end_back(last - first, (int)c, &end, j->y + first * c, j->g + first * c,
-                                  sum, sum + c, &j->strength[item]);
+    latent_training_best()->end_back(last - first, (int)c, &end, j->y + first * c, j->g + first * c,
+                                     sum, sum + c, &j->strength[item]);
     for (size_t i = first; i < last; i++) {
         float *g = j->g + i * c, all = 0;
         for (size_t k = 0; j->noise_back && k < c; k++)
@@ -198,9 +198,9 @@ static void begin_chunk(void *context, int item, int slot)
     float *sum = j->sums + (size_t)item * c;
     (void)slot;
     memset(sum, 0, c * sizeof(float));
-    latent_learn_best()->begin_back(last - first, (int)c, l->s ? l->s + picture * c : j->ones,
-                                    j->x + first * c, j->behind + first * c, j->add,
-                                    j->gx ? j->gx + first * c : NULL, sum);
+    latent_training_best()->begin_back(last - first, (int)c, l->s ? l->s + picture * c : j->ones,
+                                       j->x + first * c, j->behind + first * c, j->add,
+                                       j->gx ? j->gx + first * c : NULL, sum);
 }
 
 typedef struct {
@@ -317,7 +317,8 @@ static int backward(const layer *l, back_memory *m, const latent_node *n, latent
     for (size_t k = 0; m->noise && k < l->n * l->y_pixels; k++)
         grad_in[NOISE]->data[k % grad_in[NOISE]->count] += m->noise[k];
     add_chunks(l, m->sums, 2 * l->out, l->out, l->out, m->u);
-    if (gw && latent_conv_gradient(l->spec, NULL, &pictures, grad_out->data, gw, layout_of(l), e))
+    if (gw &&
+        latent_conv_backward_weights(l->spec, NULL, &pictures, grad_out->data, gw, layout_of(l), e))
         return -1;
     memset(m->ds, 0, l->n * l->in * sizeof(*m->ds));
     if (behind) {
@@ -378,5 +379,5 @@ const latent_op latent_conv_variable = {
     .cost = variable_cost,
     .forward = variable_forward,
     .backward = variable_backward,
-    .begins = 1,
+    .overwrites = 1,
 };

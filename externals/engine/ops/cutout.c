@@ -1,7 +1,7 @@
 /* cutout: what of a picture an encoder is shown, and in which size and units. */
+#include "../base/parallel.h"
+#include "../base/random.h"
 #include "../kernels/taps.h"
-#include "../parallel.h"
-#include "../random.h"
 #include "encoder.h"
 #include <math.h>
 #include <stdlib.h>
@@ -186,7 +186,7 @@ static const latent_op op_middle = {
     .backward = middle_backward,
 };
 
-latent_node *latent_op_middle(latent_node *x, int size, latent_error *e)
+latent_node *latent_op_center_crop(latent_node *x, int size, latent_error *e)
 {
     return latent_node_make(&op_middle, &x, 1, &size, sizeof(size), "middle", e);
 }

@@ -1,6 +1,6 @@
 /* effect: see effect.h */
 #include "effect.h"
-#include "../parallel.h"
+#include "../base/parallel.h"
 #include "warp.h"
 #include <math.h>
 #include <pthread.h>

@@ -5,7 +5,7 @@
    respect to the first picture, so that guidance goes through a chain of effects. */
 #ifndef LATENT_EFFECT_H
 #define LATENT_EFFECT_H
-#include "../graph.h"
+#include "../graph/graph.h"
 
 #pragma GCC visibility push(default)
 

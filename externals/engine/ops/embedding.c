@@ -156,7 +156,7 @@ static const latent_op op_unlike = {
     .backward = unlike_backward,
 };
 
-latent_node *latent_op_unlike(latent_node *a, latent_node *b, latent_error *e)
+latent_node *latent_op_cosine_distance(latent_node *a, latent_node *b, latent_error *e)
 {
     latent_node *in[2] = {a, b};
     return latent_node_make(&op_unlike, in, 2, NULL, 0, "loss", e);
@@ -247,10 +247,10 @@ static const latent_op op_given = {
     .n_computed = -1,
     .shape = given_shape,
     .forward = given_forward,
-    .given = 1,
+    .stop_gradient = 1,
 };
 
-latent_node *latent_op_given(latent_node *x, latent_error *e)
+latent_node *latent_op_stop_gradient(latent_node *x, latent_error *e)
 {
     return latent_node_make(&op_given, &x, 1, NULL, 0, "given", e);
 }

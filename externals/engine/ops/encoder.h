@@ -4,7 +4,7 @@
    ops.h do. */
 #ifndef LATENT_ENCODER_H
 #define LATENT_ENCODER_H
-#include "../graph.h"
+#include "../graph/graph.h"
 
 #pragma GCC visibility push(default)
 
@@ -34,19 +34,19 @@ latent_node *latent_op_gelu(latent_node *x, int quick, const char *stage, latent
 latent_node *latent_op_patches(latent_node *x, int size, latent_error *e);
 /* Puts the token first [1][1][1][c] (or NULL) before each row of x and adds place [1][1][..][c],
    which has at least as many rows, to the tokens. */
-latent_node *latent_op_place(latent_node *x, latent_node *first, latent_node *place,
-                             latent_error *e);
+latent_node *latent_op_position_embedding(latent_node *x, latent_node *first, latent_node *place,
+                                          latent_error *e);
 /* The rows of table [1][1][words][c] with these numbers, [1][1][n][c]. */
-latent_node *latent_op_words(latent_node *table, const int *words, int n, latent_error *e);
+latent_node *latent_op_embedding(latent_node *table, const int *words, int n, latent_error *e);
 /* Token number row of each row of tokens: [n][1][1][c]. */
-latent_node *latent_op_token(latent_node *x, int row, latent_error *e);
+latent_node *latent_op_select_token(latent_node *x, int row, latent_error *e);
 
-/* bag.c */
+/* embedding_bag.c */
 
 /* n words, [1][1][n][c]: word i is the sum of the rows row[first[i]] ... row[first[i + 1] - 1] of
    table [1][1][rows][c]. */
-latent_node *latent_op_bag(latent_node *table, const int *row, const int *first, int n,
-                           latent_error *e);
+latent_node *latent_op_embedding_bag(latent_node *table, const int *row, const int *first, int n,
+                                     latent_error *e);
 /* The mean over rows and columns: [n][1][1][c]. */
 latent_node *latent_op_pool(latent_node *x, latent_error *e);
 
@@ -58,7 +58,7 @@ latent_node *latent_op_scale(latent_node *x, const float *scale, const float *sh
 /* A picture as CLIP's own preparation makes it: the shorter side becomes size (bicubic, without
    aliases), then the middle is cut out.  A picture whose numbers are those of bytes is resampled in
    bytes, as Pillow does it; any other in floats.  Its gradient is that of the latter. */
-latent_node *latent_op_middle(latent_node *x, int size, latent_error *e);
+latent_node *latent_op_center_crop(latent_node *x, int size, latent_error *e);
 /* n squares of a picture, each made size x size: [n][size][size][c] (MakeCutouts of Crowson's CLIP
    guidance).  Their sides are smallest + u^power (largest - smallest), u uniform, at a random
    place; smallest is size, or half the picture's shorter side where that is less.  n 0: the largest
@@ -81,11 +81,11 @@ latent_node *latent_op_distance(latent_node *a, latent_node *b, latent_distance 
                                 latent_error *e);
 /* How unlike the tokens of a and b [n][1][t][d] are: the mean of 1 - cos of the angle between a's
    and b's at the same place. */
-latent_node *latent_op_unlike(latent_node *a, latent_node *b, latent_error *e);
+latent_node *latent_op_cosine_distance(latent_node *a, latent_node *b, latent_error *e);
 /* sum(weight[i] * x[i] / |x[i]|), n at most 16, [1][1][1][d] each. */
 latent_node *latent_op_blend(latent_node *const *x, const float *weight, int n, latent_error *e);
 /* x itself; gradients end here. */
-latent_node *latent_op_given(latent_node *x, latent_error *e);
+latent_node *latent_op_stop_gradient(latent_node *x, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

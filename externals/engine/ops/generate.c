@@ -1,5 +1,5 @@
 /* generate: numbers that come from parameters alone: the embedding of a time, and chance. */
-#include "../random.h"
+#include "../base/random.h"
 #include "layers.h"
 #include "ops.h"
 #include <math.h>

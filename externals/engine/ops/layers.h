@@ -3,7 +3,7 @@
    to every input, weights too; each function makes a node as those of ops.h do. */
 #ifndef LATENT_LAYERS_H
 #define LATENT_LAYERS_H
-#include "../graph.h"
+#include "../graph/graph.h"
 
 #pragma GCC visibility push(default)
 

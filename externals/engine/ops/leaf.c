@@ -1,5 +1,5 @@
 /* leaf: where values enter the graph: a model's parameters, pictures from outside, and styles. */
-#include "../half.h"
+#include "../base/half.h"
 #include "../weights/weights.h"
 #include "ops.h"
 #include <stdlib.h>
@@ -139,7 +139,7 @@ latent_node *latent_op_planes(const float *planes, int c, int h, int w, latent_n
 /* ---- styles: the numbers themselves are the parameters, so equal styles are one promise */
 
 typedef struct {
-    latent_drawer by;
+    latent_drawn_by by;
     int row, rows, count;
     float w[];
 } style_params;
@@ -169,11 +169,11 @@ static const latent_op op_style = {
 
 latent_node *latent_op_style(int row, int rows, const float *w, int count, latent_error *e)
 {
-    static const latent_drawer nobody;
+    static const latent_drawn_by nobody;
     return latent_op_style_of(&nobody, row, rows, w, count, e);
 }
 
-latent_node *latent_op_style_of(const latent_drawer *by, int row, int rows, const float *w,
+latent_node *latent_op_style_of(const latent_drawn_by *by, int row, int rows, const float *w,
                                 int count, latent_error *e)
 {
     size_t bytes = sizeof(style_params) + (size_t)count * sizeof(float);
@@ -193,7 +193,7 @@ latent_node *latent_op_style_of(const latent_drawer *by, int row, int rows, cons
     return n;
 }
 
-const latent_drawer *latent_style_drawer(const latent_node *n)
+const latent_drawn_by *latent_style_drawn_by(const latent_node *n)
 {
     const style_params *p = n && n->op == &op_style ? n->params : NULL;
     return p && *p->by.name ? &p->by : NULL;

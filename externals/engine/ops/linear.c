@@ -1,7 +1,7 @@
 /* linear: a fully connected layer; the affine maps that make a layer's style of w (StyleGAN,
    Karras et al. 2019, "A" in figure 1), and the projections of a transformer's tokens. */
+#include "../base/parallel.h"
 #include "../kernels/gemm.h"
-#include "../parallel.h"
 #include "encoder.h"
 #include "ops.h"
 #include <stdlib.h>

@@ -303,10 +303,10 @@ static const latent_op op_fit = {
     .n_computed = -1,
     .shape = fit_shape,
     .forward = fit_forward,
-    .given = 1,
+    .stop_gradient = 1,
 };
 
-latent_node *latent_op_fit(latent_node *x, int h, int w, int c, latent_error *e)
+latent_node *latent_op_resize_like(latent_node *x, int h, int w, int c, latent_error *e)
 {
     fit_params p = {h, w, c};
     return latent_node_make(&op_fit, &x, 1, &p, sizeof(p), "loss", e);
@@ -320,7 +320,7 @@ latent_node *latent_op_target(latent_node *x, latent_node *target, latent_target
 {
     latent_node *level[MAX_LEVELS], *sum = NULL;
     latent_node *a = latent_node_retain(x);
-    latent_node *b = latent_op_fit(target, x->shape.h, x->shape.w, x->shape.c, e);
+    latent_node *b = latent_op_resize_like(target, x->shape.h, x->shape.w, x->shape.c, e);
     float weight[MAX_LEVELS];
     int n = 0;
     while (a && b && n < MAX_LEVELS) {

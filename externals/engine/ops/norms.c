@@ -1,5 +1,5 @@
 /* norms: group norm, lengths and softmax. */
-#include "../parallel.h"
+#include "../base/parallel.h"
 #include "layers.h"
 #include <math.h>
 #include <stdlib.h>

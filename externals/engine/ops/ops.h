@@ -3,7 +3,7 @@
 #ifndef LATENT_OPS_H
 #define LATENT_OPS_H
 #include "../fit/fit.h"
-#include "../graph.h"
+#include "../graph/graph.h"
 #include "../rules/process.h"
 
 #pragma GCC visibility push(default)
@@ -24,16 +24,16 @@ latent_node *latent_op_planes(const float *planes, int c, int h, int w, latent_n
 /* Row number row of the rows of a network's styles: count floats.  Gradients are asked for by row.
  */
 latent_node *latent_op_style(int row, int rows, const float *w, int count, latent_error *e);
-/* The same of a known network, so that a picture can tell what drew it (see origin.h); no padding,
-   unused letters are 0.  NULL where n is no style, or nothing is known. */
+/* The same of a known network, so that a picture can tell what drew it (see provenance.h); no
+   padding, unused letters are 0.  NULL where n is no style, or nothing is known. */
 typedef struct {
     char name[64]; /* of the model's file */
     char hash[24]; /* of its weights, see latent_model */
     float spread;  /* how far its styles lie from their mean (root mean square); 0: not known */
-} latent_drawer;
-latent_node *latent_op_style_of(const latent_drawer *by, int row, int rows, const float *w,
+} latent_drawn_by;
+latent_node *latent_op_style_of(const latent_drawn_by *by, int row, int rows, const float *w,
                                 int count, latent_error *e);
-const latent_drawer *latent_style_drawer(const latent_node *n);
+const latent_drawn_by *latent_style_drawn_by(const latent_node *n);
 int latent_style_row(const latent_node *n);  /* -1 when n is no style */
 int latent_style_rows(const latent_node *n); /* how many rows its network has; 0 likewise */
 
@@ -125,7 +125,7 @@ latent_node *latent_op_halve(latent_node *x, latent_error *e);
 /* x as a given picture of that size and so many channels, to be compared with: resampled by a
    triangle as wide as a pixel of the coarser side (so that nothing is skipped), cut to the middle
    where the sides' ratio differs.  Gradients end here. */
-latent_node *latent_op_fit(latent_node *x, int h, int w, int c, latent_error *e);
+latent_node *latent_op_resize_like(latent_node *x, int h, int w, int c, latent_error *e);
 /* How far a picture is from another (which is taken as given, of any size): the mean squared
    difference at full size and at each half of it down to 4 pixels, added up; or at full size alone,
    0.5 * sum((a - b)^2). */
@@ -135,7 +135,7 @@ latent_node *latent_op_target(latent_node *x, latent_node *target, latent_target
 /* sum(weight[i] * x[i]) of n single numbers, n at most 64. */
 latent_node *latent_op_sum(latent_node *const *x, const float *weight, int n, latent_error *e);
 
-/* look.c: pictures of features, for [latent.tap] */
+/* feature_images.c: pictures of features, for [latent.tap] */
 
 /* One channel as grey or three as red, green and blue; each set to mean 0 and 2.5 deviations = 1.
  */

@@ -1,5 +1,5 @@
 /* pointwise: what is done to each number by itself: sums, products, SiLU, FiLM. */
-#include "../parallel.h"
+#include "../base/parallel.h"
 #include "layers.h"
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* resample: twice the size by the filter [1 3 3 1], the way the running sum of ToRGB grows from
    block to block (StyleGAN2, figure 7b).  In one direction, y[2i] = (x[i-1] + 3 x[i]) / 4 and
    y[2i+1] = (3 x[i] + x[i+1]) / 4, with zeros outside. */
-#include "../kernels/adjoint.h"
-#include "../parallel.h"
+#include "../base/parallel.h"
+#include "../kernels/backward_data.h"
 #include "ops.h"
 #include <stdlib.h>
 
@@ -89,7 +89,7 @@ static int upsample_backward(const latent_node *n, latent_tensor *const *in,
     if (grad_in[0] && !gx)
         return latent_fail(e, "no memory for the gradient of a picture");
     for (int b = 0; b < x.n && gx; b++) {
-        latent_adjoint_upsample(x.h, x.w, x.c, grad_out->data + 4 * (size_t)b * size, gx);
+        latent_backward_data_upsample(x.h, x.w, x.c, grad_out->data + 4 * (size_t)b * size, gx);
         for (size_t i = 0; i < size; i++)
             grad_in[0]->data[(size_t)b * size + i] += gx[i];
     }

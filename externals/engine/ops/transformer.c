@@ -1,8 +1,8 @@
 /* transformer: what a transformer's tower is made of (Vaswani et al. 2017; Dosovitskiy et al. 2021
    for pictures): layer norm, attention, the activation, patches, places, words. */
+#include "../base/parallel.h"
 #include "../kernels/gelu.h"
 #include "../kernels/gemm.h"
-#include "../parallel.h"
 #include "encoder.h"
 #include <math.h>
 #include <stdlib.h>
@@ -472,8 +472,8 @@ static const latent_op op_place = {
     .backward = place_backward,
 };
 
-latent_node *latent_op_place(latent_node *x, latent_node *first, latent_node *place,
-                             latent_error *e)
+latent_node *latent_op_position_embedding(latent_node *x, latent_node *first, latent_node *place,
+                                          latent_error *e)
 {
     latent_node *in[3] = {x, first, place};
     return latent_node_make(&op_place, in, 3, NULL, 0, "place", e);
@@ -524,7 +524,7 @@ static const latent_op op_words = {
     .backward = words_backward,
 };
 
-latent_node *latent_op_words(latent_node *table, const int *words, int n, latent_error *e)
+latent_node *latent_op_embedding(latent_node *table, const int *words, int n, latent_error *e)
 {
     if (n < 1) {
         latent_fail(e, "no words came");
@@ -572,7 +572,7 @@ static const latent_op op_token = {
     .backward = token_backward,
 };
 
-latent_node *latent_op_token(latent_node *x, int row, latent_error *e)
+latent_node *latent_op_select_token(latent_node *x, int row, latent_error *e)
 {
     return latent_node_make(&op_token, &x, 1, &row, sizeof(row), "token", e);
 }

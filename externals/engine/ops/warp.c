@@ -1,7 +1,7 @@
 /* warp: see warp.h */
 #include "warp.h"
-#include "../mirror.h"
-#include "../parallel.h"
+#include "../base/parallel.h"
+#include "../picture/mirror.h"
 #include <math.h>
 
 #define TURN_ALL 6.28318530718f

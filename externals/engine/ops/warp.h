@@ -1,7 +1,7 @@
 /* warp: pictures moved: every pixel of the new one is taken from a place in the old one. */
 #ifndef LATENT_WARP_H
 #define LATENT_WARP_H
-#include "../tensor.h"
+#include "../graph/tensor.h"
 #include "effect.h"
 
 /* Where each pixel comes from: places in 0 to 1, mirrored beyond. */

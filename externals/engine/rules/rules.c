@@ -1,5 +1,5 @@
 /* rules: see rules.h */
-#include "../mirror.h"
+#include "../picture/mirror.h"
 #include "rule.h"
 #include <math.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
    any thread at once. */
 #ifndef LATENT_RULES_H
 #define LATENT_RULES_H
-#include "../error.h"
+#include "../base/error.h"
 #include "palette.h"
 #include <stddef.h>
 #include <stdint.h>

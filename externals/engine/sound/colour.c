@@ -1,7 +1,7 @@
 /* colour: see colour.h */
 #include "colour.h"
-#include "engine/latents.h"
-#include "engine/random.h"
+#include "../base/random.h"
+#include "../latents/latents.h"
 #include "fft.h"
 #include <math.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static void draw_row(latent_random *r, double b, latent_fft *fft)
     latent_fft_inverse(fft);
 }
 
-static void bury(latent_grave *g)
+static void release(latent_deferred_free *g)
 {
     free(g);
 }
@@ -29,7 +29,7 @@ static void bury(latent_grave *g)
 void latent_coloured_free(latent_coloured *w)
 {
     if (w)
-        latent_grave_add(&w->grave, bury);
+        latent_deferred_free_add(&w->grave, release);
 }
 
 /* The first length values of the row as number i of the points, their mean square 1. */
@@ -72,7 +72,7 @@ latent_coloured *latent_coloured_new(uint32_t seed, double b, int length, int n,
     if (!atomic_load(cancel))
         return w;
     free(w);
-    latent_fail(e, "it was not wanted any more");
+    latent_fail(e, "it was cancelled");
     return NULL;
 }
 

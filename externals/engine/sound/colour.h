@@ -2,15 +2,15 @@
    is what nature does (pink), 2 drifts (brown), 3 is a slow swell.  For [latent.noise]. */
 #ifndef LATENT_COLOUR_H
 #define LATENT_COLOUR_H
-#include "engine/error.h"
-#include "engine/grave.h"
+#include "../base/deferred_free.h"
+#include "../base/error.h"
 #include <stdatomic.h>
 #include <stdint.h>
 
 #define LATENT_WALK_MOST ((size_t)1 << 26) /* numbers in a walk */
 
 typedef struct {
-    latent_grave grave;
+    latent_deferred_free grave;
     int length, n;  /* points; numbers of each */
     int closed;     /* after the last point comes the first again */
     float points[]; /* [length][n] */

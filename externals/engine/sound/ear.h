@@ -37,7 +37,7 @@
    by the range in which each was lately, note/127, (bpm - 50)/160; the others are there already. */
 #ifndef LATENT_EAR_H
 #define LATENT_EAR_H
-#include "engine/error.h"
+#include "../base/error.h"
 
 #define LATENT_EAR_FEATURES "mel chroma rms centroid flatness flux onset pitch tempo"
 typedef enum {
@@ -84,9 +84,9 @@ void latent_ear_follow(latent_ear *ear, const latent_follow *f);
 /* Forgets what was heard and the ranges. */
 void latent_ear_reset(latent_ear *ear);
 
-/* The next n samples of every voice, n at most the block.  Numbers beyond +-1000, or that are none,
-   count as 0.  Only copies; returns how many were left out because latent_ear_step() was not called
-   often enough. */
+/* The next n samples of every voice, n at most the block.  Numbers beyond +-1000, or NaN or
+   infinity, count as 0.  Only copies; returns how many were left out because latent_ear_step() was
+   not called often enough. */
 int latent_ear_hear(latent_ear *ear, const float *const *voices, int n);
 
 /* Goes on to the next event in what was heard: 0 when there is none; else LATENT_EAR_PART (one

@@ -3,7 +3,7 @@
    same plan, and gives the same numbers, every time. */
 #ifndef LATENT_FFT_H
 #define LATENT_FFT_H
-#include "engine/error.h"
+#include "../base/error.h"
 
 typedef struct {
     int n;              /* an even length */

@@ -26,7 +26,7 @@ typedef struct {
     int in_point; /* samples in the newest point of the overview */
 } t_reading;
 
-static void bury(latent_grave *g)
+static void release(latent_deferred_free *g)
 {
     latent_sound *sound = (latent_sound *)g;
     free(sound->frames);
@@ -38,7 +38,7 @@ static void bury(latent_grave *g)
 void latent_sound_free(latent_sound *sound)
 {
     if (sound)
-        latent_grave_add(&sound->grave, bury);
+        latent_deferred_free_add(&sound->grave, release);
 }
 
 /* ---- growing */
@@ -178,7 +178,7 @@ static int hear_all(t_reading *r, const atomic_int *cancel, atomic_int *permille
     sf_count_t n;
     while ((n = next_block(r, e)) > 0) {
         if (atomic_load(cancel))
-            return latent_fail(e, "it was not wanted any more");
+            return latent_fail(e, "it was cancelled");
         if (hear_block(r, (int)n, e))
             return -1;
         if (r->info.frames > 0)

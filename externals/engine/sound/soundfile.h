@@ -3,8 +3,8 @@
    M4A, MP2 ...). */
 #ifndef LATENT_SOUNDFILE_H
 #define LATENT_SOUNDFILE_H
+#include "../base/deferred_free.h"
 #include "ear.h"
-#include "engine/grave.h"
 #include <stdatomic.h>
 
 typedef struct {
@@ -14,7 +14,7 @@ typedef struct {
 } latent_sound_onset;
 
 typedef struct {
-    latent_grave grave;
+    latent_deferred_free grave;
     int channels;
     double samples; /* of each channel */
     double spoiled; /* samples that were no numbers: they were heard as silence */

@@ -6,8 +6,8 @@
    play, and those that take data, allocate nothing. */
 #ifndef LATENT_VOICE_H
 #define LATENT_VOICE_H
-#include "engine/error.h"
-#include "engine/tensor.h"
+#include "../base/error.h"
+#include "../graph/tensor.h"
 
 #define LATENT_VOICE_PARTIALS 1024 /* at most; a longer list is cut */
 #define LATENT_VOICE_MODES "bank wave"

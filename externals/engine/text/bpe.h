@@ -3,7 +3,7 @@
    stands first in the list of merges is joined until no pair of the list is left. */
 #ifndef LATENT_BPE_H
 #define LATENT_BPE_H
-#include "../error.h"
+#include "../base/error.h"
 
 #pragma GCC visibility push(default)
 

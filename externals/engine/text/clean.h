@@ -2,7 +2,7 @@
    repairs of broken texts, which the original does before, are not made. */
 #ifndef LATENT_CLEAN_H
 #define LATENT_CLEAN_H
-#include "../error.h"
+#include "../base/error.h"
 #include <stddef.h>
 #include <stdint.h>
 

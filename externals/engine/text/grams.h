@@ -6,7 +6,7 @@
    pairs are most of their words.  Upper and lower case are alike, punctuation is left out. */
 #ifndef LATENT_GRAMS_H
 #define LATENT_GRAMS_H
-#include "../error.h"
+#include "../base/error.h"
 
 #pragma GCC visibility push(default)
 

@@ -1,16 +1,16 @@
 /* augment: see augment.h.  Pixels outside are the picture mirrored at its edge; between pixels lie
    straight lines. */
 #include "augment.h"
-#include "../mirror.h"
-#include "chance.h"
+#include "../base/counter_random.h"
+#include "../picture/mirror.h"
 #include <math.h>
 #include <string.h>
 
 #define CHANCE_AUGMENT 30
 
-static int happens(latent_chance *c, float p)
+static int happens(latent_counter_random *c, float p)
 {
-    return latent_chance_uniform(c) < (double)p;
+    return latent_counter_random_uniform(c) < (double)p;
 }
 
 /* a = a b, both 2 x 3 with a last row 0 0 1 left out. */
@@ -23,22 +23,22 @@ static void multiply(double a[2][3], const double b[2][3])
     }
 }
 
-static void draw_movement(latent_augmentation *a, float p, int size, latent_chance *c)
+static void draw_movement(latent_augmentation *a, float p, int size, latent_counter_random *c)
 {
     double half = (size - 1) / 2.0, m[2][3] = {{1, 0, half}, {0, 1, half}};
     if (happens(c, p * 0.5f)) /* left to right */
         multiply(m, (const double[2][3]){{-1, 0, 0}, {0, 1, 0}});
     if (happens(c, p)) { /* whole pixels, up to an eighth */
-        double x = rint((2 * latent_chance_uniform(c) - 1) * size / 8);
-        double y = rint((2 * latent_chance_uniform(c) - 1) * size / 8);
+        double x = rint((2 * latent_counter_random_uniform(c) - 1) * size / 8);
+        double y = rint((2 * latent_counter_random_uniform(c) - 1) * size / 8);
         multiply(m, (const double[2][3]){{1, 0, x}, {0, 1, y}});
     }
     if (happens(c, p)) { /* size, deviation a fifth of an octave */
-        double s = exp2(0.2 * latent_chance_gauss(c));
+        double s = exp2(0.2 * latent_counter_random_gauss(c));
         multiply(m, (const double[2][3]){{s, 0, 0}, {0, s, 0}});
     }
     if (happens(c, p)) { /* a turn of some degrees */
-        double angle = 0.15 * latent_chance_gauss(c);
+        double angle = 0.15 * latent_counter_random_gauss(c);
         multiply(m,
                  (const double[2][3]){{cos(angle), -sin(angle), 0}, {sin(angle), cos(angle), 0}});
     }
@@ -50,15 +50,15 @@ static void draw_movement(latent_augmentation *a, float p, int size, latent_chan
     }
 }
 
-static void draw_colour(latent_augmentation *a, float p, latent_chance *c)
+static void draw_colour(latent_augmentation *a, float p, latent_counter_random *c)
 {
     double contrast = 1, light = 0, saturation = 1;
     if (happens(c, p))
-        light = 0.2 * latent_chance_gauss(c);
+        light = 0.2 * latent_counter_random_gauss(c);
     if (happens(c, p))
-        contrast = exp2(0.3 * latent_chance_gauss(c));
+        contrast = exp2(0.3 * latent_counter_random_gauss(c));
     if (happens(c, p))
-        saturation = exp2(0.5 * latent_chance_gauss(c));
+        saturation = exp2(0.5 * latent_counter_random_gauss(c));
     a->tinted = contrast != 1 || light != 0 || saturation != 1;
     for (int i = 0; i < 3; i++) {
         for (int k = 0; k < 3; k++)
@@ -69,7 +69,7 @@ static void draw_colour(latent_augmentation *a, float p, latent_chance *c)
 
 latent_augmentation latent_augment_draw(float p, int size, uint64_t seed, uint64_t index)
 {
-    latent_chance c = latent_chance_at(seed, CHANCE_AUGMENT, index);
+    latent_counter_random c = latent_counter_random_at(seed, CHANCE_AUGMENT, index);
     latent_augmentation a;
     memset(&a, 0, sizeof(a));
     draw_movement(&a, p, size, &c);

@@ -1,8 +1,8 @@
 /* clip: see clip.h */
 #include "clip.h"
+#include "../base/counter_random.h"
+#include "../base/parallel.h"
 #include "../kernels/gemm.h"
-#include "../parallel.h"
-#include "chance.h"
 #include "clip_net.h"
 #include "parameters.h"
 #include <math.h>
@@ -122,35 +122,40 @@ static void soften(float *x, int size)
 void latent_clip_disturb(const float *picture, int size, float strength, uint64_t seed,
                          uint64_t index, float *out)
 {
-    latent_chance c = latent_chance_at(seed, DISTURB, index);
-    double side = size, x = 0, y = 0, luck = latent_chance_uniform(&c), noise, gain[3], shift[3];
+    latent_counter_random c = latent_counter_random_at(seed, DISTURB, index);
+    double side = size, x = 0, y = 0, luck = latent_counter_random_uniform(&c), noise, gain[3],
+           shift[3];
     if (strength <= 0) {
         memcpy(out, picture, (size_t)size * (size_t)size * 3 * sizeof(float));
         return;
     }
     if (luck < 0.25) { /* as a cutout is */
-        side *= 1 - strength * 0.4 * latent_chance_uniform(&c);
-        x = (size - side) * latent_chance_uniform(&c);
-        y = (size - side) * latent_chance_uniform(&c);
+        side *= 1 - strength * 0.4 * latent_counter_random_uniform(&c);
+        x = (size - side) * latent_counter_random_uniform(&c);
+        y = (size - side) * latent_counter_random_uniform(&c);
     } else {
-        side *= 1 + strength * 0.12 * (2 * latent_chance_uniform(&c) - 1);
-        x = (size - side) / 2 + strength * size * 0.06 * (2 * latent_chance_uniform(&c) - 1);
-        y = (size - side) / 2 + strength * size * 0.06 * (2 * latent_chance_uniform(&c) - 1);
+        side *= 1 + strength * 0.12 * (2 * latent_counter_random_uniform(&c) - 1);
+        x = (size - side) / 2 +
+            strength * size * 0.06 * (2 * latent_counter_random_uniform(&c) - 1);
+        y = (size - side) / 2 +
+            strength * size * 0.06 * (2 * latent_counter_random_uniform(&c) - 1);
     }
     cut_out(picture, size, (float)x, (float)y, (float)side, out);
-    if (latent_chance_uniform(&c) < 0.3 * strength)
+    if (latent_counter_random_uniform(&c) < 0.3 * strength)
         soften(out, size);
-    noise = latent_chance_uniform(&c) < 0.5 ? 0.08 * strength * latent_chance_uniform(&c) : 0;
+    noise = latent_counter_random_uniform(&c) < 0.5
+                ? 0.08 * strength * latent_counter_random_uniform(&c)
+                : 0;
     for (int k = 0; k < 3; k++) {
-        gain[k] = 1 + 0.04 * strength * latent_chance_gauss(&c);
-        shift[k] = 0.03 * strength * latent_chance_gauss(&c);
+        gain[k] = 1 + 0.04 * strength * latent_counter_random_gauss(&c);
+        shift[k] = 0.03 * strength * latent_counter_random_gauss(&c);
     }
     for (size_t i = 0; i < (size_t)size * (size_t)size; i++)
         for (int k = 0; k < 3; k++) {
             float *v = &out[3 * i + (size_t)k];
             *v = (float)(gain[k] * *v + shift[k]);
             if (noise > 0) /* uniform, of that deviation */
-                *v += (float)(noise * 3.4641 * (latent_chance_uniform(&c) - 0.5));
+                *v += (float)(noise * 3.4641 * (latent_counter_random_uniform(&c) - 0.5));
         }
 }
 
@@ -339,7 +344,7 @@ latent_clip_training *latent_clip_training_new(latent_source *source,
         latent_clip_training_free(t);
         return NULL;
     }
-    latent_random_seed(&r, (uint32_t)latent_chance_mix(settings->seed + BEGIN));
+    latent_random_seed(&r, (uint32_t)latent_counter_random_mix(settings->seed + BEGIN));
     latent_clip_net_begin(&t->net, &r, t->p.value);
     *latent_parameter_value(&t->p, t->scale) = logf(1 / 0.07f);
     memcpy(t->p.average, t->p.value, t->p.count * sizeof(float));
@@ -426,8 +431,8 @@ static int pick(latent_clip_training *t, latent_error *e)
         uint64_t index = first + i;
         int k = 0;
         if (t->source->count) {
-            latent_chance c = latent_chance_at(t->settings.seed, PICK, index);
-            index = latent_chance_below(&c, t->source->count);
+            latent_counter_random c = latent_counter_random_at(t->settings.seed, PICK, index);
+            index = latent_counter_random_below(&c, t->source->count);
         }
         if (t->source->draw(t->source, index, t->settings.sizes.resolution, NULL, s->text[0],
                             s->text[1], e))
@@ -549,8 +554,9 @@ static void attack_slice(void *context, int i, int slot)
                               t->g_seen + (size_t)(i * SLICE) * (size_t)t->settings.sizes.embedding,
                               g);
     for (int n = 0; n < SLICE; n++, v += floats, picture += floats) {
-        latent_chance c = latent_chance_at(t->settings.seed, ATTACK, number_of(t, i * SLICE + n));
-        double sum = 1e-30, way = t->settings.attack * latent_chance_uniform(&c);
+        latent_counter_random c =
+            latent_counter_random_at(t->settings.seed, ATTACK, number_of(t, i * SLICE + n));
+        double sum = 1e-30, way = t->settings.attack * latent_counter_random_uniform(&c);
         for (size_t k = 0; k < floats; k++)
             sum += (double)v[k] * v[k];
         for (size_t k = 0; k < floats; k++)

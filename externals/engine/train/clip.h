@@ -14,9 +14,9 @@
    thread at a time, not Pd's. */
 #ifndef LATENT_CLIP_TRAIN_H
 #define LATENT_CLIP_TRAIN_H
+#include "../data/source.h"
 #include "../models/clip_tiny.h"
 #include "../models/model.h"
-#include "source.h"
 
 #pragma GCC visibility push(default)
 

@@ -3,8 +3,8 @@
    is added up and what is saved is one array. */
 #ifndef LATENT_CLIP_NET_H
 #define LATENT_CLIP_NET_H
+#include "../base/random.h"
 #include "../models/clip_tiny.h"
-#include "../random.h"
 #include "../text/grams.h"
 
 #pragma GCC visibility push(default)

@@ -5,7 +5,7 @@
        block r:  conv0 -> conv1, halving; plus the shortcut, halved -> skip; both times sqrt(1/2)
 */
 #include "discriminator.h"
-#include "chance.h"
+#include "../base/counter_random.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,10 +133,10 @@ int latent_discriminator_init(latent_discriminator *d, const latent_discriminato
     }
     for (int i = 0; i < d->p.n; i++) {
         const latent_parameter *p = &d->p.item[i];
-        latent_chance c = latent_chance_at(seed, CHANCE_WEIGHTS, (uint64_t)i);
+        latent_counter_random c = latent_counter_random_at(seed, CHANCE_WEIGHTS, (uint64_t)i);
         if (!strcmp(strrchr(p->name, '.'), ".weight"))
             for (size_t k = 0; k < p->count; k++)
-                d->p.value[p->at + k] = (float)latent_chance_gauss(&c);
+                d->p.value[p->at + k] = (float)latent_counter_random_gauss(&c);
     }
     return 0;
 }
@@ -200,7 +200,7 @@ static latent_layer_end end_of(const latent_discriminator *d, const latent_discr
 }
 
 static void layer_forward(latent_discriminator *d, latent_discriminator_layer *l, int n,
-                          const float *x, latent_room *room)
+                          const float *x, latent_workspace *room)
 {
     latent_layer_end end = end_of(d, l);
     l->shape.n = n;
@@ -226,7 +226,7 @@ static void part(size_t rows, size_t na, float *a, size_t nb, float *b, const fl
 
 const float *latent_discriminator_forward(latent_discriminator *d, int n, int group,
                                           const float *pictures, const float *seen,
-                                          latent_room *room)
+                                          latent_workspace *room)
 {
     int c = d->shape.channels[0], all = c + d->shape.seen;
     const float *x = d->from_rgb.y;
@@ -269,7 +269,7 @@ static float *gradient(latent_discriminator *d, int i, int train)
 
 /* g is spent. */
 static void layer_back(latent_discriminator *d, latent_discriminator_layer *l, int first, int n,
-                       const float *x, float *g, float *gx, int train, latent_room *room)
+                       const float *x, float *g, float *gx, int train, latent_workspace *room)
 {
     latent_layer_end end = end_of(d, l);
     size_t before = (size_t)l->shape.h * (size_t)l->shape.w * (size_t)l->shape.in;
@@ -282,7 +282,7 @@ static void layer_back(latent_discriminator *d, latent_discriminator_layer *l, i
 
 const float *latent_discriminator_back(latent_discriminator *d, int first, int n,
                                        const float *g_logit, int want_pictures, int train,
-                                       latent_room *room)
+                                       latent_workspace *room)
 {
     int c = d->shape.channels[0], all = c + d->shape.seen;
     size_t C = (size_t)c, from = (size_t)first, A = (size_t)all;

@@ -11,8 +11,8 @@ typedef struct {
     int channels[LATENT_BLOCKS]; /* at 4, 8 ... pixels */
     int group;                   /* pictures whose deviation it sees, at most */
     int pack;                    /* pictures that it judges together, channels side by side */
-    int seen;                    /* channels at 4 pixels that somebody else saw (eye.h), or 0 */
-    float clamp;                 /* of the convolutions, or 0 */
+    int seen;    /* channels at 4 pixels that somebody else saw (feature_network.h), or 0 */
+    float clamp; /* of the convolutions, or 0 */
 } latent_discriminator_shape;
 
 typedef struct {
@@ -48,13 +48,13 @@ void latent_discriminator_free(latent_discriminator *d);
    within each set of so many, in the shape's groups. */
 const float *latent_discriminator_forward(latent_discriminator *d, int n, int group,
                                           const float *pictures, const float *seen,
-                                          latent_room *room);
+                                          latent_workspace *room);
 /* From g_logit, of pictures first to first + n - 1 of the last pass (whole groups), to the gradient
    with respect to those pictures (returned, when wanted; that with respect to what was seen in them
    is then in g_seen) and, when train is set, to the parameters (added). */
 const float *latent_discriminator_back(latent_discriminator *d, int first, int n,
                                        const float *g_logit, int want_pictures, int train,
-                                       latent_room *room);
+                                       latent_workspace *room);
 
 /* Multiply-adds of the convolutions for one picture. */
 double latent_discriminator_cost(const latent_discriminator *d);

@@ -7,8 +7,8 @@
    Row k of the styles goes to convolution k; the ToRGB of a block uses the row after its last
    convolution, which is also that of the next block's first. */
 #include "generator.h"
+#include "../base/counter_random.h"
 #include "../models/architectures.h"
-#include "chance.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,9 +137,9 @@ static int take_memory(latent_generator *g, latent_error *e)
 
 static void fill(float *f, size_t count, double deviation, uint64_t seed, uint64_t which)
 {
-    latent_chance c = latent_chance_at(seed, CHANCE_WEIGHTS, which);
+    latent_counter_random c = latent_counter_random_at(seed, CHANCE_WEIGHTS, which);
     for (size_t i = 0; i < count; i++)
-        f[i] = (float)(deviation * latent_chance_gauss(&c));
+        f[i] = (float)(deviation * latent_counter_random_gauss(&c));
 }
 
 static void fresh_weights(latent_generator *g, uint64_t seed)
@@ -312,7 +312,7 @@ static latent_layer_end end_of(const latent_generator *g, const latent_generator
 }
 
 static void layer_forward(latent_generator *g, latent_generator_layer *l, int n, const float *x,
-                          float *y, uint64_t noise_seed, latent_room *room)
+                          float *y, uint64_t noise_seed, latent_workspace *room)
 {
     int in = l->shape.in, w = g->shape.w;
     latent_layer_end end;
@@ -328,9 +328,9 @@ static void layer_forward(latent_generator *g, latent_generator_layer *l, int n,
         size_t pixels = pixels_of(l);
         for (int i = 0; i < n; i++) {
             uint64_t number = (uint64_t)l->row * 65536 + (uint64_t)(i % with_z(g, n));
-            latent_chance c = latent_chance_at(noise_seed, CHANCE_NOISE, number);
+            latent_counter_random c = latent_counter_random_at(noise_seed, CHANCE_NOISE, number);
             for (size_t k = 0; k < pixels; k++)
-                l->noise[(size_t)i * pixels + k] = (float)latent_chance_gauss(&c);
+                l->noise[(size_t)i * pixels + k] = (float)latent_counter_random_gauss(&c);
         }
     }
     end = end_of(g, l);
@@ -340,7 +340,7 @@ static void layer_forward(latent_generator *g, latent_generator_layer *l, int n,
 
 const float *latent_generator_forward(latent_generator *g, int n, int average, const float *z,
                                       const float *z2, const int *crossing, uint64_t noise_seed,
-                                      latent_room *room)
+                                      latent_workspace *room)
 {
     const latent_generator_shape *s = &g->shape;
     size_t constant = 16 * (size_t)s->channels[0];
@@ -383,7 +383,7 @@ const float *latent_generator_forward(latent_generator *g, int n, int average, c
 
 /* g: the gradient with respect to y, which is spent; gx: with respect to x, set, or NULL. */
 static void layer_back(latent_generator *g, latent_generator_layer *l, int n, const float *x,
-                       const float *y, float *grad, float *gx, latent_room *room)
+                       const float *y, float *grad, float *gx, latent_workspace *room)
 {
     int in = l->shape.in, out = l->shape.out, w = g->shape.w;
     latent_layer_end end = end_of(g, l);
@@ -427,7 +427,8 @@ static void map_back(latent_generator *g, int n)
     }
 }
 
-void latent_generator_back(latent_generator *g, int n, const float *g_picture, latent_room *room)
+void latent_generator_back(latent_generator *g, int n, const float *g_picture,
+                           latent_workspace *room)
 {
     const latent_generator_shape *s = &g->shape;
     int last = s->blocks - 1;
@@ -509,9 +510,10 @@ static void measure_mean(const latent_generator *g, const float *values, float *
     for (int from = 0; x && y && from < MEAN_SAMPLES; from += 64) {
         for (int i = 0; i < 64; i++) {
             float *z = x + i * s->z;
-            latent_chance c = latent_chance_at(0, CHANCE_MEAN, (uint64_t)(from + i));
+            latent_counter_random c =
+                latent_counter_random_at(0, CHANCE_MEAN, (uint64_t)(from + i));
             for (int k = 0; k < s->z; k++)
-                z[k] = (float)latent_chance_gauss(&c);
+                z[k] = (float)latent_counter_random_gauss(&c);
             normalise(z, s->z, z);
         }
         for (int i = 0; i < s->mapping; i++) {

@@ -60,10 +60,11 @@ void latent_generator_free(latent_generator *g);
    rules.  noise_seed: of this pass. */
 const float *latent_generator_forward(latent_generator *g, int n, int average, const float *z,
                                       const float *z2, const int *crossing, uint64_t noise_seed,
-                                      latent_room *room);
+                                      latent_workspace *room);
 /* Adds to the parameters' gradients what g_picture [n][r][r][3], the gradient with respect to the
    last pass's pictures, makes of them. */
-void latent_generator_back(latent_generator *g, int n, const float *g_picture, latent_room *room);
+void latent_generator_back(latent_generator *g, int n, const float *g_picture,
+                           latent_workspace *room);
 
 /* Multiply-adds of the convolutions for one picture. */
 double latent_generator_cost(const latent_generator *g);

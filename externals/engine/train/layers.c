@@ -3,7 +3,7 @@
 #include "layers.h"
 #include "../kernels/conv.h"
 #include "../kernels/gemm.h"
-#include "../kernels/learn.h"
+#include "../kernels/training_loops.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,17 +20,17 @@ float *latent_layer_numbers(size_t count, int *failed)
     return f;
 }
 
-void latent_room_free(latent_room *r)
+void latent_workspace_free(latent_workspace *r)
 {
     for (int i = 0; i < LATENT_MAX_THREADS; i++)
         free(r->slot[i]);
     for (int i = 0; i < 2; i++)
         free(r->common[i]);
-    latent_conv_room_free(r->conv);
+    latent_conv_workspace_free(r->conv);
     memset(r, 0, sizeof(*r));
 }
 
-static float *grow(latent_room *r, float **block, size_t *bytes, size_t floats)
+static float *grow(latent_workspace *r, float **block, size_t *bytes, size_t floats)
 {
     size_t wanted = (floats * sizeof(float) + 4095) & ~(size_t)4095;
     if (*bytes < wanted) {
@@ -43,13 +43,13 @@ static float *grow(latent_room *r, float **block, size_t *bytes, size_t floats)
     return *block;
 }
 
-float *latent_room_slot(latent_room *r, int slot, size_t floats)
+float *latent_workspace_slot(latent_workspace *r, int slot, size_t floats)
 {
     return grow(r, &r->slot[slot], &r->slot_bytes[slot], floats);
 }
 
 /* Memory of all threads. */
-static float *room_all(latent_room *r, int which, size_t floats)
+static float *room_all(latent_workspace *r, int which, size_t floats)
 {
     return grow(r, &r->common[which], &r->common_bytes[which], floats);
 }
@@ -109,9 +109,9 @@ double latent_layer_cost(const latent_layer *l)
 
 /* ---- forward and back */
 
-static latent_conv_room *conv_room(latent_room *room)
+static latent_conv_workspace *conv_room(latent_workspace *room)
 {
-    if (!room->conv && !(room->conv = latent_conv_room_new()))
+    if (!room->conv && !(room->conv = latent_conv_workspace_new()))
         room->failed = 1;
     return room->conv;
 }
@@ -131,7 +131,7 @@ static latent_conv_layout layout_of(const latent_layer *l)
 
 void latent_layer_forward(const latent_layer *l, const float *weights, const float *x,
                           const float *style, const latent_layer_end *end, float *y,
-                          latent_room *room)
+                          latent_workspace *room)
 {
     size_t scales = (size_t)l->n * (size_t)l->out;
     latent_conv_pictures f = {l->n, l->h, l->w, x, style};
@@ -157,7 +157,7 @@ void latent_layer_forward(const latent_layer *l, const float *weights, const flo
 
 /* The convolution's transpose, from g to the gradient with respect to the styled x. */
 static int back(const latent_layer *l, const float *weights, const float *g, float *gx,
-                latent_room *room)
+                latent_workspace *room)
 {
     latent_conv_spec spec = spec_of(l);
     latent_conv_layout there = layout_of(l);
@@ -184,13 +184,13 @@ static void style_back(void *context, int i, int slot)
     float *gx = j->g + (size_t)i * pixels * in, *sum = j->g_style + (size_t)i * in;
     (void)slot;
     memset(sum, 0, in * sizeof(float));
-    latent_learn_best()->begin_back(pixels, l->in, j->style + (size_t)i * in,
-                                    j->x + (size_t)i * pixels * in, gx, 0, gx, sum);
+    latent_training_best()->begin_back(pixels, l->in, j->style + (size_t)i * in,
+                                       j->x + (size_t)i * pixels * in, gx, 0, gx, sum);
 }
 
 void latent_layer_back(const latent_layer *l, const float *weights, const float *x,
                        const float *style, const float *g, float *gx, float *g_style,
-                       float *g_weights, latent_room *room)
+                       float *g_weights, latent_workspace *room)
 {
     job j = {.l = l, .x = x, .style = style, .g = gx, .g_style = g_style};
     latent_conv_pictures f = {l->n, l->h, l->w, x, style};
@@ -201,23 +201,23 @@ void latent_layer_back(const latent_layer *l, const float *weights, const float 
     if (gx && style)
         latent_parallel(l->n, style_back, &j);
     if (g_weights &&
-        latent_conv_gradient(spec_of(l), room->conv, &f, g, g_weights, layout_of(l), NULL))
+        latent_conv_backward_weights(spec_of(l), room->conv, &f, g, g_weights, layout_of(l), NULL))
         room->failed = 1;
 }
 
 /* ---- the end, backwards */
 
 /* Of the picture whose scale and noise begin there. */
-static latent_learn_end learn_end(const latent_layer_end *e, size_t scale, size_t noise)
+static latent_training_end learn_end(const latent_layer_end *e, size_t scale, size_t noise)
 {
-    return (latent_learn_end){.scale = e->scale ? e->scale + scale : NULL,
-                              .bias = e->bias,
-                              .noise = e->noise ? e->noise + noise : NULL,
-                              .factor = e->factor,
-                              .strength = e->strength,
-                              .up = e->gain,
-                              .down = e->gain * e->slope,
-                              .limit = e->clamp > 0 ? e->clamp : INFINITY};
+    return (latent_training_end){.scale = e->scale ? e->scale + scale : NULL,
+                                 .bias = e->bias,
+                                 .noise = e->noise ? e->noise + noise : NULL,
+                                 .factor = e->factor,
+                                 .strength = e->strength,
+                                 .up = e->gain,
+                                 .down = e->gain * e->slope,
+                                 .limit = e->clamp > 0 ? e->clamp : INFINITY};
 }
 
 static void end_back(void *context, int i, int slot)
@@ -225,20 +225,20 @@ static void end_back(void *context, int i, int slot)
     const job *j = context;
     const latent_layer *l = j->l;
     size_t out = (size_t)l->out, pixels = pixels_after(l), count = pixels * out;
-    latent_learn_end e = learn_end(j->end, (size_t)i * out, (size_t)i * pixels);
+    latent_training_end e = learn_end(j->end, (size_t)i * out, (size_t)i * pixels);
     float *part = j->part + (size_t)i * (2 * out + 1), *dot = part + 1 + out;
     double strength = 0;
     (void)slot;
     memset(part, 0, (2 * out + 1) * sizeof(float));
-    latent_learn_best()->end_back(pixels, l->out, &e, j->y + (size_t)i * count,
-                                  j->g + (size_t)i * count, part + 1, dot, &strength);
+    latent_training_best()->end_back(pixels, l->out, &e, j->y + (size_t)i * count,
+                                     j->g + (size_t)i * count, part + 1, dot, &strength);
     part[0] = (float)strength;
     for (size_t o = 0; j->g_scale && o < out; o++) /* over the scale: what it multiplied */
         j->g_scale[(size_t)i * out + o] = dot[o] / e.scale[o];
 }
 
 void latent_end_back(const latent_layer *l, const latent_layer_end *end, const float *y, float *g,
-                     float *g_bias, float *g_scale, float *g_strength, latent_room *room)
+                     float *g_bias, float *g_scale, float *g_strength, latent_workspace *room)
 {
     size_t out = (size_t)l->out, each = 2 * out + 1;
     job j = {.l = l, .end = end, .y = y, .g = g, .g_scale = g_scale};
@@ -320,7 +320,7 @@ static void resize_picture(int h, int w, int c, float factor, const float *from,
                            int enlarge)
 {
     int rows = enlarge ? h / 2 : 2 * h, columns = enlarge ? w / 2 : 2 * w;
-    const latent_learn_code *code = latent_learn_best();
+    const latent_training_code *code = latent_training_best();
     int row[4], column[4];
     float down[4], across[4], taps[16];
     const float *pixels[16];
@@ -460,7 +460,7 @@ static void squared_styles(int n, int in, const float *style, float *squared)
 }
 
 void latent_demodulation(int n, int in, int out, int taps, int transposed, const float *weights,
-                         const float *style, float *energy, float *d, latent_room *room)
+                         const float *style, float *energy, float *d, latent_workspace *room)
 {
     size_t count = (size_t)in * (size_t)out;
     float *squared = room_all(room, 1, (size_t)n * (size_t)in);
@@ -479,7 +479,7 @@ void latent_demodulation(int n, int in, int out, int taps, int transposed, const
 void latent_demodulation_back(int n, int in, int out, int taps, int transposed,
                               const float *weights, const float *style, const float *energy,
                               const float *d, const float *g_d, float *g_style, float *g_weights,
-                              latent_room *room)
+                              latent_workspace *room)
 {
     size_t count = (size_t)in * (size_t)out, styles = (size_t)n * (size_t)in;
     size_t outs = (size_t)n * (size_t)out;

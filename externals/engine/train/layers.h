@@ -13,8 +13,8 @@
    Weights lie as [kernel][kernel][in][out], for way +1 as [kernel][kernel][out][in]. */
 #ifndef LATENT_LAYERS_H
 #define LATENT_LAYERS_H
-#include "../error.h"
-#include "../parallel.h"
+#include "../base/error.h"
+#include "../base/parallel.h"
 #include <stddef.h>
 
 #pragma GCC visibility push(default)
@@ -24,12 +24,12 @@
 typedef struct {
     float *slot[LATENT_MAX_THREADS], *common[2];
     size_t slot_bytes[LATENT_MAX_THREADS], common_bytes[2];
-    struct latent_conv_room *conv;
+    struct latent_conv_workspace *conv;
     int failed; /* there was no memory once: what was computed since is worth nothing */
-} latent_room;
-void latent_room_free(latent_room *r);
+} latent_workspace;
+void latent_workspace_free(latent_workspace *r);
 /* At least so many floats of one thread; NULL, and failed set, where there is no memory. */
-float *latent_room_slot(latent_room *r, int slot, size_t floats);
+float *latent_workspace_slot(latent_workspace *r, int slot, size_t floats);
 
 /* count zeros on a line of the cache, for the caller to free(); NULL, and *failed set, where there
    is no memory. */
@@ -65,18 +65,18 @@ typedef struct {
 /* y of x.  style: [n][in] multiplies x's channels first, or NULL, as it must be for way -1. */
 void latent_layer_forward(const latent_layer *l, const float *weights, const float *x,
                           const float *style, const latent_layer_end *end, float *y,
-                          latent_room *room);
+                          latent_workspace *room);
 /* From the gradient with respect to y to that with respect to c, in place in g; adds to the
    gradients of the bias [out], of scale ([n][out], set, not added to) and of the strength; each may
    be NULL. */
 void latent_end_back(const latent_layer *l, const latent_layer_end *end, const float *y, float *g,
-                     float *g_bias, float *g_scale, float *g_strength, latent_room *room);
+                     float *g_bias, float *g_scale, float *g_strength, latent_workspace *room);
 /* From g, the gradient with respect to c, to the gradient with respect to x (gx, set, or NULL), to
    the style (g_style [n][in], set, or NULL; needs gx) and to the weights (g_weights, added to, or
    NULL). */
 void latent_layer_back(const latent_layer *l, const float *weights, const float *x,
                        const float *style, const float *g, float *gx, float *g_style,
-                       float *g_weights, latent_room *room);
+                       float *g_weights, latent_workspace *room);
 
 /* y[n][out] = gain x[n][in] W[out][in]^T + bias_gain bias; and back: gx is set, or added to when
    add is 1 (or NULL); the others are added to (or NULL). */
@@ -109,11 +109,11 @@ void latent_deviation_back(int n, int group, int pixels, int c, const float *x, 
    = 1 / sqrt(sum_i E[o][i] style[n][i]^2 + 1e-8); and back from g_d: adds to g_style and g_weights.
    transposed: weights lie as [tap][out][in]. */
 void latent_demodulation(int n, int in, int out, int taps, int transposed, const float *weights,
-                         const float *style, float *energy, float *d, latent_room *room);
+                         const float *style, float *energy, float *d, latent_workspace *room);
 void latent_demodulation_back(int n, int in, int out, int taps, int transposed,
                               const float *weights, const float *style, const float *energy,
                               const float *d, const float *g_d, float *g_style, float *g_weights,
-                              latent_room *room);
+                              latent_workspace *room);
 
 #pragma GCC visibility pop
 #endif

@@ -1,7 +1,7 @@
 /* parameters: see parameters.h */
 #include "parameters.h"
-#include "../kernels/learn.h"
-#include "../parallel.h"
+#include "../base/parallel.h"
+#include "../kernels/training_loops.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -108,8 +108,8 @@ static void adam_piece(void *context, int i, int slot)
     const latent_parameter *item = &j->p->item[s->parameter];
     size_t at = item->at + s->from, bad = 0;
     float *value = j->p->value + at, *gradient = j->p->gradient + at;
-    latent_learn_rates rates = {a->beta1, a->beta2, a->rate * item->rate * j->correct1, j->correct2,
-                                a->epsilon};
+    latent_training_rates rates = {a->beta1, a->beta2, a->rate * item->rate * j->correct1,
+                                   j->correct2, a->epsilon};
     (void)slot;
     for (size_t k = 0; k < s->count; k++)
         bad += !(fabsf(gradient[k]) <= 3.4e38f);
@@ -120,8 +120,8 @@ static void adam_piece(void *context, int i, int slot)
             gradient[k] = gradient[k] < 0 ? -1e5f : 1e5f;
     }
     if (item->rate != 0)
-        latent_learn_best()->adam((s->count + LINE - 1) / LINE * LINE, &rates, value, gradient,
-                                  j->p->mean + at, j->p->square + at);
+        latent_training_best()->adam((s->count + LINE - 1) / LINE * LINE, &rates, value, gradient,
+                                     j->p->mean + at, j->p->square + at);
     memset(gradient, 0, s->count * sizeof(float));
     if (j->p->average) {
         float *restrict average = j->p->average + at;

@@ -3,7 +3,7 @@
    whole state of a training in one safetensors file.  For every network that is trained here. */
 #ifndef LATENT_PARAMETERS_H
 #define LATENT_PARAMETERS_H
-#include "../error.h"
+#include "../base/error.h"
 #include "../weights/weights.h"
 #include <stddef.h>
 #include <stdint.h>

@@ -1,15 +1,15 @@
 /* score: see score.h */
 #include "score.h"
-#include "../evaluate.h"
+#include "../graph/evaluate.h"
+#include "../latents/symmetric.h"
 #include "../ops/ops.h"
-#include "../symmetric.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define TOGETHER 16 /* pictures that are looked at at once */
 
-struct latent_cloud {
+struct latent_feature_statistics {
     int d;
     int64_t n;
     double *origin;  /* [d]: the first vector; sums are taken from it, so that little cancels */
@@ -18,9 +18,9 @@ struct latent_cloud {
     double *step;    /* [d] */
 };
 
-latent_cloud *latent_cloud_new(int d, latent_error *e)
+latent_feature_statistics *latent_feature_statistics_new(int d, latent_error *e)
 {
-    latent_cloud *c = calloc(1, sizeof(*c));
+    latent_feature_statistics *c = calloc(1, sizeof(*c));
     size_t n = d > 0 ? (size_t)d : 1;
     if (c) {
         c->d = d;
@@ -36,25 +36,25 @@ latent_cloud *latent_cloud_new(int d, latent_error *e)
     return NULL;
 }
 
-void latent_cloud_free(latent_cloud *c)
+void latent_feature_statistics_free(latent_feature_statistics *c)
 {
     if (c)
         free(c->origin);
     free(c);
 }
 
-void latent_cloud_clear(latent_cloud *c)
+void latent_feature_statistics_clear(latent_feature_statistics *c)
 {
     c->n = 0;
     memset(c->origin, 0, (size_t)c->d * ((size_t)c->d + 3) * sizeof(double));
 }
 
-int64_t latent_cloud_count(const latent_cloud *c)
+int64_t latent_feature_statistics_count(const latent_feature_statistics *c)
 {
     return c->n;
 }
 
-void latent_cloud_add(latent_cloud *c, const float *x, int n)
+void latent_feature_statistics_add(latent_feature_statistics *c, const float *x, int n)
 {
     size_t d = (size_t)c->d;
     for (int v = 0; v < n; v++, x += d) {
@@ -88,7 +88,7 @@ static latent_node *look(latent_model *clip, const float *pictures, int n, int s
     return seen;
 }
 
-int latent_cloud_features(latent_model *clip, latent_error *e)
+int latent_feature_statistics_features(latent_model *clip, latent_error *e)
 {
     size_t size = (size_t)clip->resolution;
     float *nothing = calloc(size * size * 3, sizeof(float));
@@ -103,8 +103,8 @@ int latent_cloud_features(latent_model *clip, latent_error *e)
     return d;
 }
 
-int latent_cloud_add_pictures(latent_cloud *c, latent_model *clip, const float *pictures, int n,
-                              int size, latent_error *e)
+int latent_feature_statistics_add_pictures(latent_feature_statistics *c, latent_model *clip,
+                                           const float *pictures, int n, int size, latent_error *e)
 {
     int most = size == clip->resolution ? TOGETHER : 1;
     for (int i = 0; i < n; i += most) {
@@ -117,7 +117,7 @@ int latent_cloud_add_pictures(latent_cloud *c, latent_model *clip, const float *
         if (failed)
             return -1;
         if (t->shape.c == c->d)
-            latent_cloud_add(c, t->data, count);
+            latent_feature_statistics_add(c, t->data, count);
         else
             failed = latent_fail(e, "%d features were expected, %s has %d", c->d, clip->label,
                                  t->shape.c);
@@ -130,14 +130,14 @@ int latent_cloud_add_pictures(latent_cloud *c, latent_model *clip, const float *
 
 /* ---- the distance */
 
-static double covariance(const latent_cloud *c, size_t i, size_t j)
+static double covariance(const latent_feature_statistics *c, size_t i, size_t j)
 {
     size_t d = (size_t)c->d;
     double product = i > j ? c->product[i * d + j] : c->product[j * d + i];
     return (product - c->sum[i] * c->sum[j] / (double)c->n) / (double)(c->n - 1);
 }
 
-double latent_cloud_variance(const latent_cloud *c)
+double latent_feature_statistics_variance(const latent_feature_statistics *c)
 {
     double sum = 0;
     for (size_t i = 0; i < (size_t)c->d && c->n > 1; i++)
@@ -161,8 +161,8 @@ static void multiply(size_t d, const double *a, const double *b, double *c)
 }
 
 /* trace (C1 C2)^(1/2): the roots of the eigenvalues of R C2 R, where R R = C1. */
-static int trace_of_root(const latent_cloud *a, const latent_cloud *b, double *memory, double *sum,
-                         latent_error *e)
+static int trace_of_root(const latent_feature_statistics *a, const latent_feature_statistics *b,
+                         double *memory, double *sum, latent_error *e)
 {
     size_t d = (size_t)a->d, all = d * d;
     double *m = memory, *vectors = m + all, *r = vectors + all, *values = r + all;
@@ -187,7 +187,8 @@ static int trace_of_root(const latent_cloud *a, const latent_cloud *b, double *m
     return 0;
 }
 
-int latent_frechet(const latent_cloud *a, const latent_cloud *b, double *distance, latent_error *e)
+int latent_frechet(const latent_feature_statistics *a, const latent_feature_statistics *b,
+                   double *distance, latent_error *e)
 {
     size_t d = (size_t)a->d;
     double between = 0, root_sum, *memory;
@@ -201,9 +202,10 @@ int latent_frechet(const latent_cloud *a, const latent_cloud *b, double *distanc
             a->origin[i] + a->sum[i] / (double)a->n - b->origin[i] - b->sum[i] / (double)b->n;
         between += step * step;
     }
-    *distance = between + latent_cloud_variance(a) + latent_cloud_variance(b);
+    *distance =
+        between + latent_feature_statistics_variance(a) + latent_feature_statistics_variance(b);
     if (!isfinite(*distance))
-        return latent_fail(e, "the features hold numbers that are none");
+        return latent_fail(e, "the features contain NaN or infinity");
     if (!(memory = malloc((3 * d * d + d) * sizeof(double))))
         return latent_fail(e, "no memory for a score");
     failed = trace_of_root(a, b, memory, &root_sum, e);
@@ -216,10 +218,10 @@ int latent_frechet(const latent_cloud *a, const latent_cloud *b, double *distanc
     return 0;
 }
 
-int latent_score(const latent_cloud *real, const latent_cloud *made, double *percent,
-                 latent_error *e)
+int latent_score(const latent_feature_statistics *real, const latent_feature_statistics *made,
+                 double *percent, latent_error *e)
 {
-    double distance, variance = latent_cloud_variance(real);
+    double distance, variance = latent_feature_statistics_variance(real);
     if (latent_frechet(real, made, &distance, e))
         return -1;
     if (!(variance > 0))

@@ -17,29 +17,30 @@
 #pragma GCC visibility push(default)
 
 /* The moments of a cloud of vectors, taken as they come. */
-typedef struct latent_cloud latent_cloud;
-latent_cloud *latent_cloud_new(int d, latent_error *e);
-void latent_cloud_free(latent_cloud *c); /* c may be NULL */
-void latent_cloud_clear(latent_cloud *c);
-int64_t latent_cloud_count(const latent_cloud *c);
+typedef struct latent_feature_statistics latent_feature_statistics;
+latent_feature_statistics *latent_feature_statistics_new(int d, latent_error *e);
+void latent_feature_statistics_free(latent_feature_statistics *c); /* c may be NULL */
+void latent_feature_statistics_clear(latent_feature_statistics *c);
+int64_t latent_feature_statistics_count(const latent_feature_statistics *c);
 /* n vectors [n][d]. */
-void latent_cloud_add(latent_cloud *c, const float *x, int n);
+void latent_feature_statistics_add(latent_feature_statistics *c, const float *x, int n);
 /* The features of n pictures [n][size][size][3] in [-1, 1] as clip sees them: a clip-tiny whose
    number of features is the cloud's.  Blocks like latent_evaluate().  -1 and a sentence. */
-int latent_cloud_add_pictures(latent_cloud *c, latent_model *clip, const float *pictures, int n,
-                              int size, latent_error *e);
+int latent_feature_statistics_add_pictures(latent_feature_statistics *c, latent_model *clip,
+                                           const float *pictures, int n, int size, latent_error *e);
 /* How many features a clip-tiny has, or -1 and a sentence. */
-int latent_cloud_features(latent_model *clip, latent_error *e);
+int latent_feature_statistics_features(latent_model *clip, latent_error *e);
 
 /* trace of the covariance; 0 below two vectors. */
-double latent_cloud_variance(const latent_cloud *c);
+double latent_feature_statistics_variance(const latent_feature_statistics *c);
 
 /* The distance; -1 and a sentence when the clouds' sizes differ, one has less than two vectors or
-   numbers that are none, or there is no memory.  Takes about a second for 192 features. */
-int latent_frechet(const latent_cloud *a, const latent_cloud *b, double *distance, latent_error *e);
+   NaN or infinity, or there is no memory.  Takes about a second for 192 features. */
+int latent_frechet(const latent_feature_statistics *a, const latent_feature_statistics *b,
+                   double *distance, latent_error *e);
 /* The same as percent of the variance of real. */
-int latent_score(const latent_cloud *real, const latent_cloud *made, double *percent,
-                 latent_error *e);
+int latent_score(const latent_feature_statistics *real, const latent_feature_statistics *made,
+                 double *percent, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

@@ -1,6 +1,6 @@
 /* trainer: see trainer.h */
 #include "trainer.h"
-#include "chance.h"
+#include "../base/counter_random.h"
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ latent_train_settings latent_train_defaults(void)
                                    .augment_pace = 100000};
 }
 
-latent_discriminator_shape latent_trainer_opponent(const latent_generator_shape *g)
+latent_discriminator_shape latent_trainer_default_discriminator(const latent_generator_shape *g)
 {
     static const int usual[LATENT_BLOCKS] = {256, 160, 96, 64, 32, 16, 16};
     latent_discriminator_shape d = {.blocks = g->blocks, .group = 16, .pack = 2, .clamp = g->clamp};
@@ -91,7 +91,7 @@ void latent_trainer_free(latent_trainer *t)
 {
     latent_generator_free(&t->g);
     latent_discriminator_free(&t->d);
-    latent_room_free(&t->room);
+    latent_workspace_free(&t->room);
     free(t->z);
     free(t->z2);
     free(t->way);
@@ -116,9 +116,9 @@ double latent_trainer_cost(const latent_trainer *t)
 static void draw_latents(float *z, int n, int dim, uint64_t seed, uint64_t purpose, uint64_t first)
 {
     for (int i = 0; i < n; i++) {
-        latent_chance c = latent_chance_at(seed, purpose, first + (uint64_t)i);
+        latent_counter_random c = latent_counter_random_at(seed, purpose, first + (uint64_t)i);
         for (int k = 0; k < dim; k++)
-            z[i * dim + k] = (float)latent_chance_gauss(&c);
+            z[i * dim + k] = (float)latent_counter_random_gauss(&c);
     }
 }
 
@@ -134,8 +134,9 @@ static void draw_real(void *context, int i, int slot)
     real_job *j = context;
     latent_trainer *t = j->t;
     latent_source *s = t->source;
-    latent_chance c = latent_chance_at(t->settings.seed, CHANCE_REAL, t->images + (uint64_t)i);
-    uint64_t index = s->count ? latent_chance_below(&c, s->count) : t->images + (uint64_t)i;
+    latent_counter_random c =
+        latent_counter_random_at(t->settings.seed, CHANCE_REAL, t->images + (uint64_t)i);
+    uint64_t index = s->count ? latent_counter_random_below(&c, s->count) : t->images + (uint64_t)i;
     float *p = j->pictures + (size_t)i * picture_count(t);
     size_t side = (size_t)t->g.resolution;
     latent_error e = {""};
@@ -145,7 +146,7 @@ static void draw_real(void *context, int i, int slot)
             j->error = e;
         return;
     }
-    if (s->mirrored && latent_chance_u64(&c) & 1)
+    if (s->mirrored && latent_counter_random_u64(&c) & 1)
         for (size_t y = 0; y < side; y++)
             for (size_t x = 0; x < side / 2; x++)
                 for (size_t k = 0; k < 3; k++) {
@@ -227,7 +228,7 @@ static void change_one(void *context, int i, int slot)
     latent_trainer *t = j->t;
     size_t count = picture_count(t);
     float *p = j->pictures + (size_t)i * count;
-    float *before = latent_room_slot(&t->room, slot, count);
+    float *before = latent_workspace_slot(&t->room, slot, count);
     t->changes[i] =
         latent_augment_draw(j->p, t->g.resolution, t->settings.seed, 2 * t->images + (uint64_t)i);
     if (!before || (!t->changes[i].moved && !t->changes[i].tinted))
@@ -294,7 +295,7 @@ static void straighten(latent_trainer *t)
     }
     t->g.way = t->way;
     made = latent_generator_forward(&t->g, 2 * half, 0, t->z, NULL, NULL,
-                                    latent_chance_mix(seed + t->steps) + 1, &t->room);
+                                    latent_counter_random_mix(seed + t->steps) + 1, &t->room);
     for (int i = 0; i < half; i++) {
         const float *from = made + (size_t)i * count, *to = from + (size_t)half * count;
         float *d = difference + (size_t)(half + i) * count;
@@ -332,13 +333,14 @@ static const float *draw_fakes(latent_trainer *t)
     if (mixed)
         draw_latents(t->z2, n, dim, seed, CHANCE_Z2, t->images);
     for (int i = 0; i < n; i++) {
-        latent_chance c = latent_chance_at(seed, CHANCE_CROSSING, t->images + (uint64_t)i);
-        t->crossing[i] = latent_chance_uniform(&c) < t->settings.mixing
-                             ? 1 + (int)latent_chance_below(&c, (uint64_t)(rows - 1))
+        latent_counter_random c =
+            latent_counter_random_at(seed, CHANCE_CROSSING, t->images + (uint64_t)i);
+        t->crossing[i] = latent_counter_random_uniform(&c) < t->settings.mixing
+                             ? 1 + (int)latent_counter_random_below(&c, (uint64_t)(rows - 1))
                              : rows;
     }
     return latent_generator_forward(&t->g, n, 0, t->z, mixed ? t->z2 : NULL, t->crossing,
-                                    latent_chance_mix(seed + t->steps), &t->room);
+                                    latent_counter_random_mix(seed + t->steps), &t->room);
 }
 
 int latent_trainer_step(latent_trainer *t, latent_error *e)
@@ -353,8 +355,8 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     change_job change = {.t = t, .pictures = fakes};
     double half = s->half_life, loss_g = 0, loss_d = 0, step = 0;
     const float *logit, *g;
-    if (t->seen &&
-        !(t->eye && latent_eye_suits(t->eye, 2 * n, t->g.resolution, 4, t->d.shape.seen)))
+    if (t->seen && !(t->eye && latent_feature_network_suits(t->eye, 2 * n, t->g.resolution, 4,
+                                                            t->d.shape.seen)))
         return latent_fail(e, "this discriminator needs a clip-tiny for pictures of its size, the "
                               "one that it was trained with");
     if (s->path > 0 && t->steps % (uint64_t)s->path_every == 0)
@@ -371,7 +373,7 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     if (packed != fakes)
         pack(t, 2 * n, fakes, packed, 0);
     if (t->seen)
-        latent_eye_look(t->eye, 2 * n, fakes, t->seen);
+        latent_feature_network_look(t->eye, 2 * n, fakes, t->seen);
     if (penalised)
         step = move(t, packed + count, packed + 2 * count);
     penalised = step > 0;
@@ -389,7 +391,7 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     /* the generator's gradient, through the discriminator as it is */
     g = latent_discriminator_back(&t->d, 0, m, t->g_logit, 1, 0, &t->room);
     if (t->seen)
-        latent_eye_back(t->eye, n, t->d.g_seen, t->d.g_pictures);
+        latent_feature_network_back(t->eye, n, t->d.g_seen, t->d.g_pictures);
     if (packed != fakes) {
         float *apart = t->g.g_picture[change.p > 0 ? 0 : 1];
         pack(t, n, g, apart, 1);

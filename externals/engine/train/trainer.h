@@ -3,17 +3,17 @@
    (Mescheder et al. 2018), an average of the generator's weights, Adam.  The discriminator judges
    pictures in pairs (PacGAN, Lin et al. 2018): two fish with one outline give themselves away, so
    that the generator must learn many; or one by one, and is told what a clip-tiny sees in them
-   (eye.h).  Every few steps the generator learns that a small step of w, any way from anywhere,
-   shall change a picture equally much (path length regularisation, Karras et al. 2020, section 3.2,
-   here by finite differences as in Odena et al. 2018): who is pulled through w then finds no holes
-   and no cliffs.  A training is a value: its whole state goes to one file and comes back from it to
-   the bit. */
+   (feature_network.h).  Every few steps the generator learns that a small step of w, any way from
+   anywhere, shall change a picture equally much (path length regularisation, Karras et al. 2020,
+   section 3.2, here by finite differences as in Odena et al. 2018): who is pulled through w then
+   finds no holes and no cliffs.  A training is a value: its whole state goes to one file and comes
+   back from it to the bit. */
 #ifndef LATENT_TRAINER_H
 #define LATENT_TRAINER_H
+#include "../data/source.h"
 #include "augment.h"
 #include "discriminator.h"
-#include "eye.h"
-#include "source.h"
+#include "feature_network.h"
 
 #pragma GCC visibility push(default)
 
@@ -42,10 +42,11 @@ typedef struct {
     latent_train_settings settings; /* rates, r1 and freeze may change between steps */
     latent_generator g;
     latent_discriminator d;
-    latent_room room;
+    latent_workspace room;
     latent_source *source; /* not owned */
-    latent_eye *eye;       /* or NULL; not owned; the discriminator's shape has what it sees */
-    uint64_t images;       /* real ones seen */
+    latent_feature_network
+        *eye;        /* or NULL; not owned; the discriminator's shape has what it sees */
+    uint64_t images; /* real ones seen */
     uint64_t steps;
     int bad;         /* steps in a row that gave no numbers */
     float augmented; /* the probability found so far */
@@ -69,7 +70,7 @@ int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings
 void latent_trainer_free(latent_trainer *t);
 
 /* A discriminator that suits a generator. */
-latent_discriminator_shape latent_trainer_opponent(const latent_generator_shape *g);
+latent_discriminator_shape latent_trainer_default_discriminator(const latent_generator_shape *g);
 
 /* One step with the next pictures of the source.  0; -1 and a sentence when the source fails, there
    is no memory, or step after step gives no numbers.  Takes a tenth of a second or so; works with

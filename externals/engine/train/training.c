@@ -1,6 +1,6 @@
 /* training: see training.h */
-#include "../seconds.h"
-#include "../system.h"
+#include "../base/seconds.h"
+#include "../base/system.h"
 #include "training_kind.h"
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,12 +29,12 @@ latent_training *latent_training_retain(latent_training *t)
     return t;
 }
 
-static void bury(latent_grave *g)
+static void release(latent_deferred_free *g)
 {
     latent_training *t = (latent_training *)g;
     if (t->made)
         t->kind->forget(t);
-    latent_exam_free(t->exam);
+    latent_evaluation_free(t->exam);
     if (t->source)
         t->source->release(t->source);
     latent_evaluator_free(t->evaluator);
@@ -44,7 +44,7 @@ static void bury(latent_grave *g)
 void latent_training_release(latent_training *t)
 {
     if (t && atomic_fetch_sub(&t->refs, 1) == 1)
-        latent_grave_add(&t->grave, bury);
+        latent_deferred_free_add(&t->grave, release);
 }
 
 /* ---- tasks */
@@ -78,7 +78,7 @@ static int take_data(latent_train_job *j, latent_error *e)
     if (!j->source && !(j->source = latent_source_folder(folder, FOLDER_SIDE, j->mirrored, j->read,
                                                          &j->job.cancel, &j->report.left_out, e)))
         return -1;
-    latent_exam_free(t->exam);
+    latent_evaluation_free(t->exam);
     t->exam = NULL;
     if (t->source)
         t->source->release(t->source);

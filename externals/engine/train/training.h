@@ -1,13 +1,13 @@
-/* training: what learns, as jobs for a worker thread (work.h), for [latent.train]: each job does
+/* training: what learns, as jobs for a worker thread (jobs.h), for [latent.train]: each job does
    one thing, or trains for a while, and reports.  Between jobs nobody touches what learns, so that
    the box can be deleted, the patch closed, or anything else asked for, at any time. */
 #ifndef LATENT_TRAINING_H
 #define LATENT_TRAINING_H
+#include "../base/jobs.h"
+#include "../data/source_folder.h"
 #include "../models/model.h"
-#include "../work.h"
 #include "clip.h"
-#include "exam.h"
-#include "source_folder.h"
+#include "evaluation.h"
 #include "trainer.h"
 
 #pragma GCC visibility push(default)
@@ -42,9 +42,9 @@ typedef struct {
                        clip-tiny's, and the share of pictures and sentences that found each other */
     double augmented;
     int size, z, parameters;
-    double data;              /* data: how many pictures there are; 0: without end */
-    int left_out;             /* data: and how many could not be read */
-    latent_exam_result score; /* score */
+    double data;                    /* data: how many pictures there are; 0: without end */
+    int left_out;                   /* data: and how many could not be read */
+    latent_evaluation_result score; /* score */
 } latent_train_report;
 
 typedef struct {

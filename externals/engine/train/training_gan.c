@@ -87,7 +87,7 @@ static int take(latent_train_job *j, latent_trainer *fresh)
 
 static int gan_make(latent_train_job *j, latent_error *e)
 {
-    latent_discriminator_shape d = latent_trainer_opponent(&j->shape);
+    latent_discriminator_shape d = latent_trainer_default_discriminator(&j->shape);
     latent_trainer fresh;
     if (latent_trainer_init(&fresh, &j->settings, &j->shape, &d, e))
         return -1;
@@ -110,10 +110,10 @@ static int make_from_file(latent_train_job *j, const char *path, latent_error *e
                     is ? is : "no generator that is known");
     }
     if (found && !latent_generator_shape_of(w, prefix, &j->shape, e)) {
-        d = latent_trainer_opponent(&j->shape);
+        d = latent_trainer_default_discriminator(&j->shape);
         read = !latent_discriminator_shape_of(w, "D.", &d, NULL) && d.blocks == j->shape.blocks;
         if (!read)
-            d = latent_trainer_opponent(&j->shape);
+            d = latent_trainer_default_discriminator(&j->shape);
         failed = latent_trainer_init(&fresh, &j->settings, &j->shape, &d, e);
     }
     if (!failed && (latent_generator_read(&fresh.g, w, prefix, e) ||
@@ -180,15 +180,15 @@ static int gan_score(latent_train_job *j, latent_error *e)
 {
     latent_training *t = j->training;
     int size = t->trainer.g.resolution;
-    if (t->exam && !latent_exam_suits(t->exam, j->model, size, j->count)) {
-        latent_exam_free(t->exam);
+    if (t->exam && !latent_evaluation_suits(t->exam, j->model, size, j->count)) {
+        latent_evaluation_free(t->exam);
         t->exam = NULL;
     }
     if (!t->exam &&
-        !(t->exam = latent_exam_new(j->model, t->source, size, j->count, &j->job.cancel, e)))
+        !(t->exam = latent_evaluation_new(j->model, t->source, size, j->count, &j->job.cancel, e)))
         return -1;
     gan_report(j);
-    return latent_exam_ask(t->exam, &t->trainer, &j->job.cancel, &j->report.score, e);
+    return latent_evaluation_ask(t->exam, &t->trainer, &j->job.cancel, &j->report.score, e);
 }
 
 /* ---- files */

@@ -2,19 +2,19 @@
    training_clip.c. */
 #ifndef LATENT_TRAINING_KIND_H
 #define LATENT_TRAINING_KIND_H
-#include "../evaluate.h"
-#include "../grave.h"
+#include "../base/deferred_free.h"
+#include "../graph/evaluate.h"
 #include "training.h"
 
 struct latent_training {
-    latent_grave grave;
+    latent_deferred_free grave;
     atomic_int refs;
     const latent_training_kind *kind;
     int made;                    /* are there networks? */
     latent_trainer trainer;      /* these, */
     latent_clip_training *clip;  /* or this one */
     latent_source *source;       /* or NULL */
-    latent_exam *exam;           /* of source, or NULL */
+    latent_evaluation *exam;     /* of source, or NULL */
     latent_evaluator *evaluator; /* its own: nobody who plays waits for it */
 };
 

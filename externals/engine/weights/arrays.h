@@ -4,7 +4,7 @@
    taken. */
 #ifndef LATENT_ARRAYS_H
 #define LATENT_ARRAYS_H
-#include "../error.h"
+#include "../base/error.h"
 #include "weights.h"
 
 #pragma GCC visibility push(default)

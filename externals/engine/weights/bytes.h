@@ -6,7 +6,7 @@
    is an error with a sentence and not a SIGBUS. */
 #ifndef LATENT_BYTES_H
 #define LATENT_BYTES_H
-#include "../error.h"
+#include "../base/error.h"
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* half: float32 to IEEE 754 half precision and back, in plain integer arithmetic; see ../half.h. */
-#include "../half.h"
+#include "../base/half.h"
 #include "table.h"
 #include <string.h>
 

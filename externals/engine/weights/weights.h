@@ -4,7 +4,7 @@
    legacy streams (.pt, .pth), safetensors.  For the builders in models/. */
 #ifndef LATENT_WEIGHTS_H
 #define LATENT_WEIGHTS_H
-#include "../error.h"
+#include "../base/error.h"
 #include <stddef.h>
 #include <stdint.h>
 
