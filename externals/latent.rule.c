@@ -202,12 +202,13 @@ static void rule_list(t_rule *x, t_symbol *s, int argc, t_atom *argv)
     t_latent_list list = {0, 0, NULL};
     int n = latent_rule_count(x->x_drawing.rule);
     (void)s;
-    if (argc != n)
+    if (argc != n && argc != latent_rule_first_count(x->x_drawing.rule))
         latent_complain(&x->x_obj,
                         "a list of %d numbers came, but a %s has %d: \"info\" names them", argc,
                         latent_rule_name(x->x_drawing.rule), n);
     else if (!latent_list_set(&x->x_obj, &list, argc, argv)) {
-        memcpy(x->x_drawing.params, list.v, (size_t)n * sizeof(float));
+        latent_rule_usual(x->x_drawing.rule, x->x_drawing.params);
+        memcpy(x->x_drawing.params, list.v, (size_t)list.n * sizeof(float));
         latent_rule_clamp(x->x_drawing.rule, x->x_drawing.params);
         rule_changed(x);
     }

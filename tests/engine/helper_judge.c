@@ -153,6 +153,17 @@ static void roughen(float *picture, latent_counter_random dice)
     free(was);
 }
 
+void judge_fish(uint32_t seed, uint32_t index, float *params)
+{
+    const latent_rule *rule = latent_rule_find("fish");
+    float usual[LATENT_RULE_MOST];
+    latent_rule_usual(rule, usual);
+    latent_rule_random(rule, seed, index, params);
+    memcpy(params + FACING, usual + FACING, (FISH_PARAMS - FACING) * sizeof(*params));
+    if (params[ARMED] > 0 && params[ARMED] < .85f)
+        params[ARMED] = .85f + .15f * params[ARMED];
+}
+
 judge *judge_new(uint32_t seed, int n)
 {
     judge *j = calloc(1, sizeof(*j));
@@ -164,7 +175,7 @@ judge *judge_new(uint32_t seed, int n)
     for (int p = 0; p < n; p++) {
         float params[LATENT_RULE_MOST], *t = y + p * TARGETS;
         verdict v;
-        latent_rule_random(rule, seed, (uint32_t)p, params);
+        judge_fish(seed, (uint32_t)p, params);
         if (latent_rule_draw(rule, params, JUDGE_SIZE, picture, &e))
             fail_msg("%s", e.text);
         if (p % 2)

@@ -24,7 +24,11 @@ typedef struct {
     double length; /* likewise */
 } verdict;
 
-/* Learns from n fish of that seed; fails the test where that can't be.  The caller frees it. */
+/* The rule's numbers [LATENT_RULE_MOST] of a fish by chance, as those were from which the networks
+   of 64 pixels learned: on paper, straight, to the left, wholly armed or not at all. */
+void judge_fish(uint32_t seed, uint32_t index, float *params);
+/* Learns from n such fish of that seed; fails the test where that can't be.  The caller frees it.
+ */
 judge *judge_new(uint32_t seed, int n);
 void judge_free(judge *j);
 /* picture [JUDGE_SIZE][JUDGE_SIZE][3] in [-1, 1]. */

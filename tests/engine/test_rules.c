@@ -116,9 +116,10 @@ static void test_random(void **state)
 /* The same on every machine: what the first fish of seed 1 was when this was written. */
 static void test_same_everywhere(void **state)
 {
-    static const float first[] = {0.701516569, 0.829568744, 1.10032094,  1.08238828,  3,
-                                  1,           0.432230026, 0,           0.836506248, 0.742691875,
-                                  0.865616262, 3.01400971,  0.209944189, 0.891798735, 0};
+    static const float first[] = {
+        0.701516569, 0.829568744, 1.10032094,  1.08238828,   3,           1,           0.432230026,
+        0,           0.836506248, 0.742691875, 0.865616262,  3.01400971,  0.209944189, 0.891798735,
+        1,           2,           0.343911648, 0.0505022556, 0.247039303, 0.990530133};
     float p[LATENT_RULE_MOST];
     (void)state;
     latent_rule_random(fish, 1, 0, p);
@@ -143,7 +144,8 @@ static void test_draw(void **state)
         assert_memory_equal(a, b, sizeof(a));
         for (int k = 0; k < FLOATS; k++)
             assert_true(a[k] >= -1 && a[k] <= 1);
-        assert_true(a[0] > .7f && a[1] > .7f && a[2] > .6f); /* pale paper in the corner */
+        if (p[at("water")] < 1) /* pale paper in the corner */
+            assert_true(a[0] > .7f && a[1] > .7f && a[2] > .6f);
     }
 }
 
@@ -161,11 +163,14 @@ static void test_every_parameter(void **state)
         p[at("fin")] = .8f;
         if (!strcmp(all[i].name, "neon"))
             p[at("armed")] = 1;
+        if (!strcmp(all[i].name, "swim"))
+            p[at("bend")] = 1;
         p[i] = all[i].low;
         draw(p, a);
         for (int k = 1; k <= steps; k++) {
             /* a closed row of colours ends where it began */
-            int closed = all[i].high > 1 || !strcmp(all[i].name, "paper");
+            int closed =
+                all[i].high > 1.5f || !strcmp(all[i].name, "paper") || !strcmp(all[i].name, "swim");
             p[i] = all[i].choices || !closed ? (float)k : all[i].high / 2;
             draw(p, b);
             if (changed(a, b) < (small ? 3 : 25))
@@ -267,6 +272,11 @@ typedef enum {
     EYE,
     ARMED,
     NEON,
+    FACING,
+    WATER,
+    TILT,
+    BEND,
+    FAR,
     SUBJECTS
 } subject;
 
@@ -282,6 +292,35 @@ typedef struct {
 static const claim english[] = {
     {"a drawing of ", ABOUT_NOTHING, NULL, 0, 0},
     {"a picture of ", ABOUT_NOTHING, NULL, 0, 0},
+    {"facing left", FACING, "facing", 0, 0},
+    {"facing right", FACING, "facing", 1, 1},
+    {"looking to the left", FACING, "facing", 0, 0},
+    {"looking to the right", FACING, "facing", 1, 1},
+    {"on paper", WATER, "water", 0, 0},
+    {"on pale paper", WATER, "water", 0, 0},
+    {"in the deep sea", WATER, "water", 1, 1},
+    {"in deep blue water", WATER, "water", 1, 1},
+    {"under water", WATER, "water", 1, 1},
+    {"in a pond", WATER, "water", 2, 2},
+    {"in a green pond", WATER, "water", 2, 2},
+    {"among water lilies", WATER, "water", 2, 2},
+    {"at dusk", WATER, "water", 3, 3},
+    {"at sunset", WATER, "water", 3, 3},
+    {"in the evening sun", WATER, "water", 3, 3},
+    {"in black water", WATER, "water", 4, 4},
+    {"at night", WATER, "water", 4, 4},
+    {"on black ink", WATER, "water", 4, 4},
+    {"in the waves", WATER, "water", 5, 5},
+    {"among waves", WATER, "water", 5, 5},
+    {"on a sea of waves", WATER, "water", 5, 5},
+    {"rising", TILT, "tilt", .4f, 1},
+    {"swimming upwards", TILT, "tilt", .4f, 1},
+    {"diving", TILT, "tilt", -1, -.4f},
+    {"swimming downwards", TILT, "tilt", -1, -.4f},
+    {"bending its body", BEND, "bend", .5f, 1},
+    {"turning", BEND, "bend", .5f, 1},
+    {"far away", FAR, "scale", .4f, .75f},
+    {"in the distance", FAR, "scale", .4f, .75f},
     {"red fins", SECOND, "second", -.3f, .3f},
     {"orange fins", SECOND, "second", .7f, 1.3f},
     {"yellow fins", SECOND, "second", 1.7f, 2.3f},
@@ -387,6 +426,37 @@ static const claim english[] = {
 };
 
 static const claim chinese[] = {
+    {"头朝左边", FACING, "facing", 0, 0},
+    {"头朝右边", FACING, "facing", 1, 1},
+    {"面向左边", FACING, "facing", 0, 0},
+    {"面向右边", FACING, "facing", 1, 1},
+    {"朝着左边", FACING, "facing", 0, 0},
+    {"朝着右边", FACING, "facing", 1, 1},
+    {"浅色纸上", WATER, "water", 0, 0},
+    {"纸上", WATER, "water", 0, 0},
+    {"深海里", WATER, "water", 1, 1},
+    {"蓝色深水里", WATER, "water", 1, 1},
+    {"水下", WATER, "water", 1, 1},
+    {"绿色池塘里", WATER, "water", 2, 2},
+    {"池塘里", WATER, "water", 2, 2},
+    {"睡莲间", WATER, "water", 2, 2},
+    {"黄昏里", WATER, "water", 3, 3},
+    {"日落时", WATER, "water", 3, 3},
+    {"夕阳里", WATER, "water", 3, 3},
+    {"黑水里", WATER, "water", 4, 4},
+    {"夜里", WATER, "water", 4, 4},
+    {"墨色水里", WATER, "water", 4, 4},
+    {"波浪里", WATER, "water", 5, 5},
+    {"海浪间", WATER, "water", 5, 5},
+    {"浪花里", WATER, "water", 5, 5},
+    {"向上游", TILT, "tilt", .4f, 1},
+    {"往上游去", TILT, "tilt", .4f, 1},
+    {"向下游", TILT, "tilt", -1, -.4f},
+    {"往下潜", TILT, "tilt", -1, -.4f},
+    {"弯着身子", BEND, "bend", .5f, 1},
+    {"摆着尾巴", BEND, "bend", .5f, 1},
+    {"离得很远", FAR, "scale", .4f, .75f},
+    {"在远处", FAR, "scale", .4f, .75f},
     {"画着一条", ABOUT_NOTHING, NULL, 0, 0},
     {"一条", ABOUT_NOTHING, NULL, 0, 0},
     {"鱼鳍是", ABOUT_NOTHING, NULL, 0, 0},
@@ -525,7 +595,7 @@ static void expect_often(const int *said, const int *could, const char *language
 {
     for (int s = GIRTH; s < SUBJECTS; s++) {
         double often = said[s] / (double)could[s];
-        if (often < .4 || often > .9)
+        if (often < (s < FACING ? .4 : .25) || often > .9)
             fail_msg("subject %d comes in %.2f of the %s sentences", s, often, language);
     }
 }
@@ -557,6 +627,11 @@ static void read_many(latent_language language, const claim *claims, int n)
         could[SPIKES] += spikes;
         could[ARMED] += armed;
         could[NEON] += armed;
+        could[FACING]++;
+        could[WATER] += p[at("water")] > 0;
+        could[TILT] += fabsf(p[at("tilt")]) >= .4f;
+        could[BEND] += p[at("bend")] >= .5f;
+        could[FAR] += p[at("scale")] <= .75f;
     }
     expect_often(said, could, language == LATENT_CHINESE ? "Chinese" : "English");
 }

@@ -6,6 +6,7 @@
 #include "engine/graph/evaluate.h"
 #include "engine/models/model.h"
 #include "engine/ops/ops.h"
+#include "helper_judge.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -95,7 +96,7 @@ static int look_at_fish(void **state)
         float *p = params + i * LATENT_RULE_MOST;
         latent_node *picture;
         int size = model->resolution;
-        latent_rule_random(rule, SEED, (uint32_t)i, p);
+        judge_fish(SEED, (uint32_t)i, p);
         t = latent_tensor_new((latent_shape){1, size, size, 3}, &e);
         if (latent_rule_draw(rule, p, size, t->data, &e))
             return -1;

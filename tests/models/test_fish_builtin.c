@@ -51,7 +51,7 @@ static void rule_fish(uint32_t index, float *params, float *picture)
 {
     const latent_rule *rule = latent_rule_find("fish");
     latent_error e = {""};
-    latent_rule_random(rule, SEED, index, params);
+    judge_fish(SEED, index, params);
     if (latent_rule_draw(rule, params, JUDGE_SIZE, picture, &e))
         fail_msg("%s", e.text);
 }

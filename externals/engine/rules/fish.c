@@ -1,7 +1,8 @@
 /* fish: a fish in side view on pale paper, drawn by explicit rules, after the painted plates of
    ichthyology (and their future: the armed family).  Units: the sheet is 64 x 64, so that what is
    one unit here is a pixel of the pictures that small networks learn from; everything is drawn
-   large enough to be seen there. */
+   large enough to be seen there.  A fish is drawn straight, and every path is then bent along its
+   spine, before it is filled. */
 #include "fish.h"
 #include <math.h>
 
@@ -23,6 +24,11 @@ static const latent_rule_param fish_params[FISH_PARAMS] = {
     [PAPER] = {"paper", 0, 1, 0.1f, NULL},
     [MOUTH] = {"mouth", 0, 1, 0.8f, NULL},
     [FACING] = {"facing", 0, 1, 0, "left right"},
+    [WATER] = {"water", 0, 5, PAPER_SHEET, "paper deep pond dusk ink waves"},
+    [BEND] = {"bend", 0, 1, 0, NULL},         /* how far the body bends */
+    [SWIM] = {"swim", 0, 1, 0, NULL},         /* where in one beat of its tail it is: around */
+    [TILT] = {"tilt", -1, 1, 0, NULL},        /* 1: the nose 50 degrees up */
+    [SCALE] = {"scale", 0.4f, 1.3f, 1, NULL}, /* how large all of it is */
 };
 
 /* ---- colours */
@@ -53,15 +59,85 @@ static rgb against(rgb c, rgb ground)
 
 /* ---- the fish as it is to be drawn */
 
+#define JOINTS 24 /* of the spine */
+
+typedef struct {
+    double x, y, heading; /* radians, 0 to the right */
+} joint;
+
 typedef struct {
     cairo_t *c;
     const float *p;
+    joint spine[JOINTS + 1];   /* where it bends, from one third of the body to the tail's end */
+    double bend, stiff, end;   /* x where the bent part begins and where it ends when straight */
     double nose, root, middle; /* x, x and y */
     double length, height, tail;
     double narrow; /* half the height at the tail's root */
     double armed, eye_x, eye_y, eye;
-    rgb body, fins, marks, line, neon, paper;
+    rgb body, fins, marks, line, gun, neon; /* gun: the cannon's line */
 } fish;
+
+/* ---- bending */
+
+/* The spine: straight up to stiff, then its heading swings more and more towards the tail, as a
+   wave that runs through it while it swims.  It stays as long as it was, and in the middle. */
+static void fish_bend(fish *f)
+{
+    double step, low, high, shift;
+    f->bend = f->p[BEND];
+    f->stiff = f->nose + .28 * f->length;
+    f->end = f->root + f->tail;
+    step = (f->end - f->stiff) / JOINTS;
+    f->spine[0] = (joint){f->stiff, f->middle, 0};
+    low = high = f->middle;
+    for (int i = 1; i <= JOINTS; i++) {
+        joint *j = f->spine + i;
+        double u = i / (double)JOINTS, before = j[-1].heading;
+        j->heading = 1.45 * f->bend * u * cos(2 * PI * f->p[SWIM] - 1.7 * u);
+        j->x = j[-1].x + step * cos(.5 * (before + j->heading));
+        j->y = j[-1].y + step * sin(.5 * (before + j->heading));
+        low = fmin(low, j->y);
+        high = fmax(high, j->y);
+    }
+    shift = f->middle - .5 * (low + high);
+    for (int i = 0; i <= JOINTS; i++) {
+        f->spine[i].x += .5 * (f->end - f->spine[JOINTS].x);
+        f->spine[i].y += shift;
+    }
+}
+
+/* Where a point of the straight fish lies in the bent one. */
+static void bend_point(const fish *f, double *x, double *y)
+{
+    double place = (*x - f->stiff) / (f->end - f->stiff) * JOINTS, off = *y - f->middle, along, h;
+    int i = place < 0 ? 0 : place >= JOINTS ? JOINTS : (int)place;
+    const joint *j = f->spine + i;
+    if (f->bend <= 0)
+        return;
+    along = (place - i) * (f->end - f->stiff) / JOINTS;
+    h = j->heading;
+    if (i < JOINTS && place > 0)
+        h += (place - i) * (j[1].heading - h);
+    *x = j->x + along * cos(.5 * (h + j->heading)) - off * sin(h);
+    *y = j->y + along * sin(.5 * (h + j->heading)) + off * cos(h);
+}
+
+/* Bends the path that was made last. */
+static void bent(fish *f)
+{
+    cairo_path_t *path;
+    if (f->bend <= 0)
+        return;
+    path = cairo_copy_path(f->c);
+    for (int i = 0; i < path->num_data; i += path->data[i].header.length)
+        for (int k = 1; k < path->data[i].header.length; k++)
+            bend_point(f, &path->data[i + k].point.x, &path->data[i + k].point.y);
+    cairo_new_path(f->c);
+    cairo_append_path(f->c, path);
+    cairo_path_destroy(path);
+}
+
+/* ---- strokes and fills */
 
 static void colour(fish *f, rgb c, double alpha)
 {
@@ -79,6 +155,7 @@ static void disc(fish *f, double x, double y, double r, rgb c)
 {
     cairo_new_path(f->c);
     cairo_arc(f->c, x, y, r, 0, 2 * PI);
+    bent(f);
     colour(f, c, 1);
     cairo_fill(f->c);
 }
@@ -132,6 +209,7 @@ static void body_path(fish *f)
                        y[i + 1]);
     }
     cairo_close_path(f->c);
+    bent(f);
 }
 
 /* ---- fins */
@@ -139,7 +217,10 @@ static void body_path(fish *f)
 /* Fills the path from one colour at (x0, y0) to another at (x1, y1), keeping it. */
 static void washed(fish *f, double x0, double y0, rgb a, double x1, double y1, rgb b)
 {
-    cairo_pattern_t *wash = cairo_pattern_create_linear(x0, y0, x1, y1);
+    cairo_pattern_t *wash;
+    bend_point(f, &x0, &y0);
+    bend_point(f, &x1, &y1);
+    wash = cairo_pattern_create_linear(x0, y0, x1, y1);
     cairo_pattern_add_color_stop_rgb(wash, 0, a.r, a.g, a.b);
     cairo_pattern_add_color_stop_rgb(wash, 1, b.r, b.g, b.b);
     cairo_set_source(f->c, wash);
@@ -178,6 +259,7 @@ static void tail_path(fish *f)
         cairo_curve_to(c, x + .35 * t, y + .8 * s, x + .1 * t, y + .6 * s, x, y + h);
     }
     cairo_close_path(c);
+    bent(f);
 }
 
 /* Rays of a fin whose path is there: from a point outwards, between two angles. */
@@ -191,6 +273,7 @@ static void rays(fish *f, double x, double y, double from, double to, int n)
         cairo_move_to(c, x + 4 * cos(a), y + 4 * sin(a));
         cairo_line_to(c, x + 30 * cos(a), y + 30 * sin(a));
     }
+    bent(f);
     colour(f, f->line, .45);
     cairo_set_line_width(c, .7);
     cairo_stroke(c);
@@ -236,16 +319,17 @@ static void dorsal_path(fish *f, double tall)
     }
     cairo_line_to(c, along(f, .55), f->middle);
     cairo_close_path(c);
+    bent(f);
 }
 
 static void draw_dorsal(fish *f)
 {
     double tall = 2.6 + 9.4 * f->p[FIN];
-    double y = edge(f, .5, -1);
+    double x = along(f, .5), y = edge(f, .5, -1);
     if (f->p[SPIKES] > 0)
         tall *= 1 - .7 * f->p[SPIKES];
     dorsal_path(f, tall);
-    washed(f, 0, y, rule_mix(f->body, f->fins, .7), 0, y - .6 * tall, f->fins);
+    washed(f, x, y, rule_mix(f->body, f->fins, .7), x, y - .6 * tall, f->fins);
     rays(f, along(f, .42), f->middle + 2, -2.2, -.65, 7);
     dorsal_path(f, tall);
     outlined(f, f->line, 1.3);
@@ -261,6 +345,7 @@ static void draw_low_fins(fish *f)
         cairo_curve_to(c, x - 1.5, y + .4 * s, x + .2 * s, y + .8 * s, x + .75 * s, y + s);
         cairo_curve_to(c, x + .8 * s, y + .4 * s, x + .8 * s, y, x + .55 * s, y - 2);
         cairo_close_path(c);
+        bent(f);
         colour(f, f->fins, 1);
         cairo_fill_preserve(c);
         outlined(f, f->line, 1.2);
@@ -280,10 +365,11 @@ static void draw_breast_fin(fish *f)
     cairo_curve_to(c, .2 * s, -.5 * s, .8 * s, -.55 * s, s, -.1 * s);
     cairo_curve_to(c, .95 * s, .3 * s, .4 * s, .5 * s, -1, 0);
     cairo_close_path(c);
+    cairo_restore(c);
+    bent(f);
     colour(f, rule_mix(f->fins, light(f->fins) > .5 ? ink : cream, .22), 1);
     cairo_fill_preserve(c);
     outlined(f, f->line, 1.1);
-    cairo_restore(c);
 }
 
 /* ---- spikes */
@@ -297,6 +383,7 @@ static void spike(fish *f, double x, double y, double angle, double length, doub
     cairo_line_to(c, x + ux * length, y + uy * length);
     cairo_line_to(c, x - px - ux, y - py - uy);
     cairo_close_path(c);
+    bent(f);
 }
 
 static void draw_spikes(fish *f)
@@ -334,6 +421,7 @@ static void draw_stripes(fish *f)
         cairo_curve_to(c, x + bend + w, f->middle + 7, x + bend + w, f->middle - 7, x + w / 2,
                        f->middle - 22);
         cairo_close_path(c);
+        bent(f);
         cairo_fill(c);
     }
 }
@@ -354,6 +442,7 @@ static void draw_spots(fish *f)
             cairo_arc(f->c, x, y, r, 0, 2 * PI);
         }
     }
+    bent(f);
     cairo_fill(f->c);
 }
 
@@ -369,6 +458,7 @@ static void draw_scales(fish *f)
             cairo_new_sub_path(f->c);
             cairo_arc(f->c, x, y, r, -1.15, 1.15);
         }
+    bent(f);
     cairo_set_line_width(f->c, 1.15);
     cairo_stroke(f->c);
 }
@@ -404,6 +494,7 @@ static void draw_plates(fish *f)
         cairo_line_to(c, x + w - 1.2, end);
         cairo_line_to(c, x, end);
         cairo_close_path(c);
+        bent(f);
         colour(f, plate, 1);
         cairo_fill_preserve(c);
         outlined(f, ink, 1.1);
@@ -416,22 +507,59 @@ static void draw_plates(fish *f)
     }
 }
 
-static void draw_body(fish *f)
+static rgb body_colour(const fish *f, double u)
 {
-    cairo_t *c = f->c;
-    cairo_pattern_t *wash = cairo_pattern_create_linear(0, edge(f, .4, -1), 0, edge(f, .4, 1));
     rgb dark = rule_mix(f->body, ink, .22),
         pale = rule_mix(f->body, cream, .6 * (1 - .8 * f->armed));
-    cairo_pattern_add_color_stop_rgb(wash, 0, dark.r, dark.g, dark.b);
-    cairo_pattern_add_color_stop_rgb(wash, .25, f->body.r, f->body.g, f->body.b);
-    cairo_pattern_add_color_stop_rgb(wash, .68, f->body.r, f->body.g, f->body.b);
-    cairo_pattern_add_color_stop_rgb(wash, 1, pale.r, pale.g, pale.b);
-    cairo_save(c);
-    body_path(f);
-    cairo_clip_preserve(c);
+    return u < .25 ? rule_mix(dark, f->body, u / .25)
+                   : rule_mix(f->body, pale, fmax(0, (u - .68) / .32));
+}
+
+/* From the dark back to the pale belly.  Cairo has no gradient along a curve: a bent body is
+   washed band by band, each from its upper edge down. */
+static void wash_body(fish *f)
+{
+    enum { BANDS = 20 };
+    cairo_t *c = f->c;
+    double top = edge(f, .4, -1), high = edge(f, .4, 1) - top;
+    cairo_pattern_t *wash;
+    if (f->bend > 0) {
+        colour(f, body_colour(f, 0), 1);
+        cairo_fill(c);
+        for (int i = 1; i < BANDS; i++) {
+            double u = i / (double)BANDS, y = top + u * high;
+            if (u > .26 && u < .68)
+                continue;
+            for (int k = 0; k <= 8; k++)
+                cairo_line_to(c, f->nose - 2 + k / 8.0 * (f->length + 6), y);
+            cairo_line_to(c, f->root + 4, f->middle + 30);
+            for (int k = 8; k >= 0; k--)
+                cairo_line_to(c, f->nose - 2 + k / 8.0 * (f->length + 6), f->middle + 18);
+            cairo_close_path(c);
+            bent(f);
+            colour(f, body_colour(f, u), 1);
+            cairo_fill(c);
+        }
+        return;
+    }
+    wash = cairo_pattern_create_linear(0, top, 0, top + high);
+    for (int i = 0; i < 4; i++) {
+        double stop = (const double[]){0, .25, .68, 1}[i];
+        rgb at = body_colour(f, stop);
+        cairo_pattern_add_color_stop_rgb(wash, stop, at.r, at.g, at.b);
+    }
     cairo_set_source(c, wash);
     cairo_fill(c);
     cairo_pattern_destroy(wash);
+}
+
+static void draw_body(fish *f)
+{
+    cairo_t *c = f->c;
+    cairo_save(c);
+    body_path(f);
+    cairo_clip_preserve(c);
+    wash_body(f);
     draw_pattern(f);
     if (f->armed > 0)
         draw_plates(f);
@@ -449,6 +577,7 @@ static void draw_gill(fish *f)
     cairo_move_to(f->c, x, f->middle - h);
     cairo_curve_to(f->c, x + 3.4, f->middle - .4 * h, x + 3.4, f->middle + .5 * h, x,
                    f->middle + h);
+    bent(f);
     outlined(f, f->line, 1.1);
 }
 
@@ -459,6 +588,7 @@ static void draw_mouth(fish *f)
     cairo_move_to(f->c, x, y);
     cairo_curve_to(f->c, x + 1.4, y + .9 * smile, x + 2.6, y + .6 * smile, x + 3.6,
                    y - 1.2 * smile);
+    bent(f);
     outlined(f, f->line, 1.1);
 }
 
@@ -466,10 +596,13 @@ static void draw_eye(fish *f)
 {
     double x = f->eye_x, y = f->eye_y, r = f->eye;
     if (f->armed > 0) {
-        cairo_pattern_t *glow = cairo_pattern_create_radial(x, y, r * .6, x, y, r * 1.65);
+        double gx = x, gy = y;
+        cairo_pattern_t *glow;
+        bend_point(f, &gx, &gy);
+        glow = cairo_pattern_create_radial(gx, gy, r * .6, gx, gy, r * 1.65);
         cairo_pattern_add_color_stop_rgba(glow, 0, f->neon.r, f->neon.g, f->neon.b, .8 * f->armed);
         cairo_pattern_add_color_stop_rgba(glow, 1, f->neon.r, f->neon.g, f->neon.b, 0);
-        cairo_arc(f->c, x, y, r * 1.65, 0, 2 * PI);
+        cairo_arc(f->c, gx, gy, r * 1.65, 0, 2 * PI);
         cairo_set_source(f->c, glow);
         cairo_fill(f->c);
         cairo_pattern_destroy(glow);
@@ -493,6 +626,7 @@ static void draw_neon(fish *f)
         cairo_line_to(c, a + 3, y);
         cairo_line_to(c, along(f, .78), y);
         cairo_line_to(c, b, f->middle);
+        bent(f);
         colour(f, i == 2 ? rule_mix(f->neon, white, .35) : f->neon, there * (i == 0 ? .35 : 1));
         cairo_set_line_width(c, i == 0 ? 3.6 : i == 1 ? 1.7 : .6);
         cairo_stroke(c);
@@ -506,6 +640,7 @@ static void draw_cannon(fish *f)
     double x = along(f, .30), y = edge(f, .42, 1) + 1.2, there = grown(f, .5, .7);
     if (there <= 0)
         return;
+    bend_point(f, &x, &y);
     cairo_save(c);
     cairo_translate(c, x + 12, y - 4 * (1 - there));
     cairo_scale(c, fmax(there, .05), 1);
@@ -513,7 +648,7 @@ static void draw_cannon(fish *f)
     cairo_rectangle(c, -18, -.6, 10, 2.4);
     colour(f, iron, 1);
     cairo_fill_preserve(c);
-    outlined(f, ink, 1);
+    outlined(f, f->gun, 1);
     cairo_rectangle(c, -19, -.9, 2, 3);
     colour(f, f->neon, 1);
     cairo_fill(c);
@@ -522,7 +657,7 @@ static void draw_cannon(fish *f)
 
 /* ---- all of it */
 
-static void fish_measure(fish *f)
+static void fish_measure(fish *f, int dark)
 {
     const float *p = f->p;
     rgb body = rule_around(palette, FISH_COLOURS, p[COLOUR]),
@@ -542,20 +677,26 @@ static void fish_measure(fish *f)
     f->body = rule_mix(body, iron, .22 * f->armed);
     f->fins = rule_mix(fins, iron, .10 * f->armed);
     f->marks = against(fins, body);
-    f->line = rule_mix(rule_mix(body, ink, .78), ink, f->armed);
-    f->paper = (rgb){.955 + .025 * cos(2 * PI * p[PAPER]), .938 + .022 * cos(2 * PI * p[PAPER] - 2),
-                     .890 + .035 * cos(2 * PI * p[PAPER] - 4)};
+    f->line = dark ? rule_mix(body, cream, .72 - .2 * f->armed)
+                   : rule_mix(rule_mix(body, ink, .78), ink, f->armed);
+    f->gun = dark ? f->line : ink;
 }
 
-static int fish_draw(cairo_t *c, const rule_scene *scene)
+void fish_paint(cairo_t *c, const float *p, int dark)
 {
-    const float *p = scene->p;
     fish f = {.c = c, .p = p};
-    fish_measure(&f);
-    rule_paper(c, scene, (const float[]){(float)f.paper.r, (float)f.paper.g, (float)f.paper.b});
+    fish_measure(&f, dark);
+    fish_bend(&f);
+    cairo_save(c);
     if (p[FACING] > .5) {
         cairo_translate(c, 64, 0);
         cairo_scale(c, -1, 1);
+    }
+    if (p[TILT] < 0 || p[TILT] > 0 || p[SCALE] < 1 || p[SCALE] > 1) {
+        cairo_translate(c, 32, 32);
+        cairo_rotate(c, p[TILT] * 50 * PI / 180);
+        cairo_scale(c, p[SCALE], p[SCALE]);
+        cairo_translate(c, -32, -32);
     }
     cairo_set_line_join(c, CAIRO_LINE_JOIN_ROUND);
     cairo_set_line_cap(c, CAIRO_LINE_CAP_ROUND);
@@ -572,6 +713,13 @@ static int fish_draw(cairo_t *c, const rule_scene *scene)
     draw_breast_fin(&f);
     draw_mouth(&f);
     draw_eye(&f);
+    cairo_restore(c);
+}
+
+static int fish_draw(cairo_t *c, const rule_scene *scene)
+{
+    fish_water(c, scene, (fish_waters)scene->p[WATER], scene->p[PAPER]);
+    fish_paint(c, scene->p, fish_water_dark((fish_waters)scene->p[WATER]));
     return 0;
 }
 
@@ -594,6 +742,16 @@ static float fish_hue(rule_chance *r, int colours, int place)
     return (float)(hue < 0 ? hue + colours : hue);
 }
 
+/* How large it can be so that, tilted as it is, it stays inside the picture. */
+static double fish_room(const float *p)
+{
+    double a = fabs(p[TILT]) * 50 * PI / 180, wide = (30 + 16 * p[LENGTH] + 14 + p[LENGTH]) / 2;
+    double high =
+        .5 * (14 + 21 * p[GIRTH]) + fmax(2.6 + 9.4 * p[FIN] * (1 - p[SPIKES]), p[SPIKES] * 10);
+    double across = wide * cos(a) + .6 * high * sin(a), up = .8 * wide * sin(a) + high * cos(a);
+    return 31 / fmax(across, up + 6 * p[BEND]);
+}
+
 static void fish_random(rule_chance *r, float *p)
 {
     int main = rule_below(r, FISH_COLOURS), second = rule_below(r, FISH_COLOURS);
@@ -613,12 +771,22 @@ static void fish_random(rule_chance *r, float *p)
     p[NEON] = fish_hue(r, FISH_NEONS, rule_below(r, FISH_NEONS));
     p[PAPER] = (float)rule_uniform(r);
     p[MOUTH] = (float)rule_uniform(r);
+    /* what came later: those before it are what they always were */
+    if (p[ARMED] > 0 && rule_luck(r, .15))
+        p[ARMED] = (float)rule_between(r, .2, .8);
+    p[FACING] = (float)rule_below(r, 2);
+    p[WATER] = (float)(rule_luck(r, .4) ? PAPER_SHEET : 1 + rule_below(r, FISH_WATERS - 1));
+    p[BEND] = (float)(rule_luck(r, .3) ? 0 : rule_between(r, .1, .9));
+    p[SWIM] = (float)rule_uniform(r);
+    p[TILT] = (float)(rule_luck(r, .4) ? 0 : rule_between(r, -.8, .8));
+    p[SCALE] = (float)fmin(rule_between(r, .7, 1.1), fish_room(p));
 }
 
 const latent_rule latent_rule_fish = {
     .name = "fish",
     .params = fish_params,
     .count = FISH_PARAMS,
+    .first_count = WATER,
     .draw = fish_draw,
     .random = fish_random,
     .caption = fish_caption,

@@ -26,7 +26,12 @@ typedef struct {
     int colour, second, pattern, tail, shape, neon; /* -1: not said */
     int ball;                                       /* as wide as long */
     int spikes, armed;                              /* 1 yes, -1 no, 0: not said */
+    int posed, facing, water, tilt, bend, far;      /* posed: not as it usually is; -1: not said */
 } facts;
+
+/* What is said of the fish's place and pose. */
+enum { LEFT, RIGHT };
+enum { UP, DOWN };
 
 static facts facts_of(const float *p)
 {
@@ -46,6 +51,13 @@ static facts facts_of(const float *p)
     f.neon = p[ARMED] >= .5f ? named(p[NEON], FISH_NEONS) : -1;
     f.spikes = p[SPIKES] >= .5f ? 1 : p[SPIKES] < .05f ? -1 : 0;
     f.armed = p[ARMED] >= .5f ? 1 : p[ARMED] < .05f ? -1 : 0;
+    f.posed = p[FACING] > 0 || p[WATER] > 0 || p[BEND] > 0 || p[TILT] < 0 || p[TILT] > 0 ||
+              p[SCALE] < 1 || p[SCALE] > 1;
+    f.facing = f.posed ? (int)p[FACING] : -1;
+    f.water = f.posed ? (int)p[WATER] : -1;
+    f.tilt = p[TILT] >= .4f ? UP : p[TILT] <= -.4f ? DOWN : -1;
+    f.bend = p[BEND] >= .5f ? 1 : -1;
+    f.far = p[SCALE] <= .75f ? 1 : -1;
     return f;
 }
 
@@ -55,12 +67,26 @@ static int says_nothing(const facts *f)
            f->colour < 0 && f->pattern < 0 && f->tail < 0 && f->neon < 0;
 }
 
+/* How the fish lies in its picture; of one that lies as it usually does nothing is said. */
+static void choose_place(facts *f, rule_chance *r, double often)
+{
+    f->facing = rule_luck(r, .5 * often) ? f->facing : -1;
+    f->water = rule_luck(r, (f->water == PAPER_SHEET ? .1 : .75) * often) ? f->water : -1;
+    f->tilt = rule_luck(r, .7 * often) ? f->tilt : -1;
+    f->bend = rule_luck(r, .6 * often) ? f->bend : -1;
+    f->far = rule_luck(r, .6 * often) ? f->far : -1;
+}
+
 /* Leaves out what this sentence does not say. */
 static void choose(facts *f, rule_chance *r)
 {
+    rule_chance place = {
+        ~r->state}; /* its own: the rest is said as it was before there were poses */
     int brief = rule_luck(r, .25), keep = rule_below(r, 4);
     double often = brief ? .1 : .82;
     facts all = *f;
+    if (f->posed)
+        choose_place(f, &place, often);
     f->girth *= rule_luck(r, often);
     f->length *= rule_luck(r, often);
     f->fin *= rule_luck(r, often);
@@ -89,7 +115,7 @@ static void choose(facts *f, rule_chance *r)
 
 /* ---- pieces of a sentence in any order */
 
-#define PIECES 10
+#define PIECES 12
 #define PIECE 100
 
 typedef struct {
@@ -225,6 +251,41 @@ static void en_arms(const facts *f, rule_chance *r, pieces *with)
         add(with, en_neons[f->neon], lines, "");
 }
 
+static void en_pose(const facts *f, rule_chance *r, pieces *after)
+{
+    if (f->facing >= 0)
+        add(after, RULE_ONE_OF(r, "facing ", "looking to the ", "facing "),
+            f->facing ? "right" : "left", "");
+    if (f->tilt == UP)
+        add(after, RULE_ONE_OF(r, "rising", "swimming upwards"), "", "");
+    else if (f->tilt == DOWN)
+        add(after, RULE_ONE_OF(r, "diving", "swimming downwards"), "", "");
+    if (f->bend > 0)
+        add(after, RULE_ONE_OF(r, "bending its body", "turning"), "", "");
+    if (f->far > 0)
+        add(after, RULE_ONE_OF(r, "far away", "in the distance"), "", "");
+}
+
+static const char *en_water(const facts *f, rule_chance *r)
+{
+    switch (f->water) {
+    case PAPER_SHEET:
+        return RULE_ONE_OF(r, " on paper", " on pale paper");
+    case DEEP:
+        return RULE_ONE_OF(r, " in the deep sea", " in deep blue water", " under water");
+    case POND:
+        return RULE_ONE_OF(r, " in a pond", " in a green pond", " among water lilies");
+    case DUSK:
+        return RULE_ONE_OF(r, " at dusk", " at sunset", " in the evening sun");
+    case INK:
+        return RULE_ONE_OF(r, " in black water", " at night", " on black ink");
+    case WAVES:
+        return RULE_ONE_OF(r, " in the waves", " among waves", " on a sea of waves");
+    default:
+        return "";
+    }
+}
+
 static const char *en_what(const facts *f, rule_chance *r)
 {
     if (f->armed > 0)
@@ -235,7 +296,7 @@ static const char *en_what(const facts *f, rule_chance *r)
 
 static void en_caption(const facts *f, rule_chance *r, rule_text *t)
 {
-    pieces before = {.n = 0}, with = {.n = 0};
+    pieces before = {.n = 0}, with = {.n = 0}, pose = {.n = 0};
     const char *intro = RULE_ONE_OF(r, "", "", "", "", "a drawing of ", "a picture of ");
     en_body(f, r, &before, &with);
     en_pattern(f, r, &before, &with);
@@ -261,6 +322,14 @@ static void en_caption(const facts *f, rule_chance *r, rule_text *t)
     if (with.n)
         rule_say(t, " with ");
     say_all(t, &with, ", ", " and ");
+    en_pose(f, r, &pose);
+    shuffle(&pose, r);
+    if (pose.n)
+        rule_say(t, with.n ? ", " : " ");
+    say_all(t, &pose, ", ", " and ");
+    if (f->water >= 0 && with.n && !pose.n)
+        rule_say(t, ",");
+    rule_say(t, en_water(f, r));
 }
 
 /* ---- Chinese */
@@ -351,19 +420,57 @@ static void zh_arms(const facts *f, rule_chance *r, pieces *before, pieces *afte
         add(after, RULE_ONE_OF(r, "有", "带着", "闪着"), zh_neons[f->neon], lines);
 }
 
+static void zh_pose(const facts *f, rule_chance *r, pieces *after)
+{
+    if (f->facing >= 0)
+        add(after, RULE_ONE_OF(r, "头朝", "面向", "朝着"), f->facing ? "右" : "左", "边");
+    if (f->tilt == UP)
+        add(after, RULE_ONE_OF(r, "向上游", "往上游去"), "", "");
+    else if (f->tilt == DOWN)
+        add(after, RULE_ONE_OF(r, "向下游", "往下潜"), "", "");
+    if (f->bend > 0)
+        add(after, RULE_ONE_OF(r, "弯着身子", "摆着尾巴"), "", "");
+    if (f->far > 0)
+        add(after, RULE_ONE_OF(r, "离得很远", "在远处"), "", "");
+}
+
+static const char *zh_water(const facts *f, rule_chance *r)
+{
+    switch (f->water) {
+    case PAPER_SHEET:
+        return RULE_ONE_OF(r, "纸上的", "浅色纸上的");
+    case DEEP:
+        return RULE_ONE_OF(r, "深海里的", "蓝色深水里的", "水下的");
+    case POND:
+        return RULE_ONE_OF(r, "池塘里的", "绿色池塘里的", "睡莲间的");
+    case DUSK:
+        return RULE_ONE_OF(r, "黄昏里的", "日落时的", "夕阳里的");
+    case INK:
+        return RULE_ONE_OF(r, "黑水里的", "夜里的", "墨色水里的");
+    case WAVES:
+        return RULE_ONE_OF(r, "波浪里的", "海浪间的", "浪花里的");
+    default:
+        return "";
+    }
+}
+
 static void zh_caption(const facts *f, rule_chance *r, rule_text *t)
 {
     pieces before = {.n = 0}, after = {.n = 0};
     int bare; /* 红鱼 rather than 红色的鱼 */
+    const char *begins;
     zh_body(f, r, &before, &after);
     zh_pattern(f, r, &before, &after);
     zh_spikes(f, r, &before, &after);
     zh_fins(f, r, &after);
     zh_arms(f, r, &before, &after);
+    zh_pose(f, r, &after);
     shuffle(&before, r);
     shuffle(&after, r);
     bare = rule_luck(r, .5);
-    rule_say(t, RULE_ONE_OF(r, "一条", "一条", "一条", "画着一条"));
+    begins = RULE_ONE_OF(r, "一条", "一条", "一条", "画着一条");
+    rule_say(t, f->water >= 0 ? zh_water(f, r) : "");
+    rule_say(t, f->water >= 0 ? "一条" : begins);
     say_all(t, &before, "", "");
     if (f->colour >= 0) {
         rule_say(t, zh_colours[f->colour]);

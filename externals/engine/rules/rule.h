@@ -62,6 +62,7 @@ struct latent_rule {
     const char *name;
     const latent_rule_param *params;
     int count;
+    int first_count;     /* before it grew; 0: it has not */
     const char *palette; /* see rules.h for these four; NULL and 0 where there is none */
     const char *list;
     int group;

@@ -43,6 +43,11 @@ int latent_rule_count(const latent_rule *rule)
     return rule->count;
 }
 
+int latent_rule_first_count(const latent_rule *rule)
+{
+    return rule->first_count ? rule->first_count : rule->count;
+}
+
 const latent_rule_param *latent_rule_params(const latent_rule *rule)
 {
     return rule->params;

@@ -39,6 +39,9 @@ const latent_rule *latent_rule_find(const char *name);
 const latent_rule *latent_rule_at(int i);
 const char *latent_rule_name(const latent_rule *rule);
 int latent_rule_count(const latent_rule *rule); /* of its parameters */
+/* How many of them it had before it grew: a list of so many is still a list of its numbers, and the
+   later ones are usual. */
+int latent_rule_first_count(const latent_rule *rule);
 const latent_rule_param *latent_rule_params(const latent_rule *rule);
 
 /* What a rule takes besides its numbers. */
