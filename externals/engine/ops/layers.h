@@ -68,5 +68,14 @@ latent_node *latent_op_timestep(const float *time, int n, int c, float period, f
 /* Normally distributed numbers, the same for the same seed. */
 latent_node *latent_op_normal(latent_shape s, uint32_t seed, latent_error *e);
 
+/* chance.c */
+
+/* torch.randn(n, c, h, w) of a CPU generator after manual_seed(seed) and so many calls just like
+   it; at most LATENT_RANDN_CALLS. */
+#define LATENT_RANDN_CALLS 1024
+latent_node *latent_op_randn(latent_shape s, uint32_t seed, int call, latent_error *e);
+/* numpy's RandomState(seed).randn(n, c, h, w). */
+latent_node *latent_op_randn_numpy(latent_shape s, uint32_t seed, latent_error *e);
+
 #pragma GCC visibility pop
 #endif
