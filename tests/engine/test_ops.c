@@ -37,7 +37,7 @@ static float number(uint32_t i, uint32_t seed)
     return (float)((double)x / 2147483648.0 - 1);
 }
 
-/* The sum of all numbers, each times one of its own. */
+/* The sum of all numbers of all inputs, each times one of its own. */
 static int probe_shape(const latent_node *n, latent_shape *s, latent_error *e)
 {
     (void)n;
@@ -57,21 +57,23 @@ static double probe(const latent_tensor *t)
 static int probe_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
                          latent_error *e)
 {
-    (void)n;
+    double sum = 0;
     (void)e;
-    out->data[0] = (float)probe(in[0]);
+    for (int i = 0; i < n->n_in; i++)
+        sum += probe(in[i]);
+    out->data[0] = (float)sum;
     return 0;
 }
 
 static int probe_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
                           latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
-    (void)n;
     (void)in;
     (void)out;
     (void)e;
-    for (size_t i = 0; i < grad_in[0]->count; i++)
-        grad_in[0]->data[i] += grad_out->data[0] * number((uint32_t)i, 77);
+    for (int k = 0; k < n->n_in; k++)
+        for (size_t i = 0; i < grad_in[k]->count; i++)
+            grad_in[k]->data[i] += grad_out->data[0] * number((uint32_t)i, 77);
     return 0;
 }
 
@@ -135,13 +137,18 @@ static void begin(trial *t, const op_case *of, int batch)
     }
 }
 
-static void gradient(const trial *t, float *grad)
+/* Of a probe of the result; or of the inputs as well, whose gradients then are there before the
+   operation adds its own. */
+static void gradient(const trial *t, float *grad, int inputs_too)
 {
-    latent_node *n = result(t), *loss;
+    latent_node *in[MOST + 1] = {result(t)}, *loss;
     latent_error e = {""};
     float is;
-    loss = latent_node_make(&op_probe, &n, 1, NULL, 0, NULL, &e);
-    latent_node_release(n);
+    for (int i = 0; i < t->n_in; i++)
+        in[i + 1] = latent_variables_at(t->v, i, &e);
+    loss = latent_node_make(&op_probe, in, inputs_too ? t->n_in + 1 : 1, NULL, 0, NULL, &e);
+    for (int i = 0; i <= t->n_in; i++)
+        latent_node_release(in[i]);
     if (latent_variables_gradient(t->v, loss, NULL, &is, grad, &e))
         fail_msg("%s: %s", t->of->name, e.text);
     latent_node_release(loss);
@@ -198,6 +205,25 @@ static void check_input(const trial *t, int i, const float *grad)
     free(way);
 }
 
+/* What has come to an input from elsewhere stays. */
+static void check_adding(const trial *t, const float *grad)
+{
+    size_t size = latent_variables_size(t->v);
+    float *both = malloc(size * sizeof(*both));
+    gradient(t, both, 1);
+    for (int i = 0; i < t->n_in; i++) {
+        size_t from = latent_variables_place(t->v, i);
+        size_t to = i + 1 < t->n_in ? latent_variables_place(t->v, i + 1) : size;
+        for (size_t k = from; k < to; k++) {
+            float sum = grad[k] + number((uint32_t)(k - from), 77);
+            if (!(fabsf(both[k] - sum) <= 1e-5f * (1 + fabsf(sum))))
+                fail_msg("%s: beside another gradient, that of input %d is %g, not %g", t->of->name,
+                         i, (double)both[k], (double)sum);
+        }
+    }
+    free(both);
+}
+
 static void check_case(const op_case *of)
 {
     for (int batch = 1; batch <= 3; batch += 2) {
@@ -209,14 +235,16 @@ static void check_case(const op_case *of)
             latent_threads_set(k ? 3 : 1);
             latent_cache_forget();
             grad[k] = malloc(latent_variables_size(t.v) * sizeof(float));
-            gradient(&t, grad[k]);
+            gradient(&t, grad[k], 0);
             is[k] = value(&t);
         }
-        assert_true(fabs(is[0] - is[1]) <= 1e-5 * (1 + fabs(is[0])));
+        if (is[0] != is[1])
+            fail_msg("%s: with 3 threads it is %g, with one %g", of->name, is[1], is[0]);
         for (size_t k = 0; k < latent_variables_size(t.v); k++)
-            if (!(fabsf(grad[0][k] - grad[1][k]) <= 1e-4f * (1 + fabsf(grad[0][k]))))
+            if (grad[0][k] != grad[1][k])
                 fail_msg("%s: with 3 threads gradient %zu is %g, with one %g", of->name, k,
                          (double)grad[1][k], (double)grad[0][k]);
+        check_adding(&t, grad[0]);
         for (int i = 0; i < t.n_in; i++)
             check_input(&t, i, grad[batch == 3]);
         latent_variables_free(t.v);
@@ -329,6 +357,155 @@ static latent_node *attention(latent_node **in, int batch, latent_error *e)
 {
     (void)batch;
     return latent_op_attention(in[0], 2, 0, NULL, e);
+}
+
+static latent_node *project(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_project(in[0], in[1], in[2], in[3], NULL, e);
+}
+
+static latent_node *patches(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_patches(in[0], 3, e);
+}
+
+static latent_node *squares(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_squares(in[0], 2, e);
+}
+
+static latent_node *reshape(latent_node **in, int batch, latent_error *e)
+{
+    return latent_op_reshape(in[0], (latent_shape){batch, 1, 5, 12}, e);
+}
+
+static latent_node *place(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_position_embedding(in[0], in[1], in[2], e);
+}
+
+static latent_node *words(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_embedding(in[0], (const int[]){4, 0, 4}, 3, e);
+}
+
+static latent_node *token(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_select_token(in[0], 2, e);
+}
+
+static latent_node *embedding_bag(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_embedding_bag(in[0], (const int[]){4, 0, 4, 2, 1}, (const int[]){0, 2, 5, 5},
+                                   3, e);
+}
+
+static const int text_words[] = {0, 4, 5, 7};
+
+static latent_node *neighbours(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_neighbours(in[0], text_words, 3, e);
+}
+
+static latent_node *pool_words(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_pool_words(in[0], text_words, 3, e);
+}
+
+static latent_node *pool(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_pool(in[0], e);
+}
+
+static latent_node *gelu_quick(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_gelu(in[0], 1, NULL, e);
+}
+
+/* ---- losses and distances */
+
+static latent_node *sse(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_sse(in[0], in[1], e);
+}
+
+static latent_node *products(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_dot(in[0], in[1], e);
+}
+
+static latent_node *sum(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_sum(in, (const float[]){0.5f, -2, 3}, 3, e);
+}
+
+static latent_node *cosine(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_distance(in[0], in[1], LATENT_COSINE, e);
+}
+
+static latent_node *spherical(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_distance(in[0], in[1], LATENT_SPHERICAL, e);
+}
+
+static latent_node *cosines(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_cosine_distance(in[0], in[1], e);
+}
+
+/* ---- what an encoder is shown */
+
+static latent_node *scale(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_scale(in[0], (const float[]){2, -0.5f, 1}, (const float[]){1, 0, 3}, e);
+}
+
+static latent_node *center_crop(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_center_crop(in[0], 6, e);
+}
+
+static latent_node *cutouts(latent_node **in, int batch, latent_error *e)
+{
+    return latent_op_cutouts(in[0], batch, 6, 0.5f, 7, e);
+}
+
+static latent_node *augment(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_augment(in[0], 1, 7, e);
+}
+
+static latent_node *blend(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_blend(in, (const float[]){1, -0.5f}, 2, e);
+}
+
+static latent_node *contrastive(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_contrastive(in[0], in[1], in[2], e);
 }
 
 static latent_node *halve(latent_node **in, int batch, latent_error *e)
@@ -512,6 +689,41 @@ static const op_case cases[] = {
     {"layer norm", layer_norm, {{0, 3, 7, 5}, {1, 1, 1, 5}, {1, 1, 1, 5}}, 1e-3, 1e-2},
     {"gelu", gelu, {{0, 3, 7, 5}}, 1e-3, 1e-2},
     {"attention", attention, {{0, 1, 7, 12}}, 1e-2, 2e-3},
+    {"quick gelu", gelu_quick, {{0, 3, 7, 5}}, 1e-3, 1e-2},
+    {"linear, many rows", linear, {{0, 23, 29, 5}, {1, 1, 3, 5}, {1, 1, 1, 3}}, 1e-2, 1e-3},
+    {"layer norm, many tokens",
+     layer_norm,
+     {{0, 23, 29, 9}, {1, 1, 1, 9}, {1, 1, 1, 9}},
+     1e-3,
+     1e-2},
+    {"project", project, {{0, 1, 1, 5}, {1, 1, 3, 5}, {1, 1, 1, 3}, {0, 1, 1, 3}}, 1e-2, 1e-3},
+    {"patches", patches, {{0, 6, 9, 2}}, 1e-2, 1e-3},
+    {"squares", squares, {{0, 6, 10, 3}}, 1e-2, 1e-3},
+    {"reshape", reshape, {{0, 3, 5, 4}}, 1e-2, 1e-3},
+    {"places", place, {{0, 1, 4, 5}, {1, 1, 1, 5}, {1, 1, 6, 5}}, 1e-2, 1e-3},
+    {"words", words, {{1, 1, 5, 3}}, 1e-2, 1e-3},
+    {"token", token, {{0, 1, 5, 3}}, 1e-2, 1e-3},
+    {"bag of words", embedding_bag, {{1, 1, 5, 19}}, 1e-2, 1e-3},
+    {"neighbours", neighbours, {{1, 1, 7, 5}}, 1e-2, 1e-3},
+    {"mean of words", pool_words, {{1, 1, 7, 5}}, 1e-2, 1e-3},
+    {"mean of places", pool, {{0, 3, 5, 4}}, 1e-2, 1e-3},
+    {"sum of squared differences", sse, {{0, 5, 3, 2}, {0, 5, 3, 2}}, 1e-3, 1e-2},
+    {"dot", products, {{0, 5, 3, 2}, {0, 5, 3, 2}}, 1e-3, 1e-2},
+    {"sum", sum, {{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1}}, 1e-2, 1e-3},
+    {"cosine distance", cosine, {{0, 1, 1, 7}, {1, 1, 1, 7}}, 1e-3, 1e-2},
+    {"spherical distance", spherical, {{0, 1, 1, 7}, {1, 1, 1, 7}}, 1e-3, 1e-2},
+    {"cosine distance of tokens", cosines, {{0, 1, 3, 7}, {0, 1, 3, 7}}, 1e-3, 1e-2},
+    {"scale", scale, {{0, 5, 3, 3}}, 1e-2, 1e-3},
+    {"center crop", center_crop, {{1, 11, 9, 3}}, 1e-2, 1e-3},
+    {"cutouts", cutouts, {{1, 11, 13, 3}}, 1e-2, 1e-3},
+    {"augment", augment, {{0, 7, 9, 3}}, 1e-2, 1e-3},
+    {"blend", blend, {{1, 1, 1, 7}, {1, 1, 1, 7}}, 1e-3, 1e-2},
+    {"contrastive loss, one language",
+     contrastive,
+     {{0, 1, 1, 5}, {0, 1, 1, 5}, {1, 1, 1, 1}},
+     1e-3,
+     1e-2},
+    {"contrastive loss", contrastive, {{3, 1, 1, 5}, {6, 1, 1, 5}, {1, 1, 1, 1}}, 1e-3, 1e-2},
     {"halve", halve, {{0, 7, 5, 3}}, 1e-2, 1e-3},
     {"upsample", upsample, {{0, 5, 3, 3}, {0, 10, 6, 3}}, 1e-2, 1e-3},
     {"add", add, {{0, 5, 3, 4}, {0, 5, 3, 4}}, 1e-2, 1e-3},

@@ -2,8 +2,10 @@
    way back against its way forward, the networks against the fixtures and against differences, and
    the state of a training, to the bit. */
 #include "../helpers/npz.h"
+#include "engine/graph/evaluate.h"
 #include "engine/kernels/training_loops.h"
 #include "engine/models/model.h"
+#include "engine/ops/ops.h"
 #include "engine/train/trainer.h"
 #include "helper_numbers.h"
 #include "helper_sanitized.h"
@@ -630,6 +632,47 @@ static void adam(void **state)
     latent_parameters_free(&p);
 }
 
+/* Parameters as leaves of the graph: a promise keeps its numbers, and a gradient is added. */
+static void parameters_as_leaves(void **state)
+{
+    latent_parameters p = {0};
+    latent_error e = {""};
+    latent_adam a = {.rate = 0.01f, .beta1 = 0.6f, .beta2 = 0.9f, .epsilon = 1e-8f};
+    latent_node *x, *y, *again, *loss;
+    latent_tensor *t;
+    float value;
+    (void)state;
+    assert_int_equal(latent_parameters_add(&p, 1, &e, 3, (int64_t[]){2, 3, 4}, "x"), 0);
+    assert_int_equal(latent_parameters_add(&p, 1, &e, 3, (int64_t[]){2, 3, 4}, "y"), 1);
+    assert_int_equal(latent_parameters_allocate(&p, 0, &e), 0);
+    for (int k = 0; k < 24; k++) {
+        latent_parameter_value(&p, 0)[k] = (float)k;
+        latent_parameter_value(&p, 1)[k] = 0.5f;
+    }
+    x = latent_parameter_leaf(&p, 0, &e);
+    y = latent_parameter_leaf(&p, 1, &e);
+    again = latent_parameter_leaf(&p, 0, &e);
+    assert_ptr_equal(x, again);
+    assert_true(latent_shape_equal(x->shape, (latent_shape){1, 1, 2, 12}));
+    assert_int_equal(latent_parameters_of(&p, y), 1);
+    loss = latent_op_dot(x, y, &e);
+    latent_parameter_gradient(&p, 1)[3] = 100;
+    assert_int_equal(latent_parameters_gradient(&p, loss, NULL, &value, &e), 0);
+    assert_true(value == 138);
+    assert_true(latent_parameter_gradient(&p, 0)[7] == 0.5f);
+    assert_true(latent_parameter_gradient(&p, 1)[3] == 103);
+    latent_adam_step(&p, &a);
+    assert_int_equal(latent_parameters_of(&p, x), -1);
+    assert_int_equal(latent_evaluate(x, NULL, &t, &e), 0);
+    assert_true(t->data[7] == 7 && latent_parameter_value(&p, 0)[7] < 7);
+    latent_tensor_release(t);
+    latent_node_release(x);
+    latent_node_release(y);
+    latent_node_release(again);
+    latent_node_release(loss);
+    latent_parameters_free(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -641,6 +684,7 @@ int main(void)
         cmocka_unit_test(another_mapping_rate),
         cmocka_unit_test(discriminator_gradients),
         cmocka_unit_test(adam),
+        cmocka_unit_test(parameters_as_leaves),
         cmocka_unit_test(fixture_discriminator),
         cmocka_unit_test(fixture_generator),
     };

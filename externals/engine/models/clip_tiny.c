@@ -2,7 +2,6 @@
 #include "clip_tiny.h"
 #include "../ops/encoder.h"
 #include "../ops/ops.h"
-#include "../text/grams.h"
 #include "architectures.h"
 #include <math.h>
 #include <stdarg.h>
@@ -316,12 +315,6 @@ int latent_tiny_read_sizes(const latent_weights *w, latent_tiny_sizes *s, latent
 
 /* ---- reading */
 
-typedef struct {
-    latent_tiny_sizes sizes;
-    latent_tiny_map map;
-    latent_node *node[LATENT_TINY_TENSORS]; /* as the map numbers them */
-} clip_tiny;
-
 static int tiny_recognise(const latent_weights *w, char *prefix, size_t room)
 {
     const char *architecture;
@@ -330,24 +323,6 @@ static int tiny_recognise(const latent_weights *w, char *prefix, size_t room)
     if ((architecture = text_of(w, prefix, "architecture")))
         return !strcmp(architecture, "clip-tiny");
     return side(w, prefix, 0, "picture.stem.weight") && side(w, prefix, 0, "text.words");
-}
-
-/* A convolution is kept in the kernels' form; one over words is that of a picture of one row. */
-static latent_node *convolution(const latent_tiny_tensor *t, const float *data, latent_error *e)
-{
-    latent_shape s = {(int)t->dim[0], (int)t->dim[1], 3, 3};
-    latent_tensor *full = latent_tensor_new(s, e);
-    latent_node *n;
-    if (!full)
-        return NULL;
-    if (t->rank == 4)
-        memcpy(full->data, data, full->count * sizeof(float));
-    else
-        for (size_t i = 0; i < full->count; i++)
-            full->data[i] = i / 3 % 3 == 1 ? data[i / 9 * 3 + i % 3] : 0;
-    n = latent_op_conv_weight(full, 1, e);
-    latent_tensor_release(full);
-    return n;
 }
 
 /* Where tensors come from: a file, or memory. */
@@ -388,10 +363,12 @@ static latent_node *make_tensor(const tiny_source *from, const latent_tiny_tenso
 {
     int rows = t->rank == 1 ? 1 : (int)t->dim[0];
     latent_shape s = {1, 1, rows, (int)(t->count / (size_t)rows)};
-    latent_tensor *data = latent_tensor_new(s, e);
+    latent_tensor *data;
     latent_node *n = NULL;
     size_t k = 0;
-    if (!data)
+    if (t->rank == 4)
+        s = (latent_shape){rows, (int)t->dim[1], (int)t->dim[2], (int)t->dim[3]};
+    if (!(data = latent_tensor_new(s, e)))
         return NULL;
     if (!fetch(from, t, i, data->data, e)) {
         while (k < data->count && isfinite(data->data[k]))
@@ -399,7 +376,7 @@ static latent_node *make_tensor(const tiny_source *from, const latent_tiny_tenso
         if (k < data->count)
             latent_fail(e, "%s has values that are no numbers (NaN or infinite)", t->name);
         else
-            n = t->rank > 2 ? convolution(t, data->data, e) : latent_op_parameter(data, e);
+            n = t->rank == 4 ? latent_op_conv_weight(data, 1, e) : latent_op_parameter(data, e);
     }
     latent_tensor_release(data);
     return n;
@@ -407,7 +384,7 @@ static latent_node *make_tensor(const tiny_source *from, const latent_tiny_tenso
 
 static int make_all(latent_model *m, const tiny_source *from, latent_progress p, latent_error *e)
 {
-    clip_tiny *c = m->net;
+    latent_tiny_net *c = m->net;
     latent_tiny_tensor t;
     c->map = latent_tiny_map_of(&c->sizes);
     m->resolution = c->sizes.resolution;
@@ -430,7 +407,7 @@ static int tiny_build(latent_model *m, latent_weights *w, const char *prefix, la
                       latent_error *e)
 {
     tiny_source from = {w, NULL, NULL};
-    clip_tiny *c = calloc(1, sizeof(*c));
+    latent_tiny_net *c = calloc(1, sizeof(*c));
     (void)prefix;
     if (!(m->net = c))
         return latent_fail(e, "no memory for a clip-tiny");
@@ -442,7 +419,7 @@ latent_model *latent_tiny_model(const latent_tiny_sizes *s, const float *data, c
 {
     tiny_source from = {NULL, data, at};
     latent_model *m = calloc(1, sizeof(*m));
-    clip_tiny *c = calloc(1, sizeof(*c));
+    latent_tiny_net *c = calloc(1, sizeof(*c));
     if (!m || !c) {
         free(m);
         free(c);
@@ -461,12 +438,18 @@ latent_model *latent_tiny_model(const latent_tiny_sizes *s, const float *data, c
     return m;
 }
 
+void latent_tiny_net_clear(latent_tiny_net *net)
+{
+    for (int i = 0; i < LATENT_TINY_TENSORS; i++) {
+        latent_node_release(net->node[i]);
+        net->node[i] = NULL;
+    }
+}
+
 static void tiny_free(latent_model *m)
 {
-    clip_tiny *c = m->net;
-    for (int i = 0; i < LATENT_TINY_TENSORS; i++)
-        latent_node_release(c->node[i]);
-    free(c);
+    latent_tiny_net_clear(m->net);
+    free(m->net);
 }
 
 /* ---- looking and reading: each step takes x over (NULL after an error) and gives the next */
@@ -477,27 +460,27 @@ static latent_node *step(latent_node *x, latent_node *next)
     return next;
 }
 
-static latent_node *norm(const clip_tiny *c, int at, latent_node *x, const char *stage,
+static latent_node *norm(const latent_tiny_net *c, int at, latent_node *x, const char *stage,
                          latent_error *e)
 {
     latent_node *const *n = c->node + at;
     return x ? step(x, latent_op_layer_norm(x, n[0], n[1], stage, e)) : NULL;
 }
 
-static latent_node *layer(const clip_tiny *c, int at, latent_node *x, latent_node *add,
+static latent_node *layer(const latent_tiny_net *c, int at, latent_node *x, latent_node *add,
                           const char *stage, latent_error *e)
 {
     latent_node *const *n = c->node + at;
     return x ? step(x, latent_op_project(x, n[0], n[1], add, stage, e)) : NULL;
 }
 
-static latent_node *conv(const clip_tiny *c, int at, latent_node *x, latent_node *add,
-                         const char *stage, latent_error *e)
+static latent_node *conv(const latent_tiny_net *c, int at, latent_node *x, const char *stage,
+                         latent_error *e)
 {
     static const latent_conv_settings plain = {
         .up = 1, .style_gain = 1, .weight_gain = 1, .strength = 1, .slope = 1, .gain = 1};
     latent_node *const *n = c->node + at;
-    return x ? step(x, latent_op_conv(x, NULL, n[0], n[1], NULL, NULL, add, &plain, stage, e))
+    return x ? step(x, latent_op_conv(x, NULL, n[0], n[1], NULL, NULL, NULL, &plain, stage, e))
              : NULL;
 }
 
@@ -509,59 +492,109 @@ static latent_node *gelu(latent_node *x, const char *stage, latent_error *e)
 /* Squares of 2 x 2 pixels become pixels of four times the channels. */
 static latent_node *squares(latent_node *x, latent_error *e)
 {
-    latent_shape s = x ? x->shape : (latent_shape){0};
-    x = x ? step(x, latent_op_patches(x, 2, e)) : NULL;
-    return x ? step(x, latent_op_reshape(x, (latent_shape){s.n, s.h / 2, s.w / 2, 4 * s.c}, e))
-             : NULL;
+    return x ? step(x, latent_op_squares(x, 2, e)) : NULL;
 }
 
-static latent_node *pooled(latent_model *m, latent_node *pictures, latent_error *e)
+latent_node *latent_tiny_features(const latent_tiny_net *c, latent_node *pictures, latent_error *e)
 {
-    const clip_tiny *c = m->net;
     const latent_tiny_map *map = &c->map;
     const char *stage = "clip.picture";
     latent_node *x = squares(latent_node_retain(pictures), e), *y;
-    x = gelu(conv(c, map->stem, x, NULL, stage, e), stage, e);
+    x = gelu(conv(c, map->stem, x, stage, e), stage, e);
     for (int i = 0; i < c->sizes.stages && x; i++) {
         x = norm(c, map->stage[i].norm, squares(x, e), stage, e);
         x = layer(c, map->stage[i].merge, x, NULL, stage, e);
         for (int b = 0; b < c->sizes.blocks[i] && x; b++) {
             y = norm(c, map->stage[i].block[b].norm, latent_node_retain(x), stage, e);
-            y = gelu(conv(c, map->stage[i].block[b].conv, y, NULL, stage, e), stage, e);
+            y = gelu(conv(c, map->stage[i].block[b].conv, y, stage, e), stage, e);
             x = step(x, layer(c, map->stage[i].block[b].project, y, x, stage, e));
         }
     }
-    x = norm(c, map->norm, x, stage, e);
+    return norm(c, map->norm, x, stage, e);
+}
+
+static latent_node *pooled(const latent_tiny_net *c, latent_node *pictures, latent_error *e)
+{
+    latent_node *x = latent_tiny_features(c, pictures, e);
     return x ? step(x, latent_op_pool(x, e)) : NULL;
 }
 
-static latent_node *tiny_picture(latent_model *m, latent_node *pictures, latent_error *e)
+latent_node *latent_tiny_pictures(const latent_tiny_net *c, latent_node *pictures, latent_error *e)
 {
-    const clip_tiny *c = m->net;
-    return layer(c, c->map.projection, pooled(m, pictures, e), NULL, "clip.picture", e);
+    return layer(c, c->map.projection, pooled(c, pictures, e), NULL, "clip.picture", e);
 }
 
-static latent_node *tiny_text(latent_model *m, const char *text, latent_error *e)
+/* The words of several texts, one after another. */
+static int join(const latent_grams *texts, int n, int **first, int **text, int **row)
 {
-    const clip_tiny *c = m->net;
+    size_t words = 0, rows = 0;
+    for (int i = 0; i < n; i++) {
+        words += (size_t)texts[i].n;
+        rows += (size_t)texts[i].first[texts[i].n];
+    }
+    if (!(*first = malloc((words + 1 + (size_t)n + 1 + rows) * sizeof(**first))))
+        return -1;
+    *text = *first + words + 1;
+    *row = *text + n + 1;
+    words = rows = 0;
+    for (int i = 0; i < n; i++) {
+        (*text)[i] = (int)words;
+        for (int w = 0; w < texts[i].n; w++)
+            (*first)[words++] = (int)rows + texts[i].first[w];
+        memcpy(*row + rows, texts[i].row, (size_t)texts[i].first[texts[i].n] * sizeof(**row));
+        rows += (size_t)texts[i].first[texts[i].n];
+    }
+    (*text)[n] = (int)words;
+    (*first)[words] = (int)rows;
+    return (int)words;
+}
+
+latent_node *latent_tiny_texts(const latent_tiny_net *c, const latent_grams *texts, int n,
+                               latent_error *e)
+{
     const char *stage = "clip.text";
+    int *first, *text, *row, words = join(texts, n, &first, &text, &row);
     latent_node *x, *y;
-    latent_grams g;
-    if (latent_grams_make(&g, text, c->sizes.rows, c->sizes.context, e))
+    if (words < 0) {
+        latent_fail(e, "no memory for %d texts", n);
         return NULL;
-    x = latent_op_embedding_bag(c->node[c->map.words], g.row, g.first, g.n, e);
-    latent_grams_free(&g);
+    }
+    x = latent_op_embedding_bag(c->node[c->map.words], row, first, words, e);
     for (int i = 0; i < c->sizes.text_layers && x; i++) {
         y = gelu(latent_node_retain(x), stage, e);
-        x = step(x, conv(c, c->map.layer[i], y, x, stage, e));
+        y = y ? step(y, latent_op_neighbours(y, text, n, e)) : NULL;
+        x = step(x, layer(c, c->map.layer[i], y, x, stage, e));
     }
-    x = x ? step(x, latent_op_pool(x, e)) : NULL;
+    x = x ? step(x, latent_op_pool_words(x, text, n, e)) : NULL;
+    free(first);
     if (!x)
         return NULL;
     y = norm(c, c->map.text_norm, latent_node_retain(x), stage, e);
     y = gelu(layer(c, c->map.up, y, NULL, stage, e), stage, e);
     x = step(x, layer(c, c->map.down, y, x, stage, e));
     return layer(c, c->map.text_projection, norm(c, c->map.last, x, stage, e), NULL, stage, e);
+}
+
+static latent_node *tiny_pooled(latent_model *m, latent_node *pictures, latent_error *e)
+{
+    return pooled(m->net, pictures, e);
+}
+
+static latent_node *tiny_picture(latent_model *m, latent_node *pictures, latent_error *e)
+{
+    return latent_tiny_pictures(m->net, pictures, e);
+}
+
+static latent_node *tiny_text(latent_model *m, const char *text, latent_error *e)
+{
+    const latent_tiny_net *c = m->net;
+    latent_node *n;
+    latent_grams g;
+    if (latent_grams_make(&g, text, c->sizes.rows, c->sizes.context, e))
+        return NULL;
+    n = latent_tiny_texts(c, &g, 1, e);
+    latent_grams_free(&g);
+    return n;
 }
 
 const latent_arch latent_arch_clip_tiny = {
@@ -571,5 +604,5 @@ const latent_arch latent_arch_clip_tiny = {
     .free = tiny_free,
     .picture = tiny_picture,
     .text = tiny_text,
-    .pooled = pooled,
+    .pooled = tiny_pooled,
 };

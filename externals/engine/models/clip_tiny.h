@@ -16,6 +16,7 @@
    spaces between). */
 #ifndef LATENT_CLIP_TINY_H
 #define LATENT_CLIP_TINY_H
+#include "../text/grams.h"
 #include "model.h"
 #include <stddef.h>
 
@@ -83,6 +84,26 @@ int latent_tiny_fetch(latent_weights *w, const latent_tiny_tensor *t, float *to,
 /* The metadata of a file: 0 to LATENT_TINY_META pairs; text holds the values. */
 #define LATENT_TINY_META 16
 int latent_tiny_meta(const latent_tiny_sizes *s, latent_meta_out *meta, char text[][48]);
+
+/* The network over promises of its tensors, as the map numbers them: constants where it is
+   played, leaves of parameters (train/parameters.h) where it learns.  Convolutions as
+   latent_op_conv() takes them, all others [1][1][out][the rest].  The nodes are held. */
+typedef struct {
+    latent_tiny_sizes sizes;
+    latent_tiny_map map;
+    latent_node *node[LATENT_TINY_TENSORS];
+} latent_tiny_net;
+/* Lets the nodes go. */
+void latent_tiny_net_clear(latent_tiny_net *net);
+/* Of pictures [n][resolution][resolution][3] what is pooled, [n][side][side][width of the last
+   stage], and the embeddings [n][1][1][embedding], not normalised; of n texts likewise.  Promises,
+   or NULL and a sentence. */
+latent_node *latent_tiny_features(const latent_tiny_net *net, latent_node *pictures,
+                                  latent_error *e);
+latent_node *latent_tiny_pictures(const latent_tiny_net *net, latent_node *pictures,
+                                  latent_error *e);
+latent_node *latent_tiny_texts(const latent_tiny_net *net, const latent_grams *texts, int n,
+                               latent_error *e);
 
 /* A network of float32 numbers: tensor number i is at data + at[i], row after row as in a file.
    NULL and a sentence. */

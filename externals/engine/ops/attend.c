@@ -1,8 +1,8 @@
 /* attend: attention of some tokens to others (Vaswani et al. 2017, section 3.2), a block of queries
    at a time: the weights of 4,096 tokens for each other would be 64 MB a head. */
 #include "../base/parallel.h"
-#include "../kernels/gelu.h"
 #include "../kernels/gemm.h"
+#include "../kernels/transformer_loops.h"
 #include "layers.h"
 #include <math.h>
 #include <stdlib.h>

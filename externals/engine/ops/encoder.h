@@ -32,6 +32,8 @@ latent_node *latent_op_gelu(latent_node *x, int quick, const char *stage, latent
 /* The squares of size x size pixels of a picture as tokens of size*size*c numbers in row, column,
    channel order: [n][h][w][c] to [n][1][h/size * w/size][size*size*c]. */
 latent_node *latent_op_patches(latent_node *x, int size, latent_error *e);
+/* The same where they lay: [n][h/size][w/size][size*size*c]. */
+latent_node *latent_op_squares(latent_node *x, int size, latent_error *e);
 /* Puts the token first [1][1][1][c] (or NULL) before each row of x and adds place [1][1][..][c],
    which has at least as many rows, to the tokens. */
 latent_node *latent_op_position_embedding(latent_node *x, latent_node *first, latent_node *place,
@@ -47,8 +49,26 @@ latent_node *latent_op_select_token(latent_node *x, int row, latent_error *e);
    table [1][1][rows][c]. */
 latent_node *latent_op_embedding_bag(latent_node *table, const int *row, const int *first, int n,
                                      latent_error *e);
+/* The words x [1][1][words][c] of n texts, those of text i from first[i] to first[i + 1] - 1: each
+   word's channels beside those of the words before and after it in its text, 0 where there is none:
+   [1][1][words][c][3], as the weights [out][c][3] of a convolution over words want it. */
+latent_node *latent_op_neighbours(latent_node *x, const int *first, int n, latent_error *e);
+/* The mean over each text's words: [n][1][1][c]. */
+latent_node *latent_op_pool_words(latent_node *x, const int *first, int n, latent_error *e);
 /* The mean over rows and columns: [n][1][1][c]. */
 latent_node *latent_op_pool(latent_node *x, latent_error *e);
+
+/* contrastive.c: pictures [n][1][1][d], and texts [languages n][1][1][d] that belong to them, those
+   of one language after those of another; log_scale: one number */
+
+/* The cross entropy of each picture among the texts of a language and of each text among the
+   pictures, by their cosines times exp(log_scale), the mean of all (Radford et al. 2021). */
+latent_node *latent_op_contrastive(latent_node *pictures, latent_node *texts,
+                                   latent_node *log_scale, latent_error *e);
+/* The share of pictures and texts that are nearer to each other than to all others; without a
+   gradient. */
+latent_node *latent_op_found(latent_node *pictures, latent_node *texts, latent_node *log_scale,
+                             latent_error *e);
 
 /* cutout.c: what an encoder is shown */
 

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define END_ROWS 16 /* of a result that one thread ends at a time */
-#define MANY_ROWS 4 /* from here on a product of matrices is faster than one with each vector */
+#define END_ROWS 16  /* of a result that one thread ends at a time */
+#define SUM_ROWS 512 /* of a gradient that one thread adds up at a time, or more */
+#define PARTS 16     /* at most so many sums, which are then added in order */
+#define PIECE 16384  /* numbers that one thread adds at a time */
+#define MANY_ROWS 4  /* from here on a product of matrices is faster than one with each vector */
 
 typedef struct {
     float weight_gain, bias_gain;
@@ -90,35 +93,133 @@ static void back_by_rows(size_t rows, size_t n_in, size_t n_out, float gain, con
         }
 }
 
+typedef struct {
+    size_t rows, part, parts, n_in, n_out; /* part: rows of a sum */
+    float gain, bias_gain;
+    const float *g, *x;
+    float *sums;    /* [parts][n_out][n_in], where the weights learn */
+    float *biases;  /* [parts][n_out] */
+    float *gw, *gb; /* or NULL */
+} sum_job;
+
+/* One part of the rows' share of the gradients of W and b. */
+static void sum_part(void *context, int part, int slot)
+{
+    const sum_job *j = context;
+    size_t from = (size_t)part * j->part,
+           some = j->rows - from < j->part ? j->rows - from : j->part;
+    const float *g = j->g + from * j->n_out;
+    float *bias = j->biases + (size_t)part * j->n_out;
+    (void)slot;
+    if (j->gw)
+        latent_gemm_alone(1, 0, (int)j->n_out, (int)j->n_in, (int)some, g, (int)j->n_out,
+                          j->x + from * j->n_in, (int)j->n_in, 0,
+                          j->sums + (size_t)part * j->n_out * j->n_in, (int)j->n_in);
+    memset(bias, 0, j->n_out * sizeof(*bias));
+    for (size_t r = 0; j->gb && r < some; r++)
+        for (size_t o = 0; o < j->n_out; o++)
+            bias[o] += g[r * j->n_out + o];
+}
+
+static void add_sums(void *context, int piece, int slot)
+{
+    const sum_job *j = context;
+    size_t all = j->n_out * j->n_in, from = (size_t)piece * PIECE;
+    size_t some = all - from < PIECE ? all - from : PIECE;
+    (void)slot;
+    for (size_t part = 0; part < j->parts; part++)
+        for (size_t k = from; k < from + some; k++)
+            j->gw[k] += j->gain * j->sums[part * all + k];
+}
+
+/* The gradients of W and b: cut by the rows, of which there are many more than numbers of W. */
+static int back_to_weights(sum_job j, latent_error *e)
+{
+    size_t all = j.gw ? j.n_out * j.n_in : 0;
+    j.part = (j.rows + PARTS - 1) / PARTS;
+    j.part = j.part < SUM_ROWS ? SUM_ROWS : j.part;
+    j.parts = (j.rows + j.part - 1) / j.part;
+    if (!(j.biases = malloc(j.parts * (j.n_out + all) * sizeof(float))))
+        return latent_fail(e, "no memory for the way back through a layer");
+    j.sums = j.biases + j.parts * j.n_out;
+    latent_parallel((int)j.parts, sum_part, &j);
+    if (j.gw)
+        latent_parallel((int)((all + PIECE - 1) / PIECE), add_sums, &j);
+    for (size_t k = 0; j.gb && k < j.parts * j.n_out; k++)
+        j.gb[k % j.n_out] += j.bias_gain * j.biases[k];
+    free(j.biases);
+    return 0;
+}
+
+typedef struct {
+    size_t count;
+    float factor;
+    const float *from;
+    float *to;
+    int add;
+} scale_job;
+
+static void scale_piece(void *context, int piece, int slot)
+{
+    const scale_job *j = context;
+    size_t from = (size_t)piece * PIECE, to = from + PIECE < j->count ? from + PIECE : j->count;
+    (void)slot;
+    for (size_t k = from; k < to; k++)
+        j->to[k] = (j->add ? j->to[k] : 0) + j->factor * j->from[k];
+}
+
+/* to = factor * from, or added to it. */
+static void scale(size_t count, float factor, const float *from, float *to, int add)
+{
+    scale_job j = {count, factor, from, to, add};
+    latent_parallel((int)((count + PIECE - 1) / PIECE), scale_piece, &j);
+}
+
+static int back_to_x(const linear_params *p, size_t rows, size_t n_in, size_t n_out, const float *g,
+                     const float *w, latent_tensor *gx, latent_error *e)
+{
+    float *scaled = NULL;
+    if (p->weight_gain != 1) {
+        if (!(scaled = malloc(rows * n_out * sizeof(*scaled))))
+            return latent_fail(e, "no memory for the way back through a layer");
+        scale(rows * n_out, p->weight_gain, g, scaled, 0);
+    }
+    latent_gemm(0, 0, (int)rows, (int)n_in, (int)n_out, scaled ? scaled : g, w, gx->fresh ? 0 : 1,
+                gx->data);
+    free(scaled);
+    return 0;
+}
+
 static int linear_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
                            latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
     const linear_params *p = n->params;
     size_t n_in = (size_t)in[0]->shape.c, n_out = (size_t)out->shape.c, rows = out->count / n_out;
-    const float *g = grad_out->data;
-    float *gx = grad_in[0] ? grad_in[0]->data : NULL, *gw = grad_in[1] ? grad_in[1]->data : NULL;
-    float *scaled = NULL;
-    for (size_t i = 0; grad_in[2] && i < out->count; i++)
-        grad_in[2]->data[i % n_out] += p->bias_gain * g[i];
-    for (size_t i = 0; grad_in[3] && i < out->count; i++)
-        grad_in[3]->data[i] += g[i];
+    float *gw = grad_in[1] ? grad_in[1]->data : NULL, *gb = grad_in[2] ? grad_in[2]->data : NULL;
+    sum_job sums = {.rows = rows,
+                    .n_in = n_in,
+                    .n_out = n_out,
+                    .gain = p->weight_gain,
+                    .bias_gain = p->bias_gain,
+                    .g = grad_out->data,
+                    .x = in[0]->data,
+                    .gw = gw,
+                    .gb = gb};
+    if (grad_in[3])
+        scale(out->count, 1, grad_out->data, grad_in[3]->data, 1);
     if (rows < MANY_ROWS) {
-        back_by_rows(rows, n_in, n_out, p->weight_gain, g, in[0]->data, in[1]->data, gx, gw);
+        if (grad_in[0] && grad_in[0]->fresh)
+            memset(grad_in[0]->data, 0, grad_in[0]->count * sizeof(float));
+        for (size_t i = 0; gb && i < out->count; i++)
+            gb[i % n_out] += p->bias_gain * grad_out->data[i];
+        back_by_rows(rows, n_in, n_out, p->weight_gain, grad_out->data, in[0]->data, in[1]->data,
+                     grad_in[0] ? grad_in[0]->data : NULL, gw);
         return 0;
     }
-    if (p->weight_gain != 1) {
-        if (!(scaled = malloc(out->count * sizeof(*scaled))))
-            return latent_fail(e, "no memory for the way back through a layer");
-        for (size_t i = 0; i < out->count; i++)
-            scaled[i] = p->weight_gain * g[i];
-        g = scaled;
-    }
-    if (gx)
-        latent_gemm(0, 0, (int)rows, (int)n_in, (int)n_out, g, in[1]->data, 1, gx);
-    if (gw)
-        latent_gemm(1, 0, (int)n_out, (int)n_in, (int)rows, g, in[0]->data, 1, gw);
-    free(scaled);
-    return 0;
+    if ((gw || gb) && back_to_weights(sums, e))
+        return -1;
+    return grad_in[0] ? back_to_x(p, rows, n_in, n_out, grad_out->data, in[1]->data, grad_in[0], e)
+                      : 0;
 }
 
 static const latent_op op_linear = {
@@ -128,6 +229,7 @@ static const latent_op op_linear = {
     .cost = linear_cost,
     .forward = linear_forward,
     .backward = linear_backward,
+    .overwrites = 1,
 };
 
 latent_node *latent_op_linear(latent_node *x, latent_node *w, latent_node *b, float weight_gain,

@@ -63,6 +63,47 @@ latent_node *latent_op_sse(latent_node *a, latent_node *b, latent_error *e)
     return latent_node_make(&op_sse, in, 2, NULL, 0, "loss", e);
 }
 
+/* ---- the sum of products */
+
+static int dot_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                       latent_error *e)
+{
+    double sum = 0;
+    (void)n;
+    (void)e;
+    for (size_t i = 0; i < in[0]->count; i++)
+        sum += (double)in[0]->data[i] * (double)in[1]->data[i];
+    out->data[0] = (float)sum;
+    return 0;
+}
+
+static int dot_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                        latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
+{
+    float g = grad_out->data[0];
+    (void)n;
+    (void)out;
+    (void)e;
+    for (int side = 0; side < 2; side++)
+        for (size_t i = 0; grad_in[side] && i < in[0]->count; i++)
+            grad_in[side]->data[i] += g * in[1 - side]->data[i];
+    return 0;
+}
+
+static const latent_op op_dot = {
+    .name = "dot",
+    .n_computed = -1,
+    .shape = sse_shape,
+    .forward = dot_forward,
+    .backward = dot_backward,
+};
+
+latent_node *latent_op_dot(latent_node *a, latent_node *b, latent_error *e)
+{
+    latent_node *in[2] = {a, b};
+    return latent_node_make(&op_dot, in, 2, NULL, 0, "loss", e);
+}
+
 /* ---- half the size, each pixel the mean of four (the last row or column of an odd side is left
    out) */
 

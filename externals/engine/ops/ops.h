@@ -120,6 +120,8 @@ latent_node *latent_op_upsample(latent_node *x, latent_node *add, const char *st
 
 /* 0.5 * sum((a - b)^2) */
 latent_node *latent_op_sse(latent_node *a, latent_node *b, latent_error *e);
+/* sum(a * b): whose gradient with respect to a is b. */
+latent_node *latent_op_dot(latent_node *a, latent_node *b, latent_error *e);
 /* Half the size, the mean of each four pixels. */
 latent_node *latent_op_halve(latent_node *x, latent_error *e);
 /* x as a given picture of that size and so many channels, to be compared with: resampled by a

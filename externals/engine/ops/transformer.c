@@ -1,16 +1,16 @@
 /* transformer: what a transformer's tower is made of (Vaswani et al. 2017; Dosovitskiy et al. 2021
    for pictures): layer norm, attention, the activation, patches, places, words. */
 #include "../base/parallel.h"
-#include "../kernels/gelu.h"
 #include "../kernels/gemm.h"
+#include "../kernels/transformer_loops.h"
 #include "encoder.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define EPSILON 1e-5f
 #define PIECE 16384 /* numbers of an elementwise operation that one thread takes at a time */
-#define TOKENS 16   /* so many of a layer norm's */
+#define TOKENS 16   /* at least so many of a layer norm's */
+#define PIECES 64   /* at most so many of a layer norm */
 
 /* ---- layer norm */
 
@@ -23,107 +23,69 @@ static int norm_shape(const latent_node *n, latent_shape *s, latent_error *e)
     return 0;
 }
 
-/* The mean of a token and the reciprocal of its deviation. */
-static void moments(const float *x, int c, double *mean, double *scale)
-{
-    double sum = 0, squares = 0;
-    for (int i = 0; i < c; i++)
-        sum += x[i];
-    *mean = sum / c;
-    for (int i = 0; i < c; i++)
-        squares += (x[i] - *mean) * (x[i] - *mean);
-    *scale = 1 / sqrt(squares / c + EPSILON);
-}
-
 typedef struct {
-    size_t tokens;
-    int c;
+    size_t tokens, piece, c;
     const float *x, *gain, *bias, *g; /* g: on the way back */
-    float *y;                         /* the value, or the gradient with respect to x */
+    float *y;                         /* the value, or the gradient with respect to x or NULL */
+    int add;                          /* y is added to */
+    float *sums; /* [pieces][2 c]: the gradients of gain and bias of each, or NULL */
 } norm_job;
-
-static void norm_token(const norm_job *j, size_t r)
-{
-    const float *x = j->x + r;
-    float *y = j->y + r, m, s;
-    double mean, scale;
-    moments(x, j->c, &mean, &scale);
-    m = (float)mean;
-    s = (float)scale;
-    for (int i = 0; i < j->c; i++)
-        y[i] = (x[i] - m) * s * j->gain[i] + j->bias[i];
-}
-
-static void norm_token_back(const norm_job *j, size_t r)
-{
-    const float *x = j->x + r, *g = j->g + r, *gain = j->gain;
-    double mean, scale, sum = 0, along = 0; /* of gain * g, and of it times the normal x */
-    float m, s, a, b, *y = j->y + r;
-    moments(x, j->c, &mean, &scale);
-    m = (float)mean;
-    s = (float)scale;
-    for (int i = 0; i < j->c; i++) {
-        double step = (double)gain[i] * g[i];
-        sum += step;
-        along += step * ((x[i] - mean) * scale);
-    }
-    a = (float)(sum / j->c);
-    b = (float)(along / j->c);
-    for (int i = 0; i < j->c; i++)
-        y[i] += s * (gain[i] * g[i] - a - (x[i] - m) * s * b);
-}
 
 static void norm_piece(void *context, int piece, int slot)
 {
     const norm_job *j = context;
-    size_t first = (size_t)piece * TOKENS, last = first + TOKENS;
+    size_t first = (size_t)piece * j->piece, at = first * j->c;
+    size_t some = j->tokens - first < j->piece ? j->tokens - first : j->piece;
+    float *y = j->y ? j->y + at : NULL, *sums = j->sums ? j->sums + (size_t)piece * 2 * j->c : NULL;
     (void)slot;
-    for (size_t r = first; r < last && r < j->tokens; r++)
-        (j->g ? norm_token_back : norm_token)(j, r * (size_t)j->c);
+    if (j->g)
+        latent_layer_norm_back(some, (int)j->c, j->x + at, j->gain, j->g + at, j->add, y, sums,
+                               sums ? sums + j->c : NULL);
+    else
+        latent_layer_norm(some, (int)j->c, j->x + at, j->gain, j->bias, y);
 }
 
-static void norm_run(norm_job j, size_t count)
+/* The pieces depend on the shape alone, and so do the sums. */
+static int pieces_of(norm_job *j, size_t count)
 {
-    j.tokens = count / (size_t)j.c;
-    latent_parallel((int)((j.tokens + TOKENS - 1) / TOKENS), norm_piece, &j);
+    j->tokens = count / j->c;
+    j->piece = (j->tokens + PIECES - 1) / PIECES;
+    j->piece = j->piece < TOKENS ? TOKENS : j->piece;
+    return (int)((j->tokens + j->piece - 1) / j->piece);
 }
 
 static int norm_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
                         latent_error *e)
 {
+    norm_job j = {.c = (size_t)out->shape.c,
+                  .x = in[0]->data,
+                  .gain = in[1]->data,
+                  .bias = in[2]->data,
+                  .y = out->data};
     (void)n;
     (void)e;
-    norm_run((norm_job){.c = out->shape.c,
-                        .x = in[0]->data,
-                        .gain = in[1]->data,
-                        .bias = in[2]->data,
-                        .y = out->data},
-             out->count);
+    latent_parallel(pieces_of(&j, out->count), norm_piece, &j);
     return 0;
 }
 
 static int norm_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
                          latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
-    int c = out->shape.c;
+    norm_job j = {.c = (size_t)out->shape.c,
+                  .x = in[0]->data,
+                  .gain = in[1]->data,
+                  .g = grad_out->data,
+                  .y = grad_in[0] ? grad_in[0]->data : NULL,
+                  .add = grad_in[0] && !grad_in[0]->fresh};
+    int pieces = pieces_of(&j, out->count);
     (void)n;
-    (void)e;
-    if (grad_in[0])
-        norm_run((norm_job){.c = c,
-                            .x = in[0]->data,
-                            .gain = in[1]->data,
-                            .g = grad_out->data,
-                            .y = grad_in[0]->data},
-                 out->count);
-    for (size_t r = 0; (grad_in[1] || grad_in[2]) && r < out->count; r += (size_t)c) {
-        const float *x = in[0]->data + r, *g = grad_out->data + r;
-        double mean, scale;
-        moments(x, c, &mean, &scale);
-        for (int i = 0; grad_in[1] && i < c; i++)
-            grad_in[1]->data[i] += g[i] * ((x[i] - (float)mean) * (float)scale);
-        for (int i = 0; grad_in[2] && i < c; i++)
-            grad_in[2]->data[i] += g[i];
-    }
+    if ((grad_in[1] || grad_in[2]) && !(j.sums = calloc((size_t)pieces * 2 * j.c, sizeof(*j.sums))))
+        return latent_fail(e, "no memory for the gradient of a norm");
+    latent_parallel(pieces, norm_piece, &j);
+    for (int i = 0; i < 2 && j.sums; i++)
+        for (size_t k = 0; grad_in[1 + i] && k < (size_t)pieces * j.c; k++)
+            grad_in[1 + i]->data[k % j.c] += j.sums[(k / j.c * 2 + (size_t)i) * j.c + k % j.c];
+    free(j.sums);
     return 0;
 }
 
@@ -133,6 +95,7 @@ static const latent_op op_norm = {
     .shape = norm_shape,
     .forward = norm_forward,
     .backward = norm_backward,
+    .overwrites = 1,
 };
 
 latent_node *latent_op_layer_norm(latent_node *x, latent_node *gain, latent_node *bias,
@@ -297,6 +260,7 @@ typedef struct {
     size_t count;
     const float *x, *g; /* g: on the way back */
     float *y;
+    int add; /* y is added to */
 } gelu_job;
 
 static int same_shape(const latent_node *n, latent_shape *s, latent_error *e)
@@ -312,14 +276,14 @@ static void gelu_piece(void *context, int piece, int slot)
     size_t i = (size_t)piece * PIECE, n = j->count - i < PIECE ? j->count - i : PIECE;
     (void)slot;
     if (j->g)
-        latent_gelu_back(j->quick, n, j->x + i, j->g + i, j->y + i);
+        latent_gelu_back(j->quick, n, j->x + i, j->g + i, j->add, j->y + i);
     else
         latent_gelu(j->quick, n, j->x + i, j->y + i);
 }
 
-static int gelu_run(const latent_node *n, const float *x, const float *g, float *y)
+static int gelu_run(const latent_node *n, const float *x, const float *g, float *y, int add)
 {
-    gelu_job j = {*(const int *)n->params, latent_shape_count(n->shape), x, g, y};
+    gelu_job j = {*(const int *)n->params, latent_shape_count(n->shape), x, g, y, add};
     latent_parallel((int)((j.count + PIECE - 1) / PIECE), gelu_piece, &j);
     return 0;
 }
@@ -328,7 +292,7 @@ static int gelu_forward(const latent_node *n, latent_tensor *const *in, latent_t
                         latent_error *e)
 {
     (void)e;
-    return gelu_run(n, in[0]->data, NULL, out->data);
+    return gelu_run(n, in[0]->data, NULL, out->data, 0);
 }
 
 static int gelu_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
@@ -336,7 +300,7 @@ static int gelu_backward(const latent_node *n, latent_tensor *const *in, const l
 {
     (void)out;
     (void)e;
-    return grad_in[0] ? gelu_run(n, in[0]->data, grad_out->data, grad_in[0]->data) : 0;
+    return gelu_run(n, in[0]->data, grad_out->data, grad_in[0]->data, !grad_in[0]->fresh);
 }
 
 static const latent_op op_gelu = {
@@ -345,6 +309,7 @@ static const latent_op op_gelu = {
     .shape = same_shape,
     .forward = gelu_forward,
     .backward = gelu_backward,
+    .overwrites = 1,
 };
 
 latent_node *latent_op_gelu(latent_node *x, int quick, const char *stage, latent_error *e)
@@ -354,41 +319,64 @@ latent_node *latent_op_gelu(latent_node *x, int quick, const char *stage, latent
 
 /* ---- patches */
 
+typedef struct {
+    int size;
+    int tokens; /* 1: in one row; 0: as they lay */
+} patches_params;
+
 static int patches_shape(const latent_node *n, latent_shape *s, latent_error *e)
 {
+    const patches_params *p = n->params;
     latent_shape x = n->in[0]->shape;
-    int size = *(const int *)n->params;
-    if (size < 1 || x.h % size || x.w % size)
+    if (p->size < 1 || x.h % p->size || x.w % p->size)
         return latent_fail(e, "a picture of %d x %d can't be cut into squares of %d", x.w, x.h,
-                           size);
-    *s = (latent_shape){x.n, 1, x.h / size * (x.w / size), size * size * x.c};
+                           p->size);
+    *s = (latent_shape){x.n, x.h / p->size, x.w / p->size, p->size * p->size * x.c};
+    if (p->tokens)
+        *s = (latent_shape){x.n, 1, s->h * s->w, s->c};
     return 0;
 }
 
-/* Copies the patches of x to y, or (back) adds the numbers of y to x. */
-static void move_patches(latent_shape x, int size, float *px, float *py, int back)
+typedef struct {
+    latent_shape x;
+    size_t size;
+    float *pixels, *patches;
+    int back, add;
+} patches_job;
+
+/* Copies one row of patches, or (back) its numbers to the pixels, which they may be added to. */
+static void patches_row(void *context, int row, int slot)
 {
-    size_t line = (size_t)size * (size_t)x.c;
-    for (int n = 0; n < x.n; n++)
-        for (int i = 0; i < x.h / size; i++)
-            for (int j = 0; j < x.w / size; j++)
-                for (int r = 0; r < size; r++, py += line) {
-                    float *from =
-                        px + (((size_t)n * (size_t)x.h + (size_t)(i * size + r)) * (size_t)x.w +
-                              (size_t)(j * size)) *
-                                 (size_t)x.c;
-                    for (size_t k = 0; back && k < line; k++)
-                        from[k] += py[k];
-                    if (!back)
-                        memcpy(py, from, line * sizeof(*py));
-                }
+    const patches_job *j = context;
+    size_t line = j->size * (size_t)j->x.c, across = (size_t)j->x.w / j->size;
+    size_t wide = across * line;
+    float *patch = j->patches + (size_t)row * j->size * wide;
+    float *pixels = j->pixels + (size_t)row * j->size * wide;
+    (void)slot;
+    for (size_t p = 0; p < across; p++)
+        for (size_t r = 0; r < j->size; r++, patch += line) {
+            float *at = pixels + r * wide + p * line;
+            if (!j->back)
+                memcpy(patch, at, line * sizeof(*patch));
+            else if (!j->add)
+                memcpy(at, patch, line * sizeof(*patch));
+            else
+                for (size_t k = 0; k < line; k++)
+                    at[k] += patch[k];
+        }
+}
+
+static void patches_run(const latent_node *n, patches_job j)
+{
+    j.size = (size_t)((const patches_params *)n->params)->size;
+    latent_parallel(j.x.n * (j.x.h / (int)j.size), patches_row, &j);
 }
 
 static int patches_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
                            latent_error *e)
 {
     (void)e;
-    move_patches(in[0]->shape, *(const int *)n->params, in[0]->data, out->data, 0);
+    patches_run(n, (patches_job){.x = in[0]->shape, .pixels = in[0]->data, .patches = out->data});
     return 0;
 }
 
@@ -398,8 +386,11 @@ static int patches_backward(const latent_node *n, latent_tensor *const *in,
 {
     (void)out;
     (void)e;
-    if (grad_in[0])
-        move_patches(in[0]->shape, *(const int *)n->params, grad_in[0]->data, grad_out->data, 1);
+    patches_run(n, (patches_job){.x = in[0]->shape,
+                                 .pixels = grad_in[0]->data,
+                                 .patches = grad_out->data,
+                                 .back = 1,
+                                 .add = !grad_in[0]->fresh});
     return 0;
 }
 
@@ -409,11 +400,19 @@ static const latent_op op_patches = {
     .shape = patches_shape,
     .forward = patches_forward,
     .backward = patches_backward,
+    .overwrites = 1,
 };
 
 latent_node *latent_op_patches(latent_node *x, int size, latent_error *e)
 {
-    return latent_node_make(&op_patches, &x, 1, &size, sizeof(size), "patches", e);
+    patches_params p = {size, 1};
+    return latent_node_make(&op_patches, &x, 1, &p, sizeof(p), "patches", e);
+}
+
+latent_node *latent_op_squares(latent_node *x, int size, latent_error *e)
+{
+    patches_params p = {size, 0};
+    return latent_node_make(&op_patches, &x, 1, &p, sizeof(p), "squares", e);
 }
 
 /* ---- places */

@@ -2,6 +2,7 @@
 #include "parameters.h"
 #include "../base/parallel.h"
 #include "../kernels/training_loops.h"
+#include "../ops/ops.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -68,6 +69,7 @@ int latent_parameters_allocate(latent_parameters *p, int average, latent_error *
 
 void latent_parameters_free(latent_parameters *p)
 {
+    latent_parameters_changed(p);
     free(p->item);
     free(p->value);
     free(p->gradient);
@@ -83,6 +85,64 @@ int latent_parameters_find(const latent_parameters *p, const char *name)
         if (!strcmp(p->item[i].name, name))
             return i;
     return -1;
+}
+
+/* ---- leaves of the graph */
+
+static latent_shape shape_of(const latent_parameter *f)
+{
+    int first = f->rank > 1 ? (int)f->dim[0] : 1;
+    if (f->rank == 4)
+        return (latent_shape){first, (int)f->dim[1], (int)f->dim[2], (int)f->dim[3]};
+    return (latent_shape){1, 1, first, (int)(f->count / (size_t)first)};
+}
+
+latent_node *latent_parameter_leaf(latent_parameters *p, int i, latent_error *e)
+{
+    latent_parameter *f = &p->item[i];
+    latent_tensor *t = f->leaf ? NULL : latent_tensor_new(shape_of(f), e);
+    if (t) {
+        memcpy(t->data, p->value + f->at, f->count * sizeof(float));
+        f->leaf = latent_op_parameter(t, e);
+        latent_tensor_release(t);
+    }
+    return f->leaf ? latent_node_retain(f->leaf) : NULL;
+}
+
+void latent_parameters_changed(latent_parameters *p)
+{
+    for (int i = 0; i < p->n; i++) {
+        latent_node_release(p->item[i].leaf);
+        p->item[i].leaf = NULL;
+    }
+}
+
+int latent_parameters_of(const latent_parameters *p, const latent_node *leaf)
+{
+    for (int i = 0; i < p->n; i++)
+        if (p->item[i].leaf == leaf)
+            return i;
+    return -1;
+}
+
+static int is_parameter(const latent_node *leaf, void *context)
+{
+    return latent_parameters_of(context, leaf) >= 0;
+}
+
+static void take_gradient(const latent_node *leaf, const latent_tensor *grad, void *context)
+{
+    const latent_parameters *p = context;
+    float *to = latent_parameter_gradient(p, latent_parameters_of(p, leaf));
+    for (size_t k = 0; k < grad->count; k++)
+        to[k] += grad->data[k];
+}
+
+int latent_parameters_gradient(latent_parameters *p, latent_node *loss, const atomic_int *cancel,
+                               float *value, latent_error *e)
+{
+    latent_gradient_of of = {is_parameter, take_gradient, p};
+    return latent_gradient(loss, &of, cancel, value, e);
 }
 
 /* ---- Adam */
@@ -139,6 +199,7 @@ size_t latent_adam_step(latent_parameters *p, const latent_adam *a)
     piece *pieces = malloc(most * sizeof(*pieces));
     adam_job j = {.p = p, .a = a, .pieces = pieces};
     p->steps++;
+    latent_parameters_changed(p);
     j.correct1 = (float)(1 / (1 - pow((double)a->beta1, (double)p->steps)));
     j.correct2 = (float)(1 / (1 - pow((double)a->beta2, (double)p->steps)));
     atomic_init(&j.bad, 0);
@@ -246,6 +307,7 @@ int latent_checkpoint_read(latent_weights *w, const latent_checkpoint_part *part
     for (int i = 0; i < n; i++) {
         latent_parameters *p = parts[i].set;
         const char *steps = latent_weights_text(w, name_of(&parts[i], "steps", 0).text);
+        latent_parameters_changed(p);
         if (!steps)
             return latent_fail(e, "this is no checkpoint of a training: it does not say %ssteps",
                                parts[i].prefix);

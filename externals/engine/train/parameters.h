@@ -4,6 +4,7 @@
 #ifndef LATENT_PARAMETERS_H
 #define LATENT_PARAMETERS_H
 #include "../base/error.h"
+#include "../graph/gradient.h"
 #include "../weights/weights.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -14,8 +15,9 @@ typedef struct {
     char name[64]; /* "synthesis.b8.conv0.weight" */
     int rank;      /* 0 for a single number */
     int64_t dim[LATENT_MAX_RANK];
-    size_t count, at; /* numbers, and the first one's place in the arrays below */
-    float rate;       /* times the rate of the step; 0: never changed */
+    size_t count, at;  /* numbers, and the first one's place in the arrays below */
+    float rate;        /* times the rate of the step; 0: never changed */
+    latent_node *leaf; /* of the numbers as they are now, or NULL; held */
 } latent_parameter;
 
 /* Zeroed, it is an empty set.  The arrays are allocated once, when all have been added; each
@@ -60,6 +62,21 @@ typedef struct {
    many of either there were.  Works with the pool; the result does not depend on the number of
    threads. */
 size_t latent_adam_step(latent_parameters *p, const latent_adam *a);
+
+/* ---- leaves of the graph */
+
+/* Parameter i as it is now, as a promise with one more holder; asked again before the numbers
+   change, it is the same one, and it keeps its numbers when they do.  Its shape: four dimensions as
+   they are; [1][1][first][all others] of three or two; [1][1][1][n].  NULL and a sentence. */
+latent_node *latent_parameter_leaf(latent_parameters *p, int i, latent_error *e);
+/* Numbers have been written to the values (Adam and reading a checkpoint say so themselves). */
+void latent_parameters_changed(latent_parameters *p);
+/* Which parameter a leaf is now, or -1. */
+int latent_parameters_of(const latent_parameters *p, const latent_node *leaf);
+/* The value of loss, a node of one number; its gradient with respect to all parameters as they are
+   now is added to theirs.  Blocks like latent_evaluate().  -1 and a sentence. */
+int latent_parameters_gradient(latent_parameters *p, latent_node *loss, const atomic_int *cancel,
+                               float *value, latent_error *e);
 
 /* ---- checkpoints */
 
