@@ -287,6 +287,9 @@ static int backward(const layer *l, back_memory *m, const latent_node *n, latent
     const latent_conv_settings *p = n->params;
     latent_shape x = in[X]->shape;
     size_t items = l->n * CHUNKS;
+    /* Is there anything between the convolution and the value, or asked for there? */
+    int ends = l->d || p->gain != 1 || p->slope != 1 || p->clamp > 0 || grad_in[BIAS] ||
+               grad_in[NOISE_STRENGTH] || m->noise;
     float *gw = grad_in[WEIGHT] ? grad_in[WEIGHT]->data : NULL;
     end_job end = {.l = l,
                    .end = {.bias = in[BIAS] ? in[BIAS]->data : NULL,
@@ -308,7 +311,8 @@ static int backward(const layer *l, back_memory *m, const latent_node *n, latent
                        .add = grad_in[X] && behind != grad_in[X]->data,
                        .sums = m->sums};
     latent_conv_pictures pictures = {x.n, x.h, x.w, in[X]->data, l->s};
-    latent_parallel((int)items, end_chunk, &end);
+    if (ends)
+        latent_parallel((int)items, end_chunk, &end);
     for (size_t item = 0; grad_in[BIAS] && item < items; item++)
         for (size_t k = 0; k < l->out; k++)
             grad_in[BIAS]->data[k] += m->sums[item * 2 * l->out + k];
@@ -316,7 +320,8 @@ static int backward(const layer *l, back_memory *m, const latent_node *n, latent
         grad_in[NOISE_STRENGTH]->data[0] += p->strength * (float)m->strength[item];
     for (size_t k = 0; m->noise && k < l->n * l->y_pixels; k++)
         grad_in[NOISE]->data[k % grad_in[NOISE]->count] += m->noise[k];
-    add_chunks(l, m->sums, 2 * l->out, l->out, l->out, m->u);
+    if (p->demodulate)
+        add_chunks(l, m->sums, 2 * l->out, l->out, l->out, m->u);
     if (gw &&
         latent_conv_backward_weights(l->spec, NULL, &pictures, grad_out->data, gw, layout_of(l), e))
         return -1;
@@ -324,8 +329,10 @@ static int backward(const layer *l, back_memory *m, const latent_node *n, latent
     if (behind) {
         if (go_through(l, y_shape, in[WEIGHT]->data, grad_out->data, behind, e))
             return -1;
-        latent_parallel((int)items, begin_chunk, &begin);
-        add_chunks(l, m->sums, l->in, 0, l->in, m->ds);
+        if (l->s || begin.add)
+            latent_parallel((int)items, begin_chunk, &begin);
+        if (l->s)
+            add_chunks(l, m->sums, l->in, 0, l->in, m->ds);
     }
     if (p->demodulate)
         demodulate_back(l, m, in[WEIGHT]->data, gw);

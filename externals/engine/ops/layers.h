@@ -16,6 +16,9 @@ latent_node *latent_op_add(latent_node *a, float of_a, latent_node *b, float of_
 latent_node *latent_op_multiply(latent_node *a, latent_node *b, const char *stage, latent_error *e);
 /* gain x sigmoid(x) (Hendrycks and Gimpel 2016); gain 1/0.596 keeps the magnitude. */
 latent_node *latent_op_silu(latent_node *x, float gain, const char *stage, latent_error *e);
+/* The same of x (1 + scale), scale one number a channel or NULL: FiLM and SiLU in one. */
+latent_node *latent_op_scaled_silu(latent_node *x, latent_node *scale, float gain,
+                                   const char *stage, latent_error *e);
 /* FiLM (Perez et al. 2018): x (1 + scale) + shift, one number a channel of each; NULL: none. */
 latent_node *latent_op_film(latent_node *x, latent_node *scale, latent_node *shift,
                             const char *stage, latent_error *e);
