@@ -124,7 +124,12 @@ sound_of_$(name).noise = $(call sound_objects,colour fft) -lfftw3f_threads -lfft
 sound_classes = ear~ soundfile voice~ noise
 $(foreach c,$(sound_classes),$(eval $(BUILD)/$(name).$(c).$(ext): $(filter %.o,$(sound_of_$(name).$(c)))))
 
-all: $(shared) $(binaries) $(data)
+# What is built only where its library is; without it the boxes say what to install.
+has = $(shell printf '\043include <$(1)>\n' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
+programs := $(if $(call has,SDL2/SDL.h),$(BUILD)/latent-window)
+
+all: $(shared) $(binaries) $(data) $(programs)
+	$(if $(programs),,@echo 'latent: there is no SDL2 (libsdl2-dev): [latent.window] is built without its window')
 
 # Compiled anew is only what this user has not compiled before, where there is a ccache (and the
 # compiler is none by itself).
@@ -142,6 +147,9 @@ $(shared): $(call objects,$(shared_sources))
 	$(linkshared) -o $@ $^ $(engine_libs)
 $(BUILD)/%.$(ext): $(obj)/%.o $(shared)
 	$(link) -o $@ $< $(shared) $(class_libs) -lm
+$(BUILD)/latent-window: $(obj)/programs/latent-window.o
+	@mkdir -p $(@D)
+	$(CC) -o $@ $< $(ldflags) $(LDFLAGS) -lSDL2
 $(BUILD)/%.pd: help/%.pd
 	@mkdir -p $(@D)
 	cp $< $@
@@ -215,6 +223,7 @@ demo:
 install: all
 	install -d '$(DESTDIR)$(PDLIBDIR)/$(name)'
 	install -m 644 $(shared) $(binaries) $(data) '$(DESTDIR)$(PDLIBDIR)/$(name)'
+	$(if $(programs),install -m 755 $(programs) '$(DESTDIR)$(PDLIBDIR)/$(name)')
 	cp -R examples docs '$(DESTDIR)$(PDLIBDIR)/$(name)'
 	rm -f '$(DESTDIR)$(PDLIBDIR)/$(name)'/examples/models/*.safetensors # they lie beside the boxes
 

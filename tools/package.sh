@@ -22,6 +22,8 @@ licence_of() {
       echo 'LGPL-2.1-or-later; as Debian and Ubuntu build it, GPL-2.0-or-later' ;;
     libsndfile*) echo 'LGPL-2.1-or-later' ;;
     libopenblas*) echo 'BSD-3-Clause' ;;
+    libSDL2*) echo 'Zlib' ;;
+    libmicrohttpd*) echo 'LGPL-2.1-or-later' ;;
     libcairo*) echo 'LGPL-2.1-only or MPL-1.1' ;;
     libz.*) echo 'Zlib' ;;
     libc.* | libm.* | libmvec.* | libpthread.* | libdl.* | ld-linux*) echo 'LGPL-2.1-or-later' ;;
@@ -43,7 +45,7 @@ licences() {
   echo "$name itself is under the BSD licence (3 clauses, LICENSE). Its binaries are linked with these"
   echo 'libraries of the system, which are not in this package. Where one of them is under the GPL,'
   echo 'the GPL holds for the binary when you pass it on. The sources are in the package (Sources).'
-  for f in "$name"/*.so "$name"/*.dylib "$name"/*.pd_*; do
+  for f in "$name"/*.so "$name"/*.dylib "$name"/*.pd_* "$name/latent-window"; do
     [ -f "$f" ] || continue
     printf '\n%s\n' "${f##*/}"
     for library in $(needs_of "$f"); do
@@ -55,7 +57,7 @@ licences() {
 
 cd "$folder"
 rm -f -- *.dek *.dek.*
-for f in "$name"/*.so "$name"/*.dylib "$name"/*.pd_*; do
+for f in "$name"/*.so "$name"/*.dylib "$name"/*.pd_* "$name/latent-window"; do
   [ ! -f "$f" ] || strip $([ "$(uname -s)" = Darwin ] && echo -x || echo --strip-unneeded) "$f"
 done
 licences >"$name/LICENSES.txt"

@@ -2,8 +2,8 @@
    the file on the loader's thread and tells its references.  Everything here is Pd's thread's. */
 #include "modelref.h"
 #include "box.h"
+#include "engine/base/system.h"
 #include "job_queue.h"
-#include <dlfcn.h>
 #include <g_canvas.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,12 +56,9 @@ static t_slot *slots;
 /* The built-in models lie beside this library.  The path, and an empty one behind it. */
 static char *builtin_path(const char *file, size_t *size)
 {
-    Dl_info info;
-    const char *from = dladdr((void *)(size_t)builtin_path, &info) ? info.dli_fname : NULL;
-    const char *slash = from ? strrchr(from, '/') : NULL;
-    int dir = slash ? (int)(slash - from) : 1;
-    char *path = NULL;
-    int n = asprintf(&path, "%.*s/%s%c", dir, slash ? from : ".", file, 0);
+    char *beside = latent_beside(file), *path = NULL;
+    int n = beside ? asprintf(&path, "%s%c", beside, 0) : 0;
+    free(beside);
     *size = n > 0 ? (size_t)n : 0;
     return n > 0 ? path : NULL;
 }

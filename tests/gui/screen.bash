@@ -1,6 +1,6 @@
 # tests/gui/screen.bash: what the scripts beside it share: an X server without a screen (Xvfb), Pd
 # with its windows in it, pictures of the windows, and the pixels in them.
-# The environment: PD, BUILD (the library), HELPERS (the test boxes).
+# The environment: PD, BUILD (the library), HELPERS (the test boxes); SCREEN: its size, 1600x1200.
 set -u
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(dirname "$(dirname "$here")")
@@ -30,7 +30,7 @@ trap leave EXIT
 
 start_screen() {
   mkfifo "$work/display"
-  Xvfb -displayfd 5 -screen 0 1600x1200x24 -nolisten tcp 5>"$work/display" 2>"$work/x.log" &
+  Xvfb -displayfd 5 -screen 0 ${SCREEN:-1600x1200}x24 -nolisten tcp 5>"$work/display" 2>"$work/x.log" &
   server=$!
   read -r -t 60 DISPLAY <>"$work/display" || { echo "FAIL screen: Xvfb does not start"; exit 1; }
   export DISPLAY=:$DISPLAY

@@ -1,7 +1,9 @@
 /* system: see system.h */
 #include "system.h"
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #if defined(__APPLE__)
@@ -129,3 +131,14 @@ void latent_command_line(void (*each)(void *context, const char *word), void *co
 }
 
 #endif
+
+char *latent_beside(const char *file)
+{
+    Dl_info info;
+    const char *from = dladdr((void *)(size_t)latent_beside, &info) ? info.dli_fname : NULL;
+    const char *slash = from ? strrchr(from, '/') : NULL;
+    char *path = NULL;
+    if (asprintf(&path, "%.*s/%s", slash ? (int)(slash - from) : 1, slash ? from : ".", file) < 0)
+        return NULL;
+    return path;
+}

@@ -13,6 +13,8 @@ size_t latent_cache_bytes(int level);
 /* When the file was last written. */
 #pragma GCC visibility push(default)
 struct timespec latent_changed(const struct stat *s);
+/* The path of a file that lies beside this library, there or not; malloc'd, NULL: no memory. */
+char *latent_beside(const char *file);
 #pragma GCC visibility pop
 
 /* This thread takes only the time that no other wants. */
