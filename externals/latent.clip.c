@@ -157,9 +157,9 @@ static void latent_clip_info(t_latent_clip *x)
         return;
     latent_model_retain(m);
     latent_info_word(x->x_info, "file", m->label);
-    latent_info_number(x->x_info, "resolution", m->resolution);
-    latent_info_number(x->x_info, "context", m->context);
-    latent_info_number(x->x_info, "embedding", m->embedding);
+    latent_info_number(x->x_info, "resolution", m->encoder.resolution);
+    latent_info_number(x->x_info, "context", m->encoder.context);
+    latent_info_number(x->x_info, "embedding", m->encoder.embedding);
     latent_model_release(m);
 }
 

@@ -50,7 +50,7 @@ static void latent_generator_bang(t_latent_generator *x)
         return;
     if (!x->x_w.n) {
         latent_complain(&x->x_obj, "no list has come yet; send w (%d numbers), from [latent.map]",
-                        m->w_dim);
+                        m->generator.w_dim);
         return;
     }
     if (!(n = latent_generator_chain(x, m, &e))) {

@@ -33,7 +33,7 @@ static void latent_input_bang(t_latent_input *x)
         return;
     if (!x->x_w.n) {
         latent_complain(&x->x_obj, "no list has come yet; send w (%d numbers), from [latent.map]",
-                        m->w_dim);
+                        m->generator.w_dim);
         return;
     }
     if ((rows = latent_model_rows(m, x->x_w.n, &e)) < 0 ||

@@ -61,17 +61,24 @@ static void latent_layer_bang(t_latent_layer *x)
     latent_error e;
     latent_model *m;
     latent_node *n, *before = x->x_last;
-    int layer, rows;
+    latent_layer_context context;
+    int layer;
     if (!x->x_in)
         return;
     m = latent_layer_network(x, 1);
-    x->x_waits = !m && latent_modelref_loading(x->x_model);
+    x->x_waits = !m && x->x_model && latent_modelref_loading(x->x_model);
+    if (!m && !x->x_model)
+        latent_complain(&x->x_obj,
+                        "no network made these features; name one, [latent.layer <model> "
+                        "%s]",
+                        x->x_layer->s_name);
     if (!m)
         return;
-    rows = latent_layer_rows(x, m);
+    context.rows = latent_layer_rows(x, m);
+    context.own = x->x_own.n ? x->x_own.v : NULL;
+    context.noise = latent_noise_of(&x->x_noise);
     if ((layer = latent_model_layer(m, x->x_layer->s_name, &e)) < 0 ||
-        !(n = latent_model_forward(m, layer, x->x_in, x->x_own.n ? x->x_own.v : NULL, rows,
-                                   latent_noise_of(&x->x_noise), &e))) {
+        !(n = latent_model_forward(m, layer, x->x_in, &context, &e))) {
         latent_complain(&x->x_obj, "%s", e.text);
         return;
     }

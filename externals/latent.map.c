@@ -62,28 +62,28 @@ static const t_latent_param map_params[] = {
 
 static int map_fits(t_map *x, const latent_model *m, int n)
 {
-    if (n != m->z_dim)
+    if (n != m->generator.z_dim)
         latent_complain(&x->x_obj,
                         "%d numbers came, but the z of %s has %d; connect a [latent.noise] of the "
                         "same model",
-                        n, m->label, m->z_dim);
-    return n == m->z_dim;
+                        n, m->label, m->generator.z_dim);
+    return n == m->generator.z_dim;
 }
 
 /* Makes weights of what is said about classes; 0, or -1 after a complaint. */
 static int map_weigh(t_map *x, const latent_model *m, const t_latent_list *said)
 {
     latent_error e;
-    if (!m->classes && said->n) {
+    if (!m->generator.classes && said->n) {
         latent_complain(&x->x_obj, "%s knows no classes; class is for conditional models",
                         m->label);
         return -1;
     }
-    if (!m->classes)
+    if (!m->generator.classes)
         return 0;
-    if (latent_list_room(&x->x_obj, &x->x_weights, m->classes))
+    if (latent_list_room(&x->x_obj, &x->x_weights, m->generator.classes))
         return -1;
-    if (latent_class_weights(said->v, said->n, m->classes, x->x_weights.v, &e)) {
+    if (latent_class_weights(said->v, said->n, m->generator.classes, x->x_weights.v, &e)) {
         latent_complain(&x->x_obj, "%s", e.text);
         return -1;
     }
@@ -95,19 +95,19 @@ static int map_style(t_map *x, const latent_model *m, t_request request)
 {
     latent_error e;
     if (request == AVERAGE) {
-        if (m->w_avg)
-            return latent_list_copy(&x->x_obj, &x->x_w, m->w_dim, m->w_avg);
+        if (m->generator.w_avg)
+            return latent_list_copy(&x->x_obj, &x->x_w, m->generator.w_dim, m->generator.w_avg);
         latent_complain(&x->x_obj, "%s knows no mean of w", m->label);
         return -1;
     }
-    if (!map_fits(x, m, x->x_z.n) || latent_list_room(&x->x_obj, &x->x_w, m->w_dim))
+    if (!map_fits(x, m, x->x_z.n) || latent_list_room(&x->x_obj, &x->x_w, m->generator.w_dim))
         return -1;
     if (map_weigh(x, m, &x->x_class)) { /* it was said before this model came: class 0 again */
         x->x_class.n = 0;
         if (map_weigh(x, m, &x->x_class))
             return -1;
     }
-    if (latent_model_map(m, x->x_z.v, m->classes ? x->x_weights.v : NULL, x->x_w.v, &e)) {
+    if (latent_model_map(m, x->x_z.v, m->generator.classes ? x->x_weights.v : NULL, x->x_w.v, &e)) {
         latent_complain(&x->x_obj, "%s", e.text);
         return -1;
     }
@@ -118,7 +118,8 @@ static int map_style(t_map *x, const latent_model *m, t_request request)
 static void map_send(t_map *x, const latent_model *m)
 {
     latent_error e;
-    if (latent_list_room(&x->x_obj, &x->x_ws, m->w_dim * (x->x_cutoff < 0 ? 1 : m->num_ws)))
+    if (latent_list_room(&x->x_obj, &x->x_ws,
+                         m->generator.w_dim * (x->x_cutoff < 0 ? 1 : m->generator.num_ws)))
         return;
     if (latent_model_truncate(m, x->x_w.v, (float)x->x_psi, x->x_cutoff, x->x_ws.v, &e))
         latent_complain(&x->x_obj, "%s", e.text);
@@ -131,7 +132,7 @@ static void map_send(t_map *x, const latent_model *m)
 static int mean_work(latent_job *job)
 {
     t_mean_job *j = (t_mean_job *)job;
-    if (!(j->mean = malloc((size_t)j->model->w_dim * sizeof(*j->mean))))
+    if (!(j->mean = malloc((size_t)j->model->generator.w_dim * sizeof(*j->mean))))
         return latent_fail(&job->error, "no memory for the mean of styles");
     return latent_mean_style(j->model, j->classes, j->samples, MEAN_SEED, &job->cancel, j->mean,
                              &j->deviation, &job->error);
@@ -151,7 +152,7 @@ static void map_mean_done(void *z, latent_job *job)
 {
     t_map *x = z;
     t_mean_job *j = (t_mean_job *)job;
-    int n = j->model->w_dim, rows = x->x_cutoff < 0 ? 1 : j->model->num_ws;
+    int n = j->model->generator.w_dim, rows = x->x_cutoff < 0 ? 1 : j->model->generator.num_ws;
     if (job->failed) {
         latent_complain(&x->x_obj, "%s", job->error.text);
         return;
@@ -173,8 +174,9 @@ static void map_mean(t_map *x, latent_model *m)
     j->job.discard = mean_discard;
     j->model = latent_model_retain(m);
     j->samples = x->x_samples;
-    if (m->classes && (j->classes = malloc((size_t)m->classes * sizeof(*j->classes))))
-        for (int i = 0; i < m->classes; i++)
+    if (m->generator.classes &&
+        (j->classes = malloc((size_t)m->generator.classes * sizeof(*j->classes))))
+        for (int i = 0; i < m->generator.classes; i++)
             j->classes[i] = x->x_weights.v[i];
     if (latent_job_queue_send(x->x_mail, &j->job) < 0)
         latent_complain(&x->x_obj, "there is no thread to compute with");
@@ -254,10 +256,10 @@ static void map_info(t_map *x)
     latent_params_info(&x->x_obj, map_params, x->x_info);
     if (!m)
         return;
-    latent_info_number(x->x_info, "z_dim", m->z_dim);
-    latent_info_number(x->x_info, "w_dim", m->w_dim);
-    latent_info_number(x->x_info, "num_ws", m->num_ws);
-    latent_info_number(x->x_info, "classes", m->classes);
+    latent_info_number(x->x_info, "z_dim", m->generator.z_dim);
+    latent_info_number(x->x_info, "w_dim", m->generator.w_dim);
+    latent_info_number(x->x_info, "num_ws", m->generator.num_ws);
+    latent_info_number(x->x_info, "classes", m->generator.classes);
 }
 
 /* Takes "-class" and the numbers after it out of the arguments; returns how many remain. */

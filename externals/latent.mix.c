@@ -43,14 +43,15 @@ static t_class *mix_class;
 /* How many rows a style has, 1 or num_ws; 0 after a complaint. */
 static int mix_rows(t_mix *x, const latent_model *m, const t_latent_list *w, const char *side)
 {
-    if (w->n == m->w_dim)
+    if (w->n == m->generator.w_dim)
         return 1;
-    if (w->n == m->w_dim * m->num_ws)
-        return m->num_ws;
+    if (w->n == m->generator.w_dim * m->generator.num_ws)
+        return m->generator.num_ws;
     latent_complain(&x->x_obj,
                     "%d numbers came %s, but a style of %s has %d (w) or %d (W+); connect a "
                     "[latent.map] of the same model",
-                    w->n, side, m->label, m->w_dim, m->w_dim * m->num_ws);
+                    w->n, side, m->label, m->generator.w_dim,
+                    m->generator.w_dim * m->generator.num_ws);
     return 0;
 }
 
@@ -58,9 +59,9 @@ static int mix_rows(t_mix *x, const latent_model *m, const t_latent_list *w, con
 static int mix_weigh(t_mix *x, const latent_model *m, const t_latent_list *said, int weights)
 {
     latent_error e;
-    if (latent_list_room(&x->x_obj, &x->x_share, m->num_ws))
+    if (latent_list_room(&x->x_obj, &x->x_share, m->generator.num_ws))
         return -1;
-    if (latent_mix_shares(said->v, said->n, weights, m->num_ws, x->x_share.v, &e)) {
+    if (latent_mix_shares(said->v, said->n, weights, m->generator.num_ws, x->x_share.v, &e)) {
         latent_complain(&x->x_obj, "%s", e.text);
         return -1;
     }
@@ -85,10 +86,10 @@ static void mix_do(t_mix *x)
     x->x_waiting = !m && latent_modelref_loading(x->x_ref);
     if (!m || !(rows_left = mix_rows(x, m, &x->x_left, "from the left")) ||
         !(rows_right = mix_rows(x, m, right, "from the right")) || mix_shares(x, m) ||
-        latent_list_room(&x->x_obj, &x->x_out, m->num_ws * m->w_dim))
+        latent_list_room(&x->x_obj, &x->x_out, m->generator.num_ws * m->generator.w_dim))
         return;
-    latent_mix_styles(x->x_left.v, rows_left, right->v, rows_right, x->x_share.v, m->num_ws,
-                      m->w_dim, x->x_out.v);
+    latent_mix_styles(x->x_left.v, rows_left, right->v, rows_right, x->x_share.v,
+                      m->generator.num_ws, m->generator.w_dim, x->x_out.v);
     latent_list_send(x->x_obj.ob_outlet, x->x_out.n, x->x_out.v);
 }
 
@@ -161,12 +162,12 @@ static void mix_info(t_mix *x)
     int rows;
     if (!m || mix_shares(x, m))
         return;
-    rows = m->num_ws < MOST_ROWS ? m->num_ws : MOST_ROWS;
+    rows = m->generator.num_ws < MOST_ROWS ? m->generator.num_ws : MOST_ROWS;
     SETSYMBOL(share, gensym("share"));
     for (int row = 0; row < rows; row++)
         SETFLOAT(share + 1 + row, x->x_share.v[row]);
-    latent_info_number(x->x_info, "w_dim", m->w_dim);
-    latent_info_number(x->x_info, "num_ws", m->num_ws);
+    latent_info_number(x->x_info, "w_dim", m->generator.w_dim);
+    latent_info_number(x->x_info, "num_ws", m->generator.num_ws);
     outlet_anything(x->x_info, gensym("info"), rows + 1, share);
 }
 

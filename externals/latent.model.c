@@ -11,7 +11,9 @@
    right outlet     progress <0 to 1> while a file is read
                     info z_dim <n>, info w_dim <n>, info num_ws <n>, info resolution <n>,
                     info channels <n>, info classes <n>, info layers <names>, info file <name>,
-                    info kind <name>; of a CLIP: kind, file, embedding, context, resolution
+                    info kind <name>; where pictures are not square info height <n>, info width
+                    <n> instead of resolution; of a CLIP: kind, file, embedding, context,
+                    resolution
                     written <file>
 
    -name n: other boxes name the model by that word, [latent.map fish].  All of them get the new
@@ -67,13 +69,19 @@ static void latent_modelbox_progress(void *z, int permille)
 }
 
 /* Boxes that play one kind of network can't go on with another. */
+static int same_kinds(const latent_model *a, const latent_model *b)
+{
+    for (latent_model_kind k = LATENT_GENERATOR; k <= LATENT_SEQUENCE; k++)
+        if (!latent_model_is(a, k, NULL) != !latent_model_is(b, k, NULL))
+            return 0;
+    return 1;
+}
+
 static int latent_modelbox_takes(t_latent_modelbox *x)
 {
     latent_model *before = latent_modelref_get(x->x_ref, 0);
     latent_model *next = latent_modelref_get(x->x_next, 0);
-    if (!before || !next || latent_modelref_builtin(x->x_ref) ||
-        !latent_model_is(before, LATENT_GENERATOR, NULL) ==
-            !latent_model_is(next, LATENT_GENERATOR, NULL))
+    if (!before || !next || latent_modelref_builtin(x->x_ref) || same_kinds(before, next))
         return 1;
     latent_complain(&x->x_obj,
                     "can't load %s: it is a %s, and the boxes here play a %s; read it by a "
@@ -226,40 +234,85 @@ static void latent_modelbox_named(t_latent_modelbox *x, t_symbol *name)
 
 /* ---- telling */
 
+/* Of pictures that are not square. */
+static void tell_size(t_outlet *o, int height, int width)
+{
+    latent_info_number(o, "height", height);
+    latent_info_number(o, "width", width);
+}
+
+static void tell_generator(t_outlet *o, const latent_generator_dims *g)
+{
+    t_atom layers[LATENT_MAX_LAYERS + 1];
+    SETSYMBOL(layers, gensym("layers"));
+    for (int i = 0; i < g->n_layers; i++) {
+        char *end;
+        double number = strtod(g->layers[i], &end);
+        if (*end)
+            SETSYMBOL(layers + 1 + i, gensym(g->layers[i]));
+        else
+            SETFLOAT(layers + 1 + i, (t_float)number);
+    }
+    latent_info_number(o, "z_dim", g->z_dim);
+    latent_info_number(o, "w_dim", g->w_dim);
+    latent_info_number(o, "num_ws", g->num_ws);
+    if (g->height == g->width)
+        latent_info_number(o, "resolution", g->height);
+    else
+        tell_size(o, g->height, g->width);
+    latent_info_number(o, "channels", g->channels);
+    latent_info_number(o, "classes", g->classes);
+    outlet_anything(o, gensym("info"), g->n_layers + 1, layers);
+}
+
+static void tell_encoder(t_outlet *o, const latent_encoder_dims *c)
+{
+    latent_info_number(o, "embedding", c->embedding);
+    latent_info_number(o, "context", c->context);
+    latent_info_number(o, "resolution", c->resolution);
+}
+
+static void tell_denoiser(t_outlet *o, const latent_denoiser_dims *d)
+{
+    latent_info_number(o, "channels", d->channels);
+    tell_size(o, d->height, d->width);
+    latent_info_number(o, "embedding", d->embedding);
+    latent_info_number(o, "context", d->context);
+}
+
+static void tell_decoder(t_outlet *o, const latent_decoder_dims *d)
+{
+    latent_info_number(o, "channels", d->channels);
+    latent_info_number(o, "factor", d->factor);
+}
+
+static void tell_sequence(t_outlet *o, const latent_sequence_dims *q)
+{
+    latent_info_number(o, "tokens", q->tokens);
+    latent_info_number(o, "context", q->context);
+    latent_info_number(o, "width", q->width);
+}
+
 static void latent_modelbox_info(t_latent_modelbox *x)
 {
     latent_model *m = latent_modelref_get(x->x_ref, 1);
     t_outlet *o = x->x_info;
-    t_atom layers[LATENT_MAX_LAYERS + 1];
     if (!m)
         return;
     latent_model_retain(m);
-    SETSYMBOL(layers, gensym("layers"));
-    for (int i = 0; i < m->n_layers; i++) {
-        char *end;
-        double number = strtod(m->layers[i], &end);
-        if (*end)
-            SETSYMBOL(layers + 1 + i, gensym(m->layers[i]));
-        else
-            SETFLOAT(layers + 1 + i, (t_float)number);
-    }
     latent_info_word(o, "kind", m->arch->name);
     latent_info_word(o, "file", m->label);
     latent_info_number(o, "half", m->half);
-    if (m->embedding) {
-        latent_info_number(o, "embedding", m->embedding);
-        latent_info_number(o, "context", m->context);
-        latent_info_number(o, "resolution", m->resolution);
-        latent_model_release(m);
-        return;
-    }
-    latent_info_number(o, "z_dim", m->z_dim);
-    latent_info_number(o, "w_dim", m->w_dim);
-    latent_info_number(o, "num_ws", m->num_ws);
-    latent_info_number(o, "resolution", m->resolution);
-    latent_info_number(o, "channels", m->channels);
-    latent_info_number(o, "classes", m->classes);
-    outlet_anything(o, gensym("info"), m->n_layers + 1, layers);
+    if (m->arch->generator)
+        tell_generator(o, &m->generator);
+    if (m->arch->encoder)
+        tell_encoder(o, &m->encoder);
+    if (m->arch->denoiser)
+        tell_denoiser(o, &m->denoiser);
+    if (m->arch->decoder)
+        tell_decoder(o, &m->decoder);
+    if (m->arch->sequence)
+        tell_sequence(o, &m->sequence);
     latent_model_release(m);
 }
 

@@ -83,9 +83,9 @@ static int noise_dim(t_noise *x, int complain)
         return x->x_dim;
     if (!(m = latent_modelref_get(x->x_ref, complain)))
         return 0;
-    if (m->z_dim < 1 && complain)
+    if (m->generator.z_dim < 1 && complain)
         latent_complain(&x->x_obj, "%s has no z: it is no generator; name another model", m->label);
-    return m->z_dim;
+    return m->generator.z_dim;
 }
 
 /* The next row of the stream, which begins anew when z gets another dimension. */

@@ -162,7 +162,7 @@ static void latent_target_ready(void *z)
 static void latent_target_depths(t_latent_target *x, t_symbol *s, int argc, t_atom *argv)
 {
     const latent_model *eye = latent_modelref_get(x->x_eye, 0);
-    int most = eye && eye->depth ? eye->depth : 999;
+    int most = eye && eye->encoder.depth ? eye->encoder.depth : 999;
     (void)s;
     latent_target_changed(x);
     for (int i = 0; i < argc; i++)

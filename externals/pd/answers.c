@@ -208,7 +208,7 @@ static void name_of(t_object *x, t_latent_takes takes, char *text, size_t room)
         m = latent_modelref_get(*(t_latent_modelref **)((char *)x + a->ref), 0);
     if (m)
         snprintf(text, room, "%.*s%d %s", (int)(numbers - name), name,
-                 takes == LATENT_TAKES_Z ? m->z_dim : m->w_dim, numbers);
+                 takes == LATENT_TAKES_Z ? m->generator.z_dim : m->generator.w_dim, numbers);
     else
         snprintf(text, room, "%s", name);
 }

@@ -9,7 +9,7 @@ t_latent_modelref *latent_encoder_new(t_object *x, int argc, const t_atom *argv,
                                       void (*ready)(void *x))
 {
     t_symbol *word = argc && latent_modelref_is_word(argv) ? argv->a_w.w_symbol : NULL;
-    return latent_modelref_new_encoder(x, word, ready);
+    return latent_modelref_new_of(x, LATENT_ENCODER, word, ready);
 }
 
 #define MOST_WORDS 1000 /* no model reads so many, and joining them takes its time */

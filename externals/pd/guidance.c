@@ -78,9 +78,9 @@ latent_node *latent_guidance_target(t_object *x, t_latent_modelref *encoder, int
     t_latent_list list = {0, 0, NULL};
     latent_node *n = NULL;
     latent_error e;
-    if (m && argc != m->embedding)
+    if (m && argc != m->encoder.embedding)
         latent_complain(x, "a target of %d numbers came; the embeddings of %s have %d", argc,
-                        m->label, m->embedding);
+                        m->label, m->encoder.embedding);
     else if (!latent_list_set(x, &list, argc, argv) &&
              !(n = latent_op_planes(list.v, argc, 1, 1, NULL, &e)))
         latent_complain(x, "%s", e.text);

@@ -9,9 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a box that names no model uses. */
-#define BUILTIN "fish.safetensors"
-#define BUILTIN_ENCODER "clip-tiny.safetensors"
+/* What a box that names no model uses, by the kind that it takes. */
+static const char *const builtin_file[] = {
+    [LATENT_ANY_KIND] = "fish.safetensors",
+    [LATENT_GENERATOR] = "fish.safetensors",
+    [LATENT_ENCODER] = "clip-tiny.safetensors",
+    [LATENT_DENOISER] = "fish-diffusion.safetensors",
+    [LATENT_DECODER] = "fish-diffusion.safetensors",
+    [LATENT_SEQUENCE] = "sequence.safetensors",
+};
 
 typedef enum { UNKNOWN, LOADING, READY, FAILED } t_state;
 
@@ -262,7 +268,7 @@ static t_latent_modelref *make_reference(t_object *x, t_canvas *canvas, t_symbol
                                          void (*ready)(void *x))
 {
     t_latent_modelref *r;
-    const char *file = kind == LATENT_ENCODER ? BUILTIN_ENCODER : BUILTIN;
+    const char *file = builtin_file[kind];
     int builtin = !word || !*word->s_name;
     t_slot *s = NULL;
     latent_error e = {"no memory for a model"};
@@ -319,9 +325,10 @@ t_latent_modelref *latent_modelref_new_for(t_object *x, t_canvas *canvas, t_symb
     return make_reference(x, canvas, word, half, LATENT_ANY_KIND, own, ready);
 }
 
-t_latent_modelref *latent_modelref_new_encoder(t_object *x, t_symbol *word, void (*ready)(void *x))
+t_latent_modelref *latent_modelref_new_of(t_object *x, latent_model_kind kind, t_symbol *word,
+                                          void (*ready)(void *x))
 {
-    return make_reference(x, canvas_getcurrent(), word, 0, LATENT_ENCODER, NULL, ready);
+    return make_reference(x, canvas_getcurrent(), word, 0, kind, NULL, ready);
 }
 
 void latent_modelref_watch(t_latent_modelref *r, void (*failed)(void *x),

@@ -26,8 +26,10 @@ t_latent_modelref *latent_modelref_new_at(t_object *x, t_canvas *canvas, t_symbo
 t_latent_modelref *latent_modelref_new_for(t_object *x, t_canvas *canvas, t_symbol *word, int half,
                                            t_symbol *own, void (*ready)(void *x));
 void latent_modelref_free(t_latent_modelref *r);
-/* The same for a box that looks and reads: it takes encoders, and clip-tiny is built in. */
-t_latent_modelref *latent_modelref_new_encoder(t_object *x, t_symbol *word, void (*ready)(void *x));
+/* The same for a box that takes another kind of model than a generator; each kind has a built-in
+   model of its own. */
+t_latent_modelref *latent_modelref_new_of(t_object *x, latent_model_kind kind, t_symbol *word,
+                                          void (*ready)(void *x));
 /* More news, for [latent.model]: a load that failed (what is wrong has been said, as the box's own
    error), and how far one is, in thousandths. */
 void latent_modelref_watch(t_latent_modelref *r, void (*failed)(void *x),

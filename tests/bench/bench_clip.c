@@ -132,7 +132,7 @@ static double step(latent_model *m, latent_node *picture, latent_node *goal, uin
     latent_error e = {""};
     float value;
     double start = now(), seconds;
-    latent_node *cut = latent_op_cutouts(picture, CUTOUTS, m->resolution, 0.5f, seed, &e);
+    latent_node *cut = latent_op_cutouts(picture, CUTOUTS, m->encoder.resolution, 0.5f, seed, &e);
     latent_node *seen = cut ? latent_model_embed_picture(m, cut, &e) : NULL;
     latent_node *loss = seen ? latent_op_distance(seen, goal, LATENT_SPHERICAL, &e) : NULL;
     if (!loss || latent_gradient(loss, &of, NULL, &value, &e))

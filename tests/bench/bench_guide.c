@@ -40,11 +40,11 @@ static double steps(latent_model *fish, latent_model *clip, int cutouts)
     latent_goal goal = {.weight = 1, .text = "an armed cyberpunk fish"};
     latent_guide_settings s = {.loss = LATENT_GUIDE_SPHERICAL, .cutouts = cutouts, .power = 0.5f};
     latent_guide_kept kept = {.n = 0};
-    float *w = malloc((size_t)fish->w_dim * sizeof(*w));
+    float *w = malloc((size_t)fish->generator.w_dim * sizeof(*w));
     double best = 1e9;
-    if (!w || !fish->w_avg)
+    if (!w || !fish->generator.w_avg)
         die("the network knows no mean to start from");
-    memcpy(w, fish->w_avg, (size_t)fish->w_dim * sizeof(*w));
+    memcpy(w, fish->generator.w_avg, (size_t)fish->generator.w_dim * sizeof(*w));
     for (int i = 0; i < ROUNDS; i++) {
         latent_guide_kept before = kept;
         latent_error e = {""};

@@ -125,7 +125,7 @@ static latent_model *make(const network *n)
 
 static void styles(const latent_model *m, float *ws, uint32_t seed)
 {
-    for (int i = 0; i < m->num_ws * m->w_dim; i++) {
+    for (int i = 0; i < m->generator.num_ws * m->generator.w_dim; i++) {
         seed = seed * 1664525u + 1013904223u;
         ws[i] = (float)(seed >> 8) / 8388608.0f - 1;
     }
@@ -135,7 +135,8 @@ static latent_node *promise(latent_model *m, const float *ws)
 {
     latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
     latent_error e = {""};
-    latent_node *rgb = latent_model_picture(m, ws, m->num_ws, LATENT_WHOLE_PICTURE, noise, &e);
+    latent_node *rgb =
+        latent_model_picture(m, ws, m->generator.num_ws, LATENT_WHOLE_PICTURE, noise, &e);
     if (!rgb)
         die(e.text);
     return rgb;
@@ -160,7 +161,8 @@ static double frame(latent_model *m, const float *ws, latent_node **last)
 /* How many times as long as a picture the gradient of its loss takes, the picture being there. */
 static double gradient(latent_model *m, int rounds)
 {
-    float *ws = calloc((size_t)(m->num_ws * m->w_dim), sizeof(float)), *grad, value;
+    float *ws = calloc((size_t)(m->generator.num_ws * m->generator.w_dim), sizeof(float)), *grad,
+          value;
     latent_node *last = NULL, *target = NULL, *loss;
     latent_error e = {""};
     double best = 1e9, best_frame = 1e9;
@@ -207,7 +209,7 @@ typedef struct {
 /* The best of several frames and of several sgemms between them. */
 static result measure(latent_model *m, int rounds, int last_block_only)
 {
-    float *ws = calloc((size_t)(m->num_ws * m->w_dim), sizeof(float));
+    float *ws = calloc((size_t)(m->generator.num_ws * m->generator.w_dim), sizeof(float));
     latent_node *last = NULL;
     result r = {1e9, 0, 0};
     if (!ws)
@@ -217,7 +219,8 @@ static result measure(latent_model *m, int rounds, int last_block_only)
     for (int i = 0; i < rounds; i++) {
         double g = sgemm_gflops(), s;
         if (last_block_only)
-            for (int k = (m->num_ws - 3) * m->w_dim; k < m->num_ws * m->w_dim; k++)
+            for (int k = (m->generator.num_ws - 3) * m->generator.w_dim;
+                 k < m->generator.num_ws * m->generator.w_dim; k++)
                 ws[k] += 0.01f;
         else
             styles(m, ws, (uint32_t)i + 2);

@@ -25,7 +25,7 @@ static latent_model *load(const char *variable, const char *path)
 latent_model *builtin_fish(void)
 {
     latent_model *m = load("LATENT_FISH", "examples/models/fish.safetensors");
-    if (!m || (m->z_dim <= BUILTIN_MOST && m->w_dim <= BUILTIN_MOST))
+    if (!m || (m->generator.z_dim <= BUILTIN_MOST && m->generator.w_dim <= BUILTIN_MOST))
         return m;
     latent_model_release(m);
     return NULL;
@@ -42,7 +42,7 @@ void builtin_w(const latent_model *m, uint32_t seed, float *w)
     latent_error e = {""};
     latent_random r;
     latent_random_seed(&r, seed);
-    latent_draw(&r, m->z_dim, 0, z);
+    latent_draw(&r, m->generator.z_dim, 0, z);
     if (latent_model_map(m, z, NULL, w, &e))
         fail_msg("%s", e.text);
 }
@@ -66,9 +66,9 @@ void builtin_embedding(const latent_model *clip, latent_node *n, double *unit)
     double sum = 0;
     if (!n || latent_evaluate(n, NULL, &t, &e))
         fail_msg("no embedding: %s", e.text);
-    for (int i = 0; i < clip->embedding; i++)
+    for (int i = 0; i < clip->encoder.embedding; i++)
         sum += (double)t->data[i] * t->data[i];
-    for (int i = 0; i < clip->embedding; i++)
+    for (int i = 0; i < clip->encoder.embedding; i++)
         unit[i] = t->data[i] / sqrt(sum);
     latent_tensor_release(t);
     latent_node_release(n);

@@ -212,17 +212,17 @@ static void compare(network_plan p, uint32_t seed)
     double *exact, difference = 0, size = 0;
     network_make(&n, p, seed);
     m = network_model(&n);
-    assert_int_equal(m->z_dim, p.z);
-    assert_int_equal(m->w_dim, p.w);
-    assert_int_equal(m->num_ws, 2 * p.blocks);
-    assert_int_equal(m->channels, p.rgb);
-    assert_int_equal(m->resolution, 4 << (p.blocks - 1));
-    ws = malloc((size_t)(m->num_ws * p.w) * sizeof(float));
-    exact = malloc((size_t)(m->num_ws * p.w) * sizeof(double));
-    for (int i = 0; i < m->num_ws * p.w; i++)
+    assert_int_equal(m->generator.z_dim, p.z);
+    assert_int_equal(m->generator.w_dim, p.w);
+    assert_int_equal(m->generator.num_ws, 2 * p.blocks);
+    assert_int_equal(m->generator.channels, p.rgb);
+    assert_int_equal(m->generator.height, 4 << (p.blocks - 1));
+    ws = malloc((size_t)(m->generator.num_ws * p.w) * sizeof(float));
+    exact = malloc((size_t)(m->generator.num_ws * p.w) * sizeof(double));
+    for (int i = 0; i < m->generator.num_ws * p.w; i++)
         exact[i] = ws[i] = (float)latent_random_gauss(&n.random);
     slow = slow_picture(&n, exact);
-    rgb = network_picture(m, ws, m->num_ws);
+    rgb = network_picture(m, ws, m->generator.num_ws);
     if (latent_evaluate(rgb, NULL, &t, &e))
         fail_msg("%s", e.text);
     assert_int_equal(t->count, slow.c * slow.h * slow.w);

@@ -185,9 +185,9 @@ static void check_file(const char *name)
     double d;
     if (!features)
         fail_msg("%s", e.text);
-    assert_int_equal(m->resolution, 32);
-    assert_int_equal(m->context, 77);
-    assert_int_equal(m->embedding, 32);
+    assert_int_equal(m->encoder.resolution, 32);
+    assert_int_equal(m->encoder.context, 77);
+    assert_int_equal(m->encoder.embedding, 32);
     t = value_of(features);
     assert_int_equal(t->count, should.count);
     d = distance(t->data, should.data, t->count);
@@ -197,7 +197,7 @@ static void check_file(const char *name)
         latent_tensor *v;
         text[k] = text_of(m, texts[k]);
         v = value_of(text[k]);
-        memcpy(all + k * m->embedding, v->data, v->count * sizeof(float));
+        memcpy(all + k * m->encoder.embedding, v->data, v->count * sizeof(float));
         latent_tensor_release(v);
     }
     d = distance(all, text_should.data, text_should.count);
@@ -339,11 +339,11 @@ static void guidance_goes_down(void **state)
     latent_optimiser o = {0};
     latent_guide_kept kept = {{NULL}, 0};
     latent_error e = {""};
-    float *w = test_malloc((size_t)m->w_dim * sizeof(float)), value, *grad;
+    float *w = test_malloc((size_t)m->generator.w_dim * sizeof(float)), value, *grad;
     double mean[STEPS / WINDOW] = {0}, first = 0, last = 0, hundred = 0;
     int rows, w_dim;
     (void)state;
-    assert_int_equal(latent_optimiser_start(&o, m->w_avg, m->w_dim, &e), 0);
+    assert_int_equal(latent_optimiser_start(&o, m->generator.w_avg, m->generator.w_dim, &e), 0);
     for (int k = 0; k < STEPS; k++) {
         latent_guide_kept now = {{NULL}, 0};
         latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
@@ -546,7 +546,7 @@ static latent_node *random_picture(int h, int w, const float *way, double far)
 static latent_node *guidance(latent_model *m, latent_node *x)
 {
     latent_error e = {""};
-    latent_node *cut = latent_op_cutouts(x, 3, m->resolution, 0.5f, 4, &e);
+    latent_node *cut = latent_op_cutouts(x, 3, m->encoder.resolution, 0.5f, 4, &e);
     latent_node *seen = cut ? latent_model_embed_picture(m, cut, &e) : NULL;
     latent_node *still = random_picture(31, 22, NULL, 0), *loss[2], *sum;
     latent_node *words = text_of(m, "fi fish"), *other = latent_model_embed_picture(m, still, &e);
@@ -591,8 +591,8 @@ static void other_sizes(void **state)
     put_vocabulary("#version\nf i\ns h</w>\nfi sh</w>\n");
     if (!(m = made_model(&e)))
         fail_msg("%s", e.text);
-    assert_int_equal(m->resolution, PATCH * GRID);
-    assert_int_equal(m->embedding, OUT);
+    assert_int_equal(m->encoder.resolution, PATCH * GRID);
+    assert_int_equal(m->encoder.embedding, OUT);
     x = random_picture(40, 52, NULL, 0);
     l = guidance(m, x);
     wish w = {x, grad};
@@ -881,7 +881,7 @@ static void wrong_kinds(void **state)
     assert_int_equal(latent_model_is(m, LATENT_ENCODER, &e), 0);
     assert_int_equal(latent_model_is(m, LATENT_ANY_KIND, &e), 0);
     assert_int_equal(latent_model_is(m, LATENT_GENERATOR, &e), -1);
-    assert_non_null(strstr(e.text, "clip.safetensors is a clip"));
+    assert_non_null(strstr(e.text, "clip.safetensors is a CLIP (clip)"));
     assert_null(latent_model_input(m, numbers, 1, &e));
     assert_int_equal(latent_model_map(m, numbers, NULL, numbers, &e), -1);
     assert_int_equal(latent_model_rows(m, 0, &e), -1);

@@ -31,7 +31,7 @@ static int make_model(void **state)
     (void)state;
     network_make(&net, p, 5);
     model = network_model(&net);
-    assert_int_equal(model->num_ws, ROWS);
+    assert_int_equal(model->generator.num_ws, ROWS);
     return 0;
 }
 
@@ -554,7 +554,7 @@ static double change(const latent_directions *d, int i, int pictures, uint32_t s
             latent_node *n;
             for (int k = 0; k < ROWS * W; k++)
                 ws[k] = base[k % W] + (side ? 0.5f : -0.5f) * way[k];
-            n = network_picture(model, ws, model->num_ws);
+            n = network_picture(model, ws, model->generator.num_ws);
             assert_int_equal(latent_evaluate(n, NULL, &t[side], &e), 0);
             latent_node_release(n);
         }

@@ -65,20 +65,21 @@ static void check_fixture(const char *name)
         fail_msg("%s", e.text);
     npz_array w = array(npz, "w"), target = array(npz, "target"), loss = array(npz, "loss");
     npz_array should = array(npz, "grad_ws");
-    size_t each = (size_t)(m->num_ws * m->w_dim), picture = target.count / target.shape[0];
+    size_t each = (size_t)(m->generator.num_ws * m->generator.w_dim),
+           picture = target.count / target.shape[0];
     float *ws = malloc(each * sizeof(float)), *grad, value;
     int rows, w_dim;
     for (size_t k = 0; k < w.shape[0]; k++) {
-        for (int row = 0; row < m->num_ws; row++)
-            memcpy(ws + row * m->w_dim, w.data + k * (size_t)m->w_dim,
-                   (size_t)m->w_dim * sizeof(float));
-        latent_node *image = network_picture(m, ws, m->num_ws),
+        for (int row = 0; row < m->generator.num_ws; row++)
+            memcpy(ws + row * m->generator.w_dim, w.data + k * (size_t)m->generator.w_dim,
+                   (size_t)m->generator.w_dim * sizeof(float));
+        latent_node *image = network_picture(m, ws, m->generator.num_ws),
                     *l = sse(image, target.data + k * picture);
         if (latent_gradient_styles(l, NULL, &value, &grad, &rows, &w_dim, &e))
             fail_msg("%s", e.text);
         total += value;
-        assert_int_equal(rows, m->num_ws);
-        assert_int_equal(w_dim, m->w_dim);
+        assert_int_equal(rows, m->generator.num_ws);
+        assert_int_equal(w_dim, m->generator.w_dim);
         double d = distance(grad, should.data + k * each, each);
         printf("grad_ws of %s, sample %zu: %.2g\n", name, k, d);
         if (!(d < 1e-3))
@@ -106,7 +107,7 @@ static void fixtures(void **state)
 static double loss_of(latent_model *m, const float *ws, const float *target)
 {
     latent_error e = {""};
-    latent_node *image = network_picture(m, ws, m->num_ws);
+    latent_node *image = network_picture(m, ws, m->generator.num_ws);
     latent_tensor *t;
     double sum = 0;
     size_t c = (size_t)image->shape.c, pixels;
@@ -133,7 +134,8 @@ static void check_network(network_plan p, uint32_t seed)
     int rows, w_dim;
     network_make(&n, p, seed);
     m = network_model(&n);
-    int each = m->num_ws * m->w_dim, size = m->resolution * m->resolution * m->channels;
+    int each = m->generator.num_ws * m->generator.w_dim,
+        size = m->generator.height * m->generator.width * m->generator.channels;
     ws = malloc((size_t)each * sizeof(float));
     moved = malloc((size_t)each * sizeof(float));
     target = malloc((size_t)size * sizeof(float));
@@ -141,7 +143,7 @@ static void check_network(network_plan p, uint32_t seed)
         ws[i] = (float)latent_random_gauss(&n.random);
     for (int i = 0; i < size; i++)
         target[i] = (float)latent_random_gauss(&n.random);
-    latent_node *image = network_picture(m, ws, m->num_ws), *l = sse(image, target);
+    latent_node *image = network_picture(m, ws, m->generator.num_ws), *l = sse(image, target);
     if (latent_gradient_styles(l, NULL, &value, &grad, &rows, &w_dim, &e))
         fail_msg("%s", e.text);
     for (int k = 0; k < 8; k++) {
@@ -149,7 +151,7 @@ static void check_network(network_plan p, uint32_t seed)
         double slope = 0, h = 1e-3, up, down;
         for (int i = 0; i < each; i++) {
             /* one row at a time, then all together */
-            int on = k == 7 || i / m->w_dim == k % m->num_ws;
+            int on = k == 7 || i / m->generator.w_dim == k % m->generator.num_ws;
             direction[i] = on ? (float)latent_random_gauss(&n.random) : 0;
             slope += (double)direction[i] * grad[i];
         }

@@ -163,7 +163,7 @@ static latent_model *load(const char *path, int half)
 
 static latent_tensor *picture(latent_model *m, const float *ws)
 {
-    latent_node *n = network_picture(m, ws, m->num_ws);
+    latent_node *n = network_picture(m, ws, m->generator.num_ws);
     latent_tensor *t = NULL;
     latent_error e;
     assert_int_equal(latent_evaluate(n, NULL, &t, &e), 0);
@@ -201,19 +201,19 @@ static void check_model(const char *path, double share)
     halved = latent_models_bytes() - before - full;
     assert_ptr_not_equal(m, h);
     assert_true(h->half && !m->half && full == m->kept_bytes);
-    w = malloc((size_t)m->w_dim * sizeof(float));
-    ws = malloc((size_t)(m->num_ws * m->w_dim) * sizeof(float));
-    z = malloc((size_t)m->z_dim * sizeof(float));
+    w = malloc((size_t)m->generator.w_dim * sizeof(float));
+    ws = malloc((size_t)(m->generator.num_ws * m->generator.w_dim) * sizeof(float));
+    z = malloc((size_t)m->generator.z_dim * sizeof(float));
     for (uint32_t seed = 0; seed < 4; seed++) {
         latent_tensor *a, *b;
         latent_error e;
         latent_random r;
         latent_random_seed(&r, seed);
-        for (int i = 0; i < m->z_dim; i++)
+        for (int i = 0; i < m->generator.z_dim; i++)
             z[i] = (float)latent_random_gauss(&r);
         assert_int_equal(latent_model_map(m, z, NULL, w, &e), 0);
-        for (int i = 0; i < m->num_ws * m->w_dim; i++)
-            ws[i] = w[i % m->w_dim];
+        for (int i = 0; i < m->generator.num_ws * m->generator.w_dim; i++)
+            ws[i] = w[i % m->generator.w_dim];
         a = picture(m, ws);
         b = picture(h, ws);
         worst = fmax(worst, distance(a, b));

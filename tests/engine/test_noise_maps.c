@@ -47,7 +47,8 @@ static latent_node *draw(latent_model *m, latent_noise_maps *maps, const float *
 {
     latent_error e = {""};
     latent_noise noise = {LATENT_NOISE_LEARNED, latent_noise_maps_number(maps), 1};
-    latent_node *picture = latent_model_picture(m, w, m->num_ws, LATENT_WHOLE_PICTURE, noise, &e);
+    latent_node *picture =
+        latent_model_picture(m, w, m->generator.num_ws, LATENT_WHOLE_PICTURE, noise, &e);
     if (!picture)
         fail_msg("%s", e.text);
     return picture;
@@ -77,8 +78,8 @@ static void steps_go_down(void **state)
     (void)state;
     network_make(&n, (network_plan){SKIP, 8, 8, 2, 4, {16, 12, 8, 6}, 3, 0, 1}, 1);
     m = network_model(&n);
-    w = malloc((size_t)(m->num_ws * m->w_dim) * sizeof(*w));
-    for (int i = 0; i < m->num_ws * m->w_dim; i++)
+    w = malloc((size_t)(m->generator.num_ws * m->generator.w_dim) * sizeof(*w));
+    for (int i = 0; i < m->generator.num_ws * m->generator.w_dim; i++)
         w[i] = (float)latent_random_gauss(&n.random);
     goal = draw(m, other, w);
     before = draw(m, maps, w);
@@ -94,7 +95,7 @@ static void steps_go_down(void **state)
         if (k < 2)
             assert_true(!k || value == first);
         first = k ? first : value;
-        assert_int_equal(rows, m->num_ws);
+        assert_int_equal(rows, m->generator.num_ws);
         free(grad);
         latent_node_release(loss);
         latent_node_release(picture);

@@ -40,29 +40,29 @@ static latent_provenance origin_of(latent_node *n)
 static void test_rows(void **state)
 {
     latent_model *m = model_of(1);
-    size_t n = (size_t)m->num_ws * (size_t)m->w_dim;
+    size_t n = (size_t)m->generator.num_ws * (size_t)m->generator.w_dim;
     float *ws = malloc(n * sizeof(*ws));
     latent_node *picture;
     latent_provenance o;
     (void)state;
     for (size_t i = 0; i < n; i++)
         ws[i] = (float)i / 7;
-    picture = network_picture(m, ws, m->num_ws);
+    picture = network_picture(m, ws, m->generator.num_ws);
     o = origin_of(picture);
-    assert_int_equal(o.rows, m->num_ws);
-    assert_int_equal(o.w_dim, m->w_dim);
+    assert_int_equal(o.rows, m->generator.num_ws);
+    assert_int_equal(o.w_dim, m->generator.w_dim);
     assert_memory_equal(o.w, ws, n * sizeof(*ws));
-    assert_memory_equal(&o.drawer, &m->drawer, sizeof(o.drawer));
+    assert_memory_equal(&o.drawer, &m->generator.drawer, sizeof(o.drawer));
     assert_int_equal(strlen(o.drawer.hash), 16);
     latent_provenance_free(&o);
     latent_node_release(picture);
     /* all rows alike are one */
     for (size_t i = 0; i < n; i++)
-        ws[i] = (float)(i % (size_t)m->w_dim);
-    picture = network_picture(m, ws, m->num_ws);
+        ws[i] = (float)(i % (size_t)m->generator.w_dim);
+    picture = network_picture(m, ws, m->generator.num_ws);
     o = origin_of(picture);
     assert_int_equal(o.rows, 1);
-    assert_memory_equal(o.w, ws, (size_t)m->w_dim * sizeof(*ws));
+    assert_memory_equal(o.w, ws, (size_t)m->generator.w_dim * sizeof(*ws));
     latent_provenance_free(&o);
     latent_node_release(picture);
     free(ws);
@@ -73,22 +73,23 @@ static void test_rows(void **state)
 static void test_early(void **state)
 {
     latent_model *m = model_of(1);
-    size_t n = (size_t)m->num_ws * (size_t)m->w_dim, used;
+    size_t n = (size_t)m->generator.num_ws * (size_t)m->generator.w_dim, used;
     float *ws = malloc(n * sizeof(*ws));
     latent_node *input, *features, *picture;
     latent_provenance o;
     (void)state;
     for (size_t i = 0; i < n; i++)
         ws[i] = (float)i / 3;
-    input = latent_model_input(m, ws, m->num_ws, NULL);
-    features = latent_model_forward(m, 0, input, NULL, 1, quiet, NULL);
+    input = latent_model_input(m, ws, m->generator.num_ws, NULL);
+    features = latent_model_forward(m, 0, input, &(latent_layer_context){NULL, 1, quiet}, NULL);
     picture = latent_features_rgb(features, NULL);
     o = origin_of(picture);
-    used = 2 * (size_t)m->w_dim; /* conv1 and ToRGB of 4 x 4 */
-    assert_int_equal(o.rows, m->num_ws);
+    used = 2 * (size_t)m->generator.w_dim; /* conv1 and ToRGB of 4 x 4 */
+    assert_int_equal(o.rows, m->generator.num_ws);
     assert_memory_equal(o.w, ws, used * sizeof(*ws));
     for (size_t i = used; i < n; i++)
-        assert_true(o.w[i] == ws[used - (size_t)m->w_dim + i % (size_t)m->w_dim]);
+        assert_true(o.w[i] ==
+                    ws[used - (size_t)m->generator.w_dim + i % (size_t)m->generator.w_dim]);
     latent_provenance_free(&o);
     latent_node_release(input);
     latent_node_release(features);
@@ -105,16 +106,17 @@ static void test_two(void **state)
     latent_node *n = latent_model_input(a, w, 1, NULL), *next;
     latent_provenance o;
     (void)state;
-    assert_string_not_equal(a->drawer.hash, b->drawer.hash);
+    assert_string_not_equal(a->generator.drawer.hash, b->generator.drawer.hash);
     for (int i = 0; i < 3; i++) {
-        next = latent_model_forward(i < 2 ? a : b, i, n, own, 1, quiet, NULL);
+        next =
+            latent_model_forward(i < 2 ? a : b, i, n, &(latent_layer_context){own, 1, quiet}, NULL);
         assert_non_null(next);
         latent_node_release(n);
         n = next;
     }
     next = latent_features_rgb(n, NULL);
     o = origin_of(next);
-    assert_memory_equal(&o.drawer, &b->drawer, sizeof(o.drawer));
+    assert_memory_equal(&o.drawer, &b->generator.drawer, sizeof(o.drawer));
     assert_memory_equal(o.w, own, sizeof(own));
     latent_provenance_free(&o);
     latent_node_release(n);
@@ -147,7 +149,7 @@ static void test_hash(void **state)
     latent_error e = {""};
     int file;
     (void)state;
-    assert_string_equal(first->drawer.hash, again->drawer.hash);
+    assert_string_equal(first->generator.drawer.hash, again->generator.drawer.hash);
     latent_model_release(first);
     latent_model_release(again);
     snprintf(path, sizeof(path), "%s/sg2ada-32.pkl", folder ? folder : "../shared/oracle");
@@ -163,7 +165,7 @@ static void test_hash(void **state)
     copy = latent_model_load(written, quietly, &e);
     unlink(written);
     assert_non_null(copy);
-    assert_string_equal(copy->drawer.hash, m->drawer.hash);
+    assert_string_equal(copy->generator.drawer.hash, m->generator.drawer.hash);
     latent_model_release(m);
     latent_model_release(copy);
 }
@@ -173,7 +175,7 @@ static void test_hash(void **state)
 static latent_node *fish_at(latent_model *fish, const float *w, float by)
 {
     float moved[BUILTIN_MOST];
-    for (int i = 0; i < fish->w_dim; i++)
+    for (int i = 0; i < fish->generator.w_dim; i++)
         moved[i] = w[i] + (i % 2 ? by : -by);
     return network_picture(fish, moved, 1);
 }
@@ -193,16 +195,16 @@ static void test_apart(void **state)
     latent_model *fish = builtin_fish(), *other = model_of(1);
     float w[2][BUILTIN_MOST], ws[BUILTIN_MOST * 16] = {0};
     latent_node *a, *b, *step, *mixed, *foreign;
-    size_t n = (size_t)fish->w_dim;
+    size_t n = (size_t)fish->generator.w_dim;
     (void)state;
     builtin_w(fish, 1, w[0]);
     builtin_w(fish, 2, w[1]);
     a = fish_at(fish, w[0], 0);
     b = fish_at(fish, w[1], 0);
     step = fish_at(fish, w[0], 0.1f);
-    for (int r = 0; r < fish->num_ws; r++) /* half of the layers have the other's */
+    for (int r = 0; r < fish->generator.num_ws; r++) /* half of the layers have the other's */
         memcpy(ws + (size_t)r * n, w[r % 2], n * sizeof(*ws));
-    mixed = network_picture(fish, ws, fish->num_ws);
+    mixed = network_picture(fish, ws, fish->generator.num_ws);
     foreign = network_picture(other, ws, 1);
     assert_true(apart(a, a) == 0 && apart(a, foreign) == HUGE_VALF);
     assert_true(fabsf(apart(a, b) - 1.41f) < 0.5f);

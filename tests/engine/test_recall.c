@@ -55,7 +55,7 @@ static int begin(void **state)
     network_make(&net, p, 7);
     generator = network_model(&net);
     clip = builtin_clip();
-    if (!generator || !clip || clip->embedding > BUILTIN_MOST ||
+    if (!generator || !clip || clip->encoder.embedding > BUILTIN_MOST ||
         !(all = latent_recall_new(generator, clip, PICTURES, &e)))
         return -1;
     fill(all);
@@ -88,7 +88,7 @@ static int end(void **state)
 static double distance(const double *a, const double *b, latent_distance kind)
 {
     double cosine = 0;
-    for (int i = 0; i < clip->embedding; i++)
+    for (int i = 0; i < clip->encoder.embedding; i++)
         cosine += a[i] * b[i];
     return kind == LATENT_COSINE ? 1 - cosine : pow(acos(fmin(cosine, 1)), 2) / 2;
 }
@@ -122,7 +122,7 @@ static void check_w(const float *is, const int best[2])
 
 static void check_seen(const float *is, const int best[2])
 {
-    for (int i = 0; i < clip->embedding; i++)
+    for (int i = 0; i < clip->encoder.embedding; i++)
         assert_true(fabs(is[i] - (seen[best[0]][i] + seen[best[1]][i]) / 2) < 1e-4);
 }
 
@@ -143,7 +143,7 @@ static void test_own(void **state)
     assert_non_null(strstr(e.text, "no pictures"));
     fill(few);
     for (int i = 0; i < 40; i += 13) {
-        for (int k = 0; k < clip->embedding; k++)
+        for (int k = 0; k < clip->encoder.embedding; k++)
             goal[k] = 3 * (float)seen[i][k]; /* of any length */
         assert_int_equal(
             latent_recall_nearest(few, 1, goal, &one, LATENT_SPHERICAL, found, looks, &e), 0);
@@ -167,9 +167,9 @@ static void test_nearest(void **state)
         latent_distance kind = i % 2 ? LATENT_COSINE : LATENT_SPHERICAL;
         int best[2] = {0, 0};
         for (int g = 0; g < 2; g++)
-            for (int k = 0; k < clip->embedding; k++) {
+            for (int k = 0; k < clip->encoder.embedding; k++) {
                 goals[g][k] = seen[37 * i + 100 * g][k];
-                both[g * clip->embedding + k] = (float)goals[g][k];
+                both[g * clip->encoder.embedding + k] = (float)goals[g][k];
             }
         search(2, goals, weights[i / 2], kind, best);
         assert_int_equal(
@@ -199,13 +199,13 @@ static void test_goal(void **state)
     (void)state;
     builtin_embedding(clip, latent_model_embed_text(clip, s.from, &e), from);
     builtin_embedding(clip, latent_model_embed_text(clip, goal.text, &e), to);
-    for (int i = 0; i < clip->embedding; i++)
+    for (int i = 0; i < clip->encoder.embedding; i++)
         size += (to[i] - from[i]) * (to[i] - from[i]);
-    for (int i = 0; i < clip->embedding; i++) {
+    for (int i = 0; i < clip->encoder.embedding; i++) {
         aim[0][i] = seen[5][i] + 2 * (to[i] - from[i]) / sqrt(size);
         length += aim[0][i] * aim[0][i];
     }
-    for (int i = 0; i < clip->embedding; i++)
+    for (int i = 0; i < clip->encoder.embedding; i++)
         aim[0][i] /= sqrt(length);
     search(1, aim, &one, LATENT_SPHERICAL, best);
     if (latent_guide_recall(clip, all, &goal, 1, &s, &kept, found, &reached, &e))

@@ -108,7 +108,7 @@ static latent_node *chain(latent_model *m, const float *w, int rows, int layers,
     latent_error e = {""};
     latent_node *f = latent_model_input(m, w, rows, &e), *next;
     for (int i = 0; f && i < layers; i++, f = next) {
-        next = latent_model_forward(m, i, f, NULL, 1, noise, &e);
+        next = latent_model_forward(m, i, f, &(latent_layer_context){NULL, 1, noise}, &e);
         latent_node_release(f);
     }
     if (!f)
@@ -119,7 +119,8 @@ static latent_node *chain(latent_model *m, const float *w, int rows, int layers,
 static latent_node *image(latent_model *m, const float *w, int rows, latent_noise noise)
 {
     latent_error e = {""};
-    latent_node *f = chain(m, w, rows, m->n_layers, noise), *rgb = latent_features_rgb(f, &e);
+    latent_node *f = chain(m, w, rows, m->generator.n_layers, noise),
+                *rgb = latent_features_rgb(f, &e);
     latent_node_release(f);
     if (!rgb)
         fail_msg("%s", e.text);
@@ -132,14 +133,14 @@ static void check_mapping(const char *name)
     latent_error e;
     npz_array z = array(name, "z"), w = array(name, "w"), psi = array(name, "w_psi0.7");
     npz_array cut = array(name, "w_psi0.5_cut4"), c = {0};
-    size_t dim = (size_t)m->w_dim, all = (size_t)m->num_ws * dim;
+    size_t dim = (size_t)m->generator.w_dim, all = (size_t)m->generator.num_ws * dim;
     float *is = malloc(all * sizeof(float)), *ws = malloc(all * sizeof(float));
-    if (m->classes)
+    if (m->generator.classes)
         c = array(name, "c");
-    assert_int_equal(z.shape[1], m->z_dim);
-    assert_int_equal(cut.shape[1], m->num_ws);
+    assert_int_equal(z.shape[1], m->generator.z_dim);
+    assert_int_equal(cut.shape[1], m->generator.num_ws);
     for (size_t k = 0; k < z.shape[0]; k++) {
-        const float *classes = c.data ? c.data + k * (size_t)m->classes : NULL;
+        const float *classes = c.data ? c.data + k * (size_t)m->generator.classes : NULL;
         assert_int_equal(latent_model_map(m, z.data + k * z.shape[1], classes, is, &e), 0);
         assert_close("w", is, w.data + k * dim, dim);
         latent_model_truncate(m, is, 0.7f, -1, ws, &e);
@@ -161,17 +162,17 @@ static void check_pictures(const char *name)
 {
     latent_model *m = open_model(name);
     npz_array w = array(name, "w");
-    size_t dim = (size_t)m->w_dim;
+    size_t dim = (size_t)m->generator.w_dim;
     latent_error e;
     for (int k = 0; k < (int)w.shape[0]; k++) {
         latent_node *n;
-        for (int layer = 0; layer < m->n_layers; layer++) {
+        for (int layer = 0; layer < m->generator.n_layers; layer++) {
             char key[40];
             n = chain(m, w.data + (size_t)k * dim, 1, layer + 1, noise_const);
-            snprintf(key, sizeof(key), "features_%s", m->layers[layer]);
+            snprintf(key, sizeof(key), "features_%s", m->generator.layers[layer]);
             assert_node(name, key, k, n);
             latent_node *rgb = latent_features_rgb(n, &e);
-            snprintf(key, sizeof(key), "rgb_%s", m->layers[layer]);
+            snprintf(key, sizeof(key), "rgb_%s", m->generator.layers[layer]);
             assert_node(name, key, k, rgb);
             latent_node_release(rgb);
             latent_node_release(n);
@@ -191,14 +192,14 @@ static void check_mixing(const char *name)
 {
     latent_model *m = open_model(name);
     npz_array w = array(name, "w");
-    size_t dim = (size_t)m->w_dim;
-    float *ws = malloc((size_t)m->num_ws * dim * sizeof(float));
+    size_t dim = (size_t)m->generator.w_dim;
+    float *ws = malloc((size_t)m->generator.num_ws * dim * sizeof(float));
     for (int k = 0; k < 2; k++) {
         latent_node *n;
-        for (int row = 0; row < m->num_ws; row++)
+        for (int row = 0; row < m->generator.num_ws; row++)
             memcpy(ws + (size_t)row * dim, w.data + (size_t)(row < 4 ? k : 1 - k) * dim,
                    dim * sizeof(float));
-        n = image(m, ws, m->num_ws, noise_const);
+        n = image(m, ws, m->generator.num_ws, noise_const);
         assert_node(name, "image_mix4_const", k, n);
         latent_node_release(n);
     }
@@ -245,7 +246,7 @@ static latent_model *builtin(void)
 
 static void some_styles(const latent_model *m, float *ws, int rows, float shift)
 {
-    for (int i = 0; i < rows * m->w_dim; i++)
+    for (int i = 0; i < rows * m->generator.w_dim; i++)
         ws[i] = sinf(0.37f * (float)i + shift);
 }
 
@@ -259,28 +260,28 @@ static long runs(void)
 static void only_what_changed_is_computed(void **state)
 {
     latent_model *m = builtin();
-    int row = m->num_ws - 2; /* the last block's second convolution */
-    float *ws = malloc((size_t)(m->num_ws * m->w_dim) * sizeof(float));
+    int row = m->generator.num_ws - 2; /* the last block's second convolution */
+    float *ws = malloc((size_t)(m->generator.num_ws * m->generator.w_dim) * sizeof(float));
     latent_node *a, *b;
     latent_tensor *t;
     latent_error e;
     long all, again, last;
     (void)state;
-    some_styles(m, ws, m->num_ws, 0);
+    some_styles(m, ws, m->generator.num_ws, 0);
     latent_stats_reset();
-    a = image(m, ws, m->num_ws, noise_const);
+    a = image(m, ws, m->generator.num_ws, noise_const);
     assert_int_equal(latent_evaluate(a, NULL, &t, &e), 0);
     latent_tensor_release(t);
     all = runs();
-    b = image(m, ws, m->num_ws, noise_const);
+    b = image(m, ws, m->generator.num_ws, noise_const);
     assert_ptr_equal(a, b); /* same in, same promise out */
     latent_evaluate(b, NULL, &t, &e);
     latent_tensor_release(t);
     again = runs() - all;
     assert_int_equal(again, 0);
     latent_node_release(b);
-    ws[row * m->w_dim] += 1;
-    b = image(m, ws, m->num_ws, noise_const);
+    ws[row * m->generator.w_dim] += 1;
+    b = image(m, ws, m->generator.num_ws, noise_const);
     assert_ptr_not_equal(a, b);
     latent_evaluate(b, NULL, &t, &e);
     latent_tensor_release(t);
@@ -295,7 +296,7 @@ static void only_what_changed_is_computed(void **state)
 static void a_small_budget_changes_nothing(void **state)
 {
     latent_model *m = builtin();
-    float *ws = malloc((size_t)m->w_dim * sizeof(float)), *first, *second;
+    float *ws = malloc((size_t)m->generator.w_dim * sizeof(float)), *first, *second;
     size_t n, before = latent_cache();
     latent_node *a;
     (void)state;
@@ -317,7 +318,7 @@ static void a_small_budget_changes_nothing(void **state)
 static void random_noise_follows_its_seed(void **state)
 {
     latent_model *m = builtin();
-    float *ws = malloc((size_t)m->w_dim * sizeof(float)), *first, *second;
+    float *ws = malloc((size_t)m->generator.w_dim * sizeof(float)), *first, *second;
     latent_noise noise = {LATENT_NOISE_RANDOM, 7, 10}; /* a network may have learned little */
     latent_node *a, *b, *c;
     size_t n;
@@ -345,9 +346,10 @@ static void same_when_read_back(latent_model *m)
 {
     latent_model *copy;
     char path[] = "latent-test-XXXXXX";
-    float *z = calloc((size_t)(m->z_dim + m->w_dim), sizeof(float)), *w = z + m->z_dim;
-    float *ws[2] = {calloc((size_t)m->w_dim, sizeof(float)),
-                    calloc((size_t)m->w_dim, sizeof(float))};
+    float *z = calloc((size_t)(m->generator.z_dim + m->generator.w_dim), sizeof(float)),
+          *w = z + m->generator.z_dim;
+    float *ws[2] = {calloc((size_t)m->generator.w_dim, sizeof(float)),
+                    calloc((size_t)m->generator.w_dim, sizeof(float))};
     float *first, *second;
     latent_node *a, *b;
     latent_error e = {""};
@@ -361,12 +363,12 @@ static void same_when_read_back(latent_model *m)
     unlink(path);
     if (!copy)
         fail_msg("%s", e.text);
-    assert_int_equal(copy->num_ws, m->num_ws);
-    for (int i = 0; i < m->z_dim; i++)
+    assert_int_equal(copy->generator.num_ws, m->generator.num_ws);
+    for (int i = 0; i < m->generator.z_dim; i++)
         z[i] = (float)(i % 5 - 2);
     assert_int_equal(latent_model_map(m, z, NULL, ws[0], &e), 0);
     assert_int_equal(latent_model_map(copy, z, NULL, ws[1], &e), 0);
-    assert_memory_equal(ws[0], ws[1], (size_t)m->w_dim * sizeof(float));
+    assert_memory_equal(ws[0], ws[1], (size_t)m->generator.w_dim * sizeof(float));
     some_styles(m, w, 1, 3);
     a = image(m, w, 1, noise_const);
     b = image(copy, w, 1, noise_const);
@@ -487,7 +489,7 @@ static void files_that_failed(void **state)
         if (!(m[i] = latent_model_load(path, quietly, &e)))
             fail_msg("%s", e.text);
     }
-    assert_string_equal(m[0]->drawer.hash, m[1]->drawer.hash);
+    assert_string_equal(m[0]->generator.drawer.hash, m[1]->generator.drawer.hash);
     same_when_read_back(m[0]);
     same_when_read_back(m[1]);
 }
@@ -497,16 +499,17 @@ static void refusals_are_sentences(void **state)
     latent_model *m = builtin();
     latent_error e = {""};
     char wrong[32];
-    float *w = calloc((size_t)m->w_dim, sizeof(float));
+    float *w = calloc((size_t)m->generator.w_dim, sizeof(float));
     latent_node *input = latent_model_input(m, w, 1, &e), *rgb;
     (void)state;
-    assert_null(latent_model_forward(m, 1, input, NULL, 1, noise_const, &e));
+    assert_null(
+        latent_model_forward(m, 1, input, &(latent_layer_context){NULL, 1, noise_const}, &e));
     assert_non_null(strstr(e.text, "layer 8 comes after layer 4"));
     rgb = latent_features_rgb(input, &e);
     assert_null(rgb);
     assert_non_null(strstr(e.text, "nothing is drawn yet"));
-    assert_int_equal(latent_model_rows(m, m->w_dim - 1, &e), -1);
-    snprintf(wrong, sizeof(wrong), "%d numbers", m->w_dim - 1);
+    assert_int_equal(latent_model_rows(m, m->generator.w_dim - 1, &e), -1);
+    snprintf(wrong, sizeof(wrong), "%d numbers", m->generator.w_dim - 1);
     assert_non_null(strstr(e.text, wrong));
     assert_int_equal(latent_model_layer(m, "5", &e), -1);
     assert_non_null(strstr(e.text, "no layer 5"));

@@ -415,12 +415,12 @@ static int nearest(latent_model *m, uint64_t index, const char *const *texts, in
 {
     latent_error e = {""};
     latent_tensor *picture =
-        latent_tensor_new((latent_shape){1, m->resolution, m->resolution, 3}, &e);
+        latent_tensor_new((latent_shape){1, m->encoder.resolution, m->encoder.resolution, 3}, &e);
     latent_tensor *seen;
     latent_node *node;
     double best = -2;
     int which = -1;
-    blob(NULL, index, m->resolution, picture->data, NULL, NULL, &e);
+    blob(NULL, index, m->encoder.resolution, picture->data, NULL, NULL, &e);
     node = latent_op_picture(picture, &e);
     seen = embedding_of(latent_model_embed_picture(m, node, &e));
     for (int i = 0; i < n; i++) {
@@ -494,7 +494,7 @@ static void test_learns(void **state)
     if (!m)
         fail_msg("%s", e.text);
     assert_string_equal(m->arch->name, "clip-tiny");
-    assert_int_equal(m->embedding, 12);
+    assert_int_equal(m->encoder.embedding, 12);
     assert_true(colours_right(m, 40, "a %s blob", 0) >= THOROUGH(36, 0));
     assert_true(colours_right(m, 40, "%s thing", 0) >= THOROUGH(32, 0)); /* words never told */
     assert_true(colours_right(m, 40, "一个%s的斑点", 1) >= THOROUGH(36, 0));

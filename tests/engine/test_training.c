@@ -374,8 +374,8 @@ static void what_it_writes_plays(void **state)
         fail_msg("%s", e.text);
     for (int i = 0; i < 16; i++)
         z[i] = (float)latent_counter_random_gauss(&c);
-    assert_int_equal(m->resolution, 16);
-    assert_int_equal(m->z_dim, 16);
+    assert_int_equal(m->generator.height, 16);
+    assert_int_equal(m->generator.z_dim, 16);
     latent_model_map(m, z, NULL, w, &e);
     latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
     latent_node *rgb = latent_model_picture(m, w, 1, LATENT_WHOLE_PICTURE, noise, &e);
@@ -442,7 +442,7 @@ static void tasks(void **state)
     done(j);
     assert_true(j->report.images == 64 && j->report.ran == 64 && j->report.speed > 0);
     assert_non_null(j->made);
-    assert_int_equal(j->made->resolution, 16);
+    assert_int_equal(j->made->generator.height, 16);
     discard(j);
     j = job(t, LATENT_TRAIN_SAVE);
     snprintf(j->file, sizeof(j->file), "%s", path);

@@ -409,7 +409,7 @@ static void a_clip_learns_as_jobs(void **state)
     assert_true(does(job(t, LATENT_TRAIN_RUN)).images == 48);
     if (!(m = latent_model_load(written, (latent_progress){NULL, NULL}, &e)))
         fail_msg("%s", e.text);
-    assert_int_equal(m->embedding, 12);
+    assert_int_equal(m->encoder.embedding, 12);
     latent_model_release(m);
     forget(t);
 }

@@ -125,9 +125,10 @@ static void play(latent_model *m)
     latent_noise noise = {LATENT_NOISE_RANDOM, 1, 1};
     latent_error e = {""};
     latent_node *picture;
-    if (m->weights_bytes > (size_t)16 << 20 || m->resolution > 64)
+    if (m->weights_bytes > (size_t)16 << 20 || m->generator.height * m->generator.width > 64 * 64 ||
+        m->encoder.resolution > 64)
         return;
-    if (m->embedding) {
+    if (m->arch->encoder) {
         fuzz_check(!latent_model_is(m, LATENT_ENCODER, &e));
         picture = latent_op_planes(numbers, 3, 8, 8, NULL, &e);
         draw(latent_model_embed_picture(m, picture, &e), &e);
@@ -136,11 +137,11 @@ static void play(latent_model *m)
         return;
     }
     fuzz_check(!latent_model_is(m, LATENT_GENERATOR, &e));
-    if (m->w_dim > 4096 || m->z_dim > 4096)
+    if (m->generator.w_dim > 4096 || m->generator.z_dim > 4096)
         return;
     if (latent_model_map(m, numbers, NULL, w, &e) || latent_model_truncate(m, w, 0.7f, -1, w, &e))
         fuzz_refused(&e);
-    for (int i = -1; i < m->n_layers; i++) {
+    for (int i = -1; i < m->generator.n_layers; i++) {
         e.text[0] = 0;
         draw(latent_model_picture(m, w, 1, i, noise, &e), &e);
     }
@@ -158,14 +159,15 @@ void fuzz_models(const uint8_t *data, size_t size)
         return;
     }
     play(m);
-    if (!m->embedding && m->weights_bytes < (size_t)4 << 20) {
+    if (m->arch->write && m->weights_bytes < (size_t)4 << 20) {
         const char *path = fuzz_file("written.safetensors", data, 0);
         latent_model *again;
         if (latent_model_write(m, path, &e))
             fuzz_refused(&e);
         else {
             fuzz_check((again = latent_model_load(path, quietly, &e)) != NULL);
-            fuzz_check(again->w_dim == m->w_dim && again->n_layers == m->n_layers);
+            fuzz_check(again->generator.w_dim == m->generator.w_dim &&
+                       again->generator.n_layers == m->generator.n_layers);
             latent_model_release(again);
         }
     }

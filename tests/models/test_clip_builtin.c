@@ -55,14 +55,14 @@ static void embed_text(const char *text, float *to)
 {
     latent_error e = {""};
     latent_tensor *t = value_of(latent_model_embed_text(model, text, &e), &e);
-    unit(t->data, model->embedding, to);
+    unit(t->data, model->encoder.embedding, to);
     latent_tensor_release(t);
 }
 
 static double cosine(const float *a, const float *b)
 {
     double sum = 0;
-    for (int i = 0; i < model->embedding; i++)
+    for (int i = 0; i < model->encoder.embedding; i++)
         sum += (double)a[i] * b[i];
     return sum;
 }
@@ -91,11 +91,11 @@ static int look_at_fish(void **state)
         return -1;
     }
     params = calloc((size_t)fish * LATENT_RULE_MOST, sizeof(float));
-    seen = malloc((size_t)fish * (size_t)model->embedding * sizeof(float));
+    seen = malloc((size_t)fish * (size_t)model->encoder.embedding * sizeof(float));
     for (int i = 0; i < fish; i++) {
         float *p = params + i * LATENT_RULE_MOST;
         latent_node *picture;
-        int size = model->resolution;
+        int size = model->encoder.resolution;
         judge_fish(SEED, (uint32_t)i, p);
         t = latent_tensor_new((latent_shape){1, size, size, 3}, &e);
         if (latent_rule_draw(rule, p, size, t->data, &e))
@@ -103,7 +103,7 @@ static int look_at_fish(void **state)
         picture = latent_op_picture(t, &e);
         latent_tensor_release(t);
         t = value_of(latent_model_embed_picture(model, picture, &e), &e);
-        unit(t->data, model->embedding, seen + i * model->embedding);
+        unit(t->data, model->encoder.embedding, seen + i * model->encoder.embedding);
         latent_tensor_release(t);
         latent_node_release(picture);
     }
@@ -137,7 +137,7 @@ static void sentence(int i, latent_language language, int of, char *text)
 /* Percent of the sentences that are nearest to their own picture of each 64. */
 static double found(latent_language language, int of)
 {
-    float *said = malloc((size_t)model->embedding * sizeof(float));
+    float *said = malloc((size_t)model->encoder.embedding * sizeof(float));
     int right = 0, all = fish / AMONG * AMONG;
     for (int i = 0; i < all; i++) {
         char text[LATENT_RULE_CAPTION];
@@ -145,8 +145,8 @@ static double found(latent_language language, int of)
         sentence(i, language, of, text);
         embed_text(text, said);
         for (int k = first; k < first + AMONG; k++)
-            if (cosine(said, seen + k * model->embedding) >
-                cosine(said, seen + best * model->embedding))
+            if (cosine(said, seen + k * model->encoder.embedding) >
+                cosine(said, seen + best * model->encoder.embedding))
                 best = k;
         right += best == i;
     }
@@ -288,17 +288,17 @@ static const question questions[] = {
 
 static double called(const question *q, int language)
 {
-    float *said = malloc((size_t)q->n * (size_t)model->embedding * sizeof(float));
+    float *said = malloc((size_t)q->n * (size_t)model->encoder.embedding * sizeof(float));
     int right = 0, all = 0;
     for (int k = 0; k < q->n; k++)
-        embed_text(q->text[language][k], said + k * model->embedding);
+        embed_text(q->text[language][k], said + k * model->encoder.embedding);
     for (int i = 0; i < fish; i++) {
         int answer = q->answer(i), best = 0;
         if (answer < 0)
             continue;
         for (int k = 1; k < q->n; k++)
-            if (cosine(said + k * model->embedding, seen + i * model->embedding) >
-                cosine(said + best * model->embedding, seen + i * model->embedding))
+            if (cosine(said + k * model->encoder.embedding, seen + i * model->encoder.embedding) >
+                cosine(said + best * model->encoder.embedding, seen + i * model->encoder.embedding))
                 best = k;
         all++;
         right += best == answer;
@@ -328,7 +328,7 @@ static void test_small(void **state)
     (void)state;
     assert_int_equal(stat("examples/models/clip-tiny.safetensors", &s), 0);
     assert_true(s.st_size < 6000000);
-    assert_int_equal(model->resolution, 64);
+    assert_int_equal(model->encoder.resolution, 64);
 }
 
 int main(void)

@@ -32,7 +32,7 @@ static int set_up(void **state)
     (void)state;
     generator = builtin_fish();
     clip = builtin_clip();
-    if (!generator || !clip || generator->resolution != JUDGE_SIZE)
+    if (!generator || !clip || generator->generator.height != JUDGE_SIZE)
         return -1;
     eye = judge_new(JUDGE_SEED, JUDGE_LEARNS);
     return 0;

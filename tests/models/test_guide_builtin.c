@@ -80,8 +80,8 @@ static int choose_fish(void **state)
         return -1;
     generator = builtin_fish();
     clip = builtin_clip();
-    if (!generator || !clip || generator->resolution != JUDGE_SIZE ||
-        clip->embedding > BUILTIN_MOST)
+    if (!generator || !clip || generator->generator.height != JUDGE_SIZE ||
+        clip->encoder.embedding > BUILTIN_MOST)
         return -1;
     if (!(space = latent_whitening_new(generator, LATENT_WHITENING_SAMPLES, quietly, &e)))
         return -1;
@@ -127,8 +127,8 @@ static void guided(const fish *f, const char *from, const char *prompt, const wa
     s.start = start;
     step.space = space;
     step.where = where;
-    step.where_n = generator->w_dim;
-    if (latent_optimiser_start(&o, f->w, generator->w_dim, &e))
+    step.where_n = generator->generator.w_dim;
+    if (latent_optimiser_start(&o, f->w, generator->generator.w_dim, &e))
         fail_msg("%s", e.text);
     for (int i = 0; i < by->steps; i++) {
         latent_guide_kept now = {.n = 0};
@@ -166,9 +166,9 @@ static double slow_distance(latent_node *start, const char *from, const char *pr
     builtin_embedding(clip, latent_model_embed_picture(clip, start, &e), a);
     builtin_embedding(clip, latent_model_embed_text(clip, from, &e), f);
     builtin_embedding(clip, latent_model_embed_text(clip, prompt, &e), g);
-    for (int i = 0; i < clip->embedding; i++)
+    for (int i = 0; i < clip->encoder.embedding; i++)
         size += (g[i] - f[i]) * (g[i] - f[i]);
-    for (int i = 0; i < clip->embedding; i++) {
+    for (int i = 0; i < clip->encoder.embedding; i++) {
         double m = a[i] + (g[i] - f[i]) * (reach > 0 ? reach / sqrt(size) : 1);
         moved += m * m;
         cosine += m * a[i];

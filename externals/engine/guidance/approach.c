@@ -23,7 +23,7 @@ static int choose(const latent_model *eye, const latent_approach_settings *s, in
     for (int i = 0; i < s->n_depths; i++)
         depths[n++] = s->depths[i];
     for (int quarter = 1; quarter < 4 && !s->n_depths; quarter++) {
-        int depth = (quarter * eye->depth + 2) / 4;
+        int depth = (quarter * eye->encoder.depth + 2) / 4;
         depth = depth < 1 ? 1 : depth;
         if (!n || depths[n - 1] != depth)
             depths[n++] = depth;

@@ -74,9 +74,9 @@ static latent_node *embed_goal(latent_model *m, const latent_goal *g, latent_err
         return latent_model_embed_text(m, g->text, e);
     if (g->image)
         return latent_model_embed_picture(m, g->image, e);
-    if (g->embedding->shape.c != m->embedding) {
+    if (g->embedding->shape.c != m->encoder.embedding) {
         latent_fail(e, "a target of %d numbers came; the embeddings of %s have %d",
-                    g->embedding->shape.c, m->label, m->embedding);
+                    g->embedding->shape.c, m->label, m->encoder.embedding);
         return NULL;
     }
     return latent_node_retain(g->embedding);
@@ -87,7 +87,7 @@ static latent_node *look(latent_model *m, latent_node *picture, const latent_gui
                          latent_error *e)
 {
     latent_node *cut, *changed, *seen = NULL;
-    cut = latent_op_cutouts(picture, s->cutouts, m->resolution, s->power, s->seed, e);
+    cut = latent_op_cutouts(picture, s->cutouts, m->encoder.resolution, s->power, s->seed, e);
     if (cut && s->augment > 0) {
         changed = latent_op_augment(cut, s->augment, s->seed, e);
         latent_node_release(cut);
@@ -198,7 +198,7 @@ int latent_guide_recall(latent_model *m, const latent_recall *r, const latent_go
 {
     latent_node *start, *from;
     float weight[LATENT_MAX_GOALS], *numbers, *seen;
-    size_t wide = (size_t)m->embedding;
+    size_t wide = (size_t)m->encoder.embedding;
     int failed = 0;
     *reached = (latent_goal){.weight = 1};
     if (begin(m, n, s, &start, &from, kept, e))
@@ -213,7 +213,7 @@ int latent_guide_recall(latent_model *m, const latent_recall *r, const latent_go
         latent_node_release(aimed);
     }
     if (!failed && !latent_recall_nearest(r, n, numbers, weight, kind_of(s), w, seen, e))
-        reached->embedding = latent_op_planes(seen, m->embedding, 1, 1, NULL, e);
+        reached->embedding = latent_op_planes(seen, m->encoder.embedding, 1, 1, NULL, e);
     free(numbers);
     return reached->embedding ? 0 : -1;
 }

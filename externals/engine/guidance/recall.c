@@ -42,9 +42,9 @@ latent_recall *latent_recall_new(latent_model *generator, latent_model *encoder,
         r->encoder = latent_model_retain(encoder);
         r->room = pictures;
         latent_random_seed(&r->random, 0);
-        r->z = malloc((size_t)generator->z_dim * sizeof(*r->z));
-        r->w = malloc(room * (size_t)generator->w_dim * sizeof(*r->w));
-        r->seen = malloc(room * (size_t)encoder->embedding * sizeof(*r->seen));
+        r->z = malloc((size_t)generator->generator.z_dim * sizeof(*r->z));
+        r->w = malloc(room * (size_t)generator->generator.w_dim * sizeof(*r->w));
+        r->seen = malloc(room * (size_t)encoder->encoder.embedding * sizeof(*r->seen));
         if (r->z && r->w && r->seen)
             return r;
     }
@@ -90,7 +90,7 @@ int latent_recall_is_of(const latent_recall *r, const latent_model *generator,
 
 int latent_recall_size(const latent_recall *r)
 {
-    return r->generator->w_dim;
+    return r->generator->generator.w_dim;
 }
 
 /* ---- drawing and looking */
@@ -115,7 +115,7 @@ static int look(latent_recall *r, const float *w, float *seen, const atomic_int 
     latent_node *embedding = picture ? latent_model_embed_picture(r->encoder, picture, e) : NULL;
     int failed = !embedding || latent_evaluate(embedding, cancel, &value, e) ? -1 : 0;
     if (!failed)
-        normalise(value->data, r->encoder->embedding, seen);
+        normalise(value->data, r->encoder->encoder.embedding, seen);
     latent_tensor_release(value);
     latent_node_release(embedding);
     latent_node_release(picture);
@@ -127,10 +127,10 @@ int latent_recall_step(latent_recall *r, const atomic_int *cancel, latent_error 
     double began = latent_seconds();
     int at = atomic_load(&r->count);
     while (at < r->room) {
-        float *w = r->w + (size_t)at * (size_t)r->generator->w_dim;
-        latent_draw(&r->random, r->generator->z_dim, 0, r->z);
+        float *w = r->w + (size_t)at * (size_t)r->generator->generator.w_dim;
+        latent_draw(&r->random, r->generator->generator.z_dim, 0, r->z);
         if (latent_model_map(r->generator, r->z, NULL, w, e) ||
-            look(r, w, r->seen + (size_t)at * (size_t)r->encoder->embedding, cancel, e))
+            look(r, w, r->seen + (size_t)at * (size_t)r->encoder->encoder.embedding, cancel, e))
             return -1;
         atomic_store(&r->count, ++at);
         if (latent_seconds() - began > STEP_SECONDS)
@@ -200,7 +200,7 @@ static void mean_of(const memory *which, int n, const float *from, int width, fl
 int latent_recall_nearest(const latent_recall *r, int n, const float *goals, const float *weight,
                           latent_distance kind, float *w, float *seen, latent_error *e)
 {
-    int count = atomic_load(&r->count), wide = r->encoder->embedding, found = 0;
+    int count = atomic_load(&r->count), wide = r->encoder->encoder.embedding, found = 0;
     int room = count > ONE_IN ? count / ONE_IN : 1;
     float *unit = malloc((size_t)n * (size_t)wide * sizeof(*unit));
     memory *nearest = malloc((size_t)room * sizeof(*nearest));
@@ -218,7 +218,7 @@ int latent_recall_nearest(const latent_recall *r, int n, const float *goals, con
                                           unit + (size_t)g * (size_t)wide, wide, kind);
         found = keep(nearest, found, room, m);
     }
-    mean_of(nearest, found, r->w, r->generator->w_dim, w);
+    mean_of(nearest, found, r->w, r->generator->generator.w_dim, w);
     mean_of(nearest, found, r->seen, wide, seen);
     free(unit);
     free(nearest);

@@ -29,13 +29,13 @@ static int fits(const latent_model *m, const latent_directions *d, int pictures,
         return -1;
     if (!d || !d->count)
         return latent_fail(e, "there are no directions yet to be calibrated");
-    if (d->dim != m->w_dim || d->num_ws != m->num_ws)
+    if (d->dim != m->generator.w_dim || d->num_ws != m->generator.num_ws)
         return latent_fail(e, "these directions have %d x %d numbers, the styles of %s %d x %d",
-                           d->num_ws, d->dim, m->label, m->num_ws, m->w_dim);
+                           d->num_ws, d->dim, m->label, m->generator.num_ws, m->generator.w_dim);
     if (pictures < 1 || pictures > 1000)
         return latent_fail(e, "%d pictures; from 1 to 1000 can be looked at", pictures);
-    if (layer >= m->n_layers)
-        return latent_fail(e, "layer number %d; %s has %d", layer, m->label, m->n_layers);
+    if (layer >= m->generator.n_layers)
+        return latent_fail(e, "layer number %d; %s has %d", layer, m->label, m->generator.n_layers);
     return 0;
 }
 
@@ -46,7 +46,7 @@ latent_calibration *latent_calibration_new(latent_model *m, const latent_directi
     size_t width, count;
     if (fits(m, d, pictures, layer, e))
         return NULL;
-    width = (size_t)m->w_dim;
+    width = (size_t)m->generator.w_dim;
     count = (size_t)d->count;
     if (!(c = calloc(1, sizeof(*c)))) {
         latent_fail(e, "no memory for a calibration");
@@ -59,10 +59,10 @@ latent_calibration *latent_calibration_new(latent_model *m, const latent_directi
     c->d = latent_directions_copy(d);
     c->square = calloc(count, sizeof(*c->square));
     c->changes = calloc(count, sizeof(*c->changes));
-    c->z = malloc((size_t)m->z_dim * sizeof(*c->z));
+    c->z = malloc((size_t)m->generator.z_dim * sizeof(*c->z));
     c->base = malloc(width * sizeof(*c->base));
-    c->way = malloc((size_t)m->num_ws * width * sizeof(*c->way));
-    c->ws = malloc((size_t)m->num_ws * width * sizeof(*c->ws));
+    c->way = malloc((size_t)m->generator.num_ws * width * sizeof(*c->way));
+    c->ws = malloc((size_t)m->generator.num_ws * width * sizeof(*c->ws));
     if (c->d && c->square && c->changes && c->z && c->base && c->way && c->ws)
         return c;
     latent_calibration_free(c);
@@ -90,18 +90,18 @@ static latent_tensor *draw(latent_calibration *c, float share, int whole, const 
                            latent_error *e)
 {
     const latent_model *m = c->model;
-    static const latent_noise still = {LATENT_NOISE_CONST, 0, 1};
+    static const latent_layer_context still = {NULL, 0, {LATENT_NOISE_CONST, 0, 1}};
     latent_node *f, *next, *picture;
     latent_tensor *t = NULL;
-    int last = c->layer >= 0 ? c->layer : m->n_layers - 1;
-    for (int r = 0; r < m->num_ws; r++)
-        for (int k = 0; k < m->w_dim; k++) {
-            size_t i = (size_t)r * (size_t)m->w_dim + (size_t)k;
+    int last = c->layer >= 0 ? c->layer : m->generator.n_layers - 1;
+    for (int r = 0; r < m->generator.num_ws; r++)
+        for (int k = 0; k < m->generator.w_dim; k++) {
+            size_t i = (size_t)r * (size_t)m->generator.w_dim + (size_t)k;
             c->ws[i] = c->base[k] + share * c->way[i];
         }
-    f = latent_model_input(c->model, c->ws, m->num_ws, e);
+    f = latent_model_input(c->model, c->ws, m->generator.num_ws, e);
     for (int layer = 0; f && layer <= last; layer++) {
-        next = latent_model_forward(c->model, layer, f, NULL, 0, still, e);
+        next = latent_model_forward(c->model, layer, f, &still, e);
         latent_node_release(f);
         f = next;
         if (f && c->layer < 0 && !whole && f->in[1] && f->in[1]->shape.h >= SIDE)
@@ -182,7 +182,7 @@ int latent_calibration_step(latent_calibration *c, const atomic_int *cancel, lat
     if (c->at == 0) {
         latent_random r;
         latent_random_seed(&r, c->seed + (uint32_t)c->picture);
-        latent_draw(&r, c->model->z_dim, 0, c->z);
+        latent_draw(&r, c->model->generator.z_dim, 0, c->z);
         if (latent_model_map(c->model, c->z, NULL, c->base, e))
             return -1;
     }

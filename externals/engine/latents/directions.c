@@ -35,16 +35,16 @@ static int add_styles(const latent_model *m, uint32_t seed, int samples, const f
     for (int from = 0; from < samples; from += SAMPLES_TOGETHER) {
         int here = samples - from < SAMPLES_TOGETHER ? samples - from : SAMPLES_TOGETHER;
         for (int k = 0; k < here; k++) {
-            float *style = w + (size_t)k * (size_t)m->w_dim;
-            latent_draw(&r, m->z_dim, 0, z);
+            float *style = w + (size_t)k * (size_t)m->generator.w_dim;
+            latent_draw(&r, m->generator.z_dim, 0, z);
             if (latent_model_map(m, z, classes, style, e))
                 return -1;
-            for (int i = 0; i < m->w_dim; i++) {
+            for (int i = 0; i < m->generator.w_dim; i++) {
                 style[i] *= style[i] < 0 ? steep : 1;
                 sum[i] += (double)style[i];
             }
         }
-        latent_symmetric_add(products, m->w_dim, w, here);
+        latent_symmetric_add(products, m->generator.w_dim, w, here);
         if (wanted(p, e))
             return -1;
         tell(p, (int)(700L * (from + here) / samples));
@@ -56,14 +56,14 @@ int latent_style_statistics(const latent_model *m, uint32_t seed, int samples, c
                             float steep, double *mean, double *covariance, latent_progress p,
                             latent_error *e)
 {
-    size_t n = (size_t)m->w_dim;
+    size_t n = (size_t)m->generator.w_dim;
     float *z, *w;
     int failed;
     if (latent_model_is(m, LATENT_GENERATOR, e))
         return -1;
     if (samples < 2 || samples > SAMPLES_MOST)
         return latent_fail(e, "%d samples; from 2 to %d can be drawn", samples, SAMPLES_MOST);
-    z = malloc((size_t)m->z_dim * sizeof(*z));
+    z = malloc((size_t)m->generator.z_dim * sizeof(*z));
     w = malloc(SAMPLES_TOGETHER * n * sizeof(*w));
     memset(mean, 0, n * sizeof(*mean));
     memset(covariance, 0, n * n * sizeof(*covariance));
@@ -215,10 +215,11 @@ static int add_affine(const latent_model *m, int row, double *gram, latent_error
 {
     latent_tensor *t;
     int found = 0;
-    for (int i = 0; (t = m->arch->affine(m, row, i)); i++) {
-        int fits = t->shape.c == m->w_dim;
+    for (int i = 0; (t = m->arch->generator->affine(m, row, i)); i++) {
+        int fits = t->shape.c == m->generator.w_dim;
         if (fits)
-            latent_symmetric_add(gram, m->w_dim, t->data, (int)(t->count / (size_t)m->w_dim));
+            latent_symmetric_add(gram, m->generator.w_dim, t->data,
+                                 (int)(t->count / (size_t)m->generator.w_dim));
         latent_tensor_release(t);
         if (!fits)
             return latent_fail(e, "the affine weights of row %d do not fit w", row);
@@ -230,10 +231,10 @@ static int add_affine(const latent_model *m, int row, double *gram, latent_error
 static int find_sefa(const latent_model *m, const latent_directions_settings *s, int count,
                      double *v, latent_progress p, latent_error *e)
 {
-    int n = m->w_dim, first = s->first < 0 ? 0 : s->first,
-        last = s->first < 0 ? m->num_ws - 1 : s->last, found = 0, failed;
+    int n = m->generator.w_dim, first = s->first < 0 ? 0 : s->first,
+        last = s->first < 0 ? m->generator.num_ws - 1 : s->last, found = 0, failed;
     double *gram;
-    if (!m->arch->affine)
+    if (!m->arch->generator->affine)
         return latent_fail(e, "sefa needs to know the weights of %s's styles; try ganspace",
                            m->label);
     if (!(gram = calloc((size_t)n * (size_t)n, sizeof(*gram))))
@@ -299,8 +300,8 @@ static latent_directions *measure(const latent_model *m, const latent_directions
         latent_fail(e, "no memory for directions");
         return NULL;
     }
-    d->dim = m->w_dim;
-    d->num_ws = m->num_ws;
+    d->dim = m->generator.w_dim;
+    d->num_ws = m->generator.num_ws;
     snprintf(d->method, sizeof(d->method), "%s", latent_method_name(s->method));
     for (; d->count < count; d->count++) {
         const double *from = v + (size_t)d->count * (size_t)d->dim;
@@ -345,8 +346,8 @@ static latent_directions *find_difference(const latent_model *m,
                                           const latent_directions_settings *s,
                                           const double *covariance, latent_error *e)
 {
-    int n = m->w_dim, wide_a = s->n_a > n, wide_b = s->n_b > n,
-        rows = wide_a || wide_b ? m->num_ws : 1;
+    int n = m->generator.w_dim, wide_a = s->n_a > n, wide_b = s->n_b > n,
+        rows = wide_a || wide_b ? m->generator.num_ws : 1;
     double *difference = malloc((size_t)rows * (size_t)n * sizeof(*difference)), units, size = 0;
     latent_directions *d = difference ? measure(m, s, 0, NULL, covariance, e) : NULL;
     latent_direction *to = d ? latent_direction_new(rows, n, s->first, s->last) : NULL;
@@ -387,15 +388,15 @@ static int check_settings(const latent_model *m, const latent_directions_setting
 {
     if (latent_model_is(m, LATENT_GENERATOR, e))
         return -1;
-    if (m->w_dim > WIDEST)
-        return latent_fail(e, "styles of %d numbers; directions are found in %d at most", m->w_dim,
-                           WIDEST);
+    if (m->generator.w_dim > WIDEST)
+        return latent_fail(e, "styles of %d numbers; directions are found in %d at most",
+                           m->generator.w_dim, WIDEST);
     if (s->count < 1 || s->count > LATENT_DIRECTIONS_MOST)
         return latent_fail(e, "%d directions; from 1 to %d can be had", s->count,
                            LATENT_DIRECTIONS_MOST);
-    if (s->first >= 0 && (s->last < s->first || s->last >= m->num_ws))
+    if (s->first >= 0 && (s->last < s->first || s->last >= m->generator.num_ws))
         return latent_fail(e, "layers %d %d; %s has the rows 0 to %d", s->first, s->last, m->label,
-                           m->num_ws - 1);
+                           m->generator.num_ws - 1);
     if (s->method != LATENT_DIFFERENCE)
         return 0;
     if (!s->a || !s->b)
@@ -407,8 +408,8 @@ latent_directions *latent_directions_find(const latent_model *m,
                                           const latent_directions_settings *s, latent_progress p,
                                           latent_error *e)
 {
-    size_t n = (size_t)m->w_dim;
-    int count = s->count < m->w_dim ? s->count : m->w_dim, failed;
+    size_t n = (size_t)m->generator.w_dim;
+    int count = s->count < m->generator.w_dim ? s->count : m->generator.w_dim, failed;
     double *mean, *covariance, *v, *spare = NULL;
     latent_directions *d = NULL;
     if (check_settings(m, s, e))
@@ -426,9 +427,9 @@ latent_directions *latent_directions_find(const latent_model *m,
         failed = find_sefa(m, s, count, v, p, e);
     else if (!failed && s->method == LATENT_GANSPACE) {
         memcpy(spare, covariance, n * n * sizeof(*spare));
-        failed = main_vectors(spare, m->w_dim, count, v, p, e);
+        failed = main_vectors(spare, m->generator.w_dim, count, v, p, e);
     } else if (!failed && s->method == LATENT_RANDOM)
-        failed = latent_directions_random(s->seed, count, m->w_dim, v, p.cancel, e);
+        failed = latent_directions_random(s->seed, count, m->generator.w_dim, v, p.cancel, e);
     if (!failed)
         d = s->method == LATENT_DIFFERENCE ? find_difference(m, s, covariance, e)
                                            : measure(m, s, count, v, covariance, e);

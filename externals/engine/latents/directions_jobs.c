@@ -44,7 +44,7 @@ static int copy_lists(latent_directions_job *j, double class_number, latent_erro
 {
     latent_directions_settings *s = &j->settings;
     size_t a = s->a ? (size_t)s->n_a : 0, b = s->b ? (size_t)s->n_b : 0,
-           classes = (size_t)j->model->classes;
+           classes = (size_t)j->model->generator.classes;
     float said = (float)class_number;
     if (!(j->lists = malloc((a + b + classes + 1) * sizeof(*j->lists))))
         return latent_fail(e, "no memory for two latents");

@@ -7,8 +7,9 @@
 int latent_mean_style(const latent_model *m, const float *classes, int samples, uint32_t seed,
                       const atomic_int *cancel, float *mean, double *deviation, latent_error *e)
 {
-    float *z = malloc(((size_t)m->z_dim + (size_t)m->w_dim) * sizeof(*z)), *w = z + m->z_dim;
-    double *sum = calloc((size_t)m->w_dim + 1, sizeof(*sum)), squares = 0;
+    float *z = malloc(((size_t)m->generator.z_dim + (size_t)m->generator.w_dim) * sizeof(*z)),
+          *w = z + m->generator.z_dim;
+    double *sum = calloc((size_t)m->generator.w_dim + 1, sizeof(*sum)), squares = 0;
     latent_random r;
     int failed = !z || !sum ? latent_fail(e, "no memory for the mean of styles") : 0;
     latent_random_seed(&r, seed);
@@ -16,19 +17,19 @@ int latent_mean_style(const latent_model *m, const float *classes, int samples, 
         if (cancel && atomic_load(cancel))
             failed = latent_fail(e, "cancelled");
         if (!failed)
-            latent_draw(&r, m->z_dim, 0, z);
+            latent_draw(&r, m->generator.z_dim, 0, z);
         failed = failed || latent_model_map(m, z, classes, w, e);
-        for (int i = 0; i < m->w_dim && !failed; i++) {
+        for (int i = 0; i < m->generator.w_dim && !failed; i++) {
             sum[i] += w[i];
             squares += (double)w[i] * w[i];
         }
     }
-    for (int i = 0; i < m->w_dim && !failed; i++) {
+    for (int i = 0; i < m->generator.w_dim && !failed; i++) {
         mean[i] = (float)(sum[i] / samples);
         squares -= sum[i] * sum[i] / samples;
     }
     if (!failed)
-        *deviation = sqrt(fmax(squares, 0) / ((double)samples * m->w_dim));
+        *deviation = sqrt(fmax(squares, 0) / ((double)samples * m->generator.w_dim));
     free(z);
     free(sum);
     return failed ? -1 : 0;

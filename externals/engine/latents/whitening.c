@@ -64,12 +64,12 @@ latent_whitening *latent_whitening_new(const latent_model *m, int samples, laten
     size_t n;
     double *work;
     int failed;
-    if (latent_model_is(m, LATENT_GENERATOR, e) || !(s = make(m->w_dim, e)))
+    if (latent_model_is(m, LATENT_GENERATOR, e) || !(s = make(m->generator.w_dim, e)))
         return NULL;
-    n = (size_t)m->w_dim;
+    n = (size_t)m->generator.w_dim;
     work = malloc((2 * n + 2 * n * n) * sizeof(*work));
     failed = work ? measure(s, m, samples, work, p, e)
-                  : latent_fail(e, "no memory to measure styles of %d numbers", m->w_dim);
+                  : latent_fail(e, "no memory to measure styles of %d numbers", m->generator.w_dim);
     free(work);
     if (!failed)
         return s;

@@ -7,8 +7,8 @@ extern const latent_arch latent_arch_stylegan2;
 extern const latent_arch latent_arch_clip;
 extern const latent_arch latent_arch_clip_tiny;
 
-/* signature.c: writes m->drawer, from the tensors whose names begin with prefix.  0, or -1 and a
-   sentence. */
+/* signature.c: writes m->generator.drawer, from the tensors whose names begin with prefix.  0, or
+   -1 and a sentence. */
 int latent_model_sign(latent_model *m, latent_weights *w, const char *prefix, latent_error *e);
 
 /* stylegan2.c: a number that a file tells of one layer ("synthesis.b8.conv0"), of the whole

@@ -376,23 +376,22 @@ static int read_sizes(clip_reader *r, const clip_names *names, clip *c, int *voc
     if (sides(r, names->places, MAX_RESOLUTION * MAX_RESOLUTION, MAX_WIDTH, &places,
               &c->picture.width) ||
         sides(r, names->words, MAX_WORDS, MAX_WIDTH, vocabulary, &c->text.width) ||
-        sides(r, names->text_places, MAX_CONTEXT, MAX_WIDTH, &m->context, &a) ||
+        sides(r, names->text_places, MAX_CONTEXT, MAX_WIDTH, &m->encoder.context, &a) ||
         sides(r, names->projection, MAX_WIDTH, MAX_WIDTH, &a, &b))
         return -1;
-    m->embedding = names->projections_turned ? b : a;
+    m->encoder.embedding = names->projections_turned ? b : a;
     grid = (int)lround(sqrt(places - 1));
     if (!t || t->rank != 4 || t->dim[3] < 1 || t->dim[3] > MAX_RESOLUTION || grid < 1 ||
         grid * grid != places - 1 || grid * t->dim[3] > MAX_RESOLUTION)
         return latent_fail(r->error, "%s%s and %s%s are not those of a square of patches",
                            r->prefix, names->patches, r->prefix, names->places);
     c->patch = (int)t->dim[3];
-    m->resolution = grid * c->patch;
-    m->channels = 3;
+    m->encoder.resolution = grid * c->patch;
     c->picture.n_blocks = count_blocks(r, names, names->block);
     c->text.n_blocks = count_blocks(r, names, names->text_block);
     if (c->picture.n_blocks > MAX_BLOCKS || c->text.n_blocks > MAX_BLOCKS)
         return latent_fail(r->error, "more than %d blocks", MAX_BLOCKS);
-    m->depth = c->picture.n_blocks;
+    m->encoder.depth = c->picture.n_blocks;
     c->picture.heads = heads_of(c->picture.width, 1);
     c->text.heads = heads_of(c->text.width, 0);
     return 0;
@@ -439,21 +438,22 @@ static int clip_build(latent_model *m, latent_weights *w, const char *prefix, la
     of = c->picture.n_blocks + c->text.n_blocks;
     if (read_patches(&r, names->patches, width, c->patch, &c->patches) ||
         read_matrix(&r, names->class_token, 0, width, &c->class_token) ||
-        read_matrix(&r, names->places, m->resolution / c->patch * (m->resolution / c->patch) + 1,
+        read_matrix(&r, names->places,
+                    m->encoder.resolution / c->patch * (m->encoder.resolution / c->patch) + 1,
                     width, &c->picture.places) ||
         read_norm(&r, names->first, width, &c->first) ||
         read_tower(&r, names, names->block, 0, of, &c->picture) ||
         read_norm(&r, names->last, width, &c->picture.last) ||
-        read_projection(&r, names->projection, names->projections_turned, m->embedding, width,
-                        &c->picture.projection))
+        read_projection(&r, names->projection, names->projections_turned, m->encoder.embedding,
+                        width, &c->picture.projection))
         return -1;
     width = c->text.width;
     if (read_matrix(&r, names->words, vocabulary, width, &c->words) ||
-        read_matrix(&r, names->text_places, m->context, width, &c->text.places) ||
+        read_matrix(&r, names->text_places, m->encoder.context, width, &c->text.places) ||
         read_tower(&r, names, names->text_block, c->picture.n_blocks, of, &c->text) ||
         read_norm(&r, names->text_last, width, &c->text.last) ||
-        read_projection(&r, names->text_projection, names->projections_turned, m->embedding, width,
-                        &c->text.projection))
+        read_projection(&r, names->text_projection, names->projections_turned, m->encoder.embedding,
+                        width, &c->text.projection))
         return -1;
     return 0;
 }
@@ -624,11 +624,11 @@ static latent_node *clip_text(latent_model *m, const char *text, latent_error *e
         latent_fail(e, "%s", c->why);
         return NULL;
     }
-    if (!(tokens = malloc((size_t)m->context * sizeof(*tokens)))) {
+    if (!(tokens = malloc((size_t)m->encoder.context * sizeof(*tokens)))) {
         latent_fail(e, "no memory for a text");
         return NULL;
     }
-    if ((n = latent_bpe_encode(c->bpe, text, tokens, m->context, e)) < 0) {
+    if ((n = latent_bpe_encode(c->bpe, text, tokens, m->encoder.context, e)) < 0) {
         free(tokens);
         return NULL;
     }
@@ -640,13 +640,17 @@ static latent_node *clip_text(latent_model *m, const char *text, latent_error *e
     return x ? tower(&c->text, x, 1, last, "clip.text", e) : NULL;
 }
 
+static const latent_encoder_arch clip_encoder = {
+    .picture = clip_picture,
+    .look = clip_look,
+    .text = clip_text,
+};
+
 const latent_arch latent_arch_clip = {
     .name = "clip",
     .recognise = clip_recognise,
     .build = clip_build,
     .beside = clip_beside,
     .free = clip_free,
-    .picture = clip_picture,
-    .look = clip_look,
-    .text = clip_text,
+    .encoder = &clip_encoder,
 };

@@ -387,10 +387,9 @@ static int make_all(latent_model *m, const tiny_source *from, latent_progress p,
     latent_tiny_net *c = m->net;
     latent_tiny_tensor t;
     c->map = latent_tiny_map_of(&c->sizes);
-    m->resolution = c->sizes.resolution;
-    m->channels = 3;
-    m->embedding = c->sizes.embedding;
-    m->context = c->sizes.context;
+    m->encoder.resolution = c->sizes.resolution;
+    m->encoder.embedding = c->sizes.embedding;
+    m->encoder.context = c->sizes.context;
     for (int i = 0; latent_tiny_tensor_at(&c->sizes, i, &t); i++) {
         if (p.cancel && atomic_load(p.cancel))
             return latent_fail(e, "cancelled");
@@ -597,12 +596,16 @@ static latent_node *tiny_text(latent_model *m, const char *text, latent_error *e
     return n;
 }
 
+static const latent_encoder_arch tiny_encoder = {
+    .picture = tiny_picture,
+    .text = tiny_text,
+    .pooled = tiny_pooled,
+};
+
 const latent_arch latent_arch_clip_tiny = {
     .name = "clip-tiny",
     .recognise = tiny_recognise,
     .build = tiny_build,
     .free = tiny_free,
-    .picture = tiny_picture,
-    .text = tiny_text,
-    .pooled = tiny_pooled,
+    .encoder = &tiny_encoder,
 };

@@ -2,9 +2,7 @@
 #include "model.h"
 #include "../base/lock.h"
 #include "../base/system.h"
-#include "../ops/encoder.h"
 #include "architectures.h"
-#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,10 +46,10 @@ static latent_model *build(latent_weights *w, const char *label, int half, laten
         }
         m->refs = 1;
         m->arch = arch;
-        m->half = half && arch->input;
+        m->half = half && arch->generator;
         snprintf(m->label, sizeof(m->label), "%s", label);
         if (arch->build(m, w, prefix, p, e) ||
-            (arch->input && latent_model_sign(m, w, prefix, e))) {
+            (arch->generator && latent_model_sign(m, w, prefix, e))) {
             m->kept_bytes = 0; /* they were not counted yet */
             latent_model_release(m);
             return NULL;
@@ -208,7 +206,8 @@ static void release(latent_deferred_free *g)
     atomic_fetch_sub(&all_bytes, m->kept_bytes);
     if (m->net)
         m->arch->free(m);
-    free(m->w_avg);
+    free(m->generator.w_avg);
+    free(m->denoiser.levels);
     free(m);
 }
 
@@ -235,222 +234,4 @@ int latent_model_write(const latent_model *m, const char *path, latent_error *e)
         return latent_fail(e, "%s is a %s, which is not written again; copy its file instead",
                            m->label, m->arch->name);
     return m->arch->write(m, path, e);
-}
-
-int latent_model_is(const latent_model *m, latent_model_kind kind, latent_error *e)
-{
-    if (kind == LATENT_ENCODER && !m->arch->picture)
-        return latent_fail(e,
-                           "%s is a generator (%s), which draws pictures; this box takes a CLIP, "
-                           "which compares pictures and words",
-                           m->label, m->arch->name);
-    if (kind == LATENT_GENERATOR && !m->arch->input)
-        return latent_fail(e,
-                           "%s is a %s, which compares pictures and words; this box takes a "
-                           "generator, and [latent.clip] and [latent.guide] take this",
-                           m->label, m->arch->name);
-    return 0;
-}
-
-/* The picture as the encoder is shown it, with one more holder. */
-static latent_node *show(latent_model *m, latent_node *picture, latent_error *e)
-{
-    int size = m->resolution;
-    if (latent_model_is(m, LATENT_ENCODER, e))
-        return NULL;
-    if (picture->shape.c != 3) {
-        latent_fail(e,
-                    "a picture with %d channels came; a CLIP looks at three, red, green and blue",
-                    picture->shape.c);
-        return NULL;
-    }
-    if (picture->shape.h == size && picture->shape.w == size)
-        return latent_node_retain(picture);
-    return latent_op_center_crop(picture, size, e);
-}
-
-latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, latent_error *e)
-{
-    latent_node *shown = show(m, picture, e);
-    latent_node *embedding = shown ? m->arch->picture(m, shown, e) : NULL;
-    latent_node_release(shown);
-    return embedding;
-}
-
-latent_node *latent_model_look(latent_model *m, latent_node *picture, int depth, latent_error *e)
-{
-    latent_node *shown = show(m, picture, e), *seen = NULL;
-    if (shown && (depth < 1 || depth > m->depth || !m->arch->look))
-        latent_fail(e, "%s looks in %d steps; depth %d is none of them", m->label, m->depth, depth);
-    else if (shown)
-        seen = m->arch->look(m, shown, depth, e);
-    latent_node_release(shown);
-    return seen;
-}
-
-latent_node *latent_model_embed_text(latent_model *m, const char *text, latent_error *e)
-{
-    return latent_model_is(m, LATENT_ENCODER, e) ? NULL : m->arch->text(m, text, e);
-}
-
-latent_node *latent_model_pooled(latent_model *m, latent_node *picture, latent_error *e)
-{
-    latent_node *shown = show(m, picture, e), *pooled = NULL;
-    if (shown && m->arch->pooled)
-        pooled = m->arch->pooled(m, shown, e);
-    else if (shown)
-        latent_fail(e, "%s is a %s, which has no pooled features; a clip-tiny has", m->label,
-                    m->arch->name);
-    latent_node_release(shown);
-    return pooled;
-}
-
-int latent_model_layer(const latent_model *m, const char *name, latent_error *e)
-{
-    char names[256] = "";
-    size_t used = 0;
-    if (latent_model_is(m, LATENT_GENERATOR, e))
-        return -1;
-    for (int i = 0; i < m->n_layers; i++)
-        if (!strcmp(m->layers[i], name))
-            return i;
-    for (int i = 0; i < m->n_layers && used < sizeof(names); i++)
-        used += (size_t)snprintf(names + used, sizeof(names) - used, " %s", m->layers[i]);
-    return latent_fail(e, "no layer %s in %s; its layers are%s", name, m->label, names);
-}
-
-int latent_model_rows(const latent_model *m, int n, latent_error *e)
-{
-    if (latent_model_is(m, LATENT_GENERATOR, e))
-        return -1;
-    if (n == m->w_dim)
-        return 1;
-    if (n == m->num_ws * m->w_dim)
-        return m->num_ws;
-    return latent_fail(e,
-                       "a list of %d numbers came; %s takes w (%d numbers) or W+ (%d x %d = %d "
-                       "numbers)",
-                       n, m->label, m->w_dim, m->num_ws, m->w_dim, m->num_ws * m->w_dim);
-}
-
-int latent_model_map(const latent_model *m, const float *z, const float *classes, float *w,
-                     latent_error *e)
-{
-    return latent_model_is(m, LATENT_GENERATOR, e) ? -1 : m->arch->map(m, z, classes, w, e);
-}
-
-int latent_model_truncate(const latent_model *m, const float *w, float psi, int cutoff, float *ws,
-                          latent_error *e)
-{
-    int rows = cutoff < 0 ? 1 : m->num_ws;
-    if (latent_model_is(m, LATENT_GENERATOR, e))
-        return -1;
-    if (psi != 1 && !m->w_avg)
-        return latent_fail(e, "%s knows no mean of w, so psi must be 1", m->label);
-    for (int r = 0; r < rows; r++)
-        for (int i = 0; i < m->w_dim; i++) {
-            float v = w[i];
-            if (psi != 1 && (cutoff < 0 || r < cutoff))
-                v = m->w_avg[i] + psi * (v - m->w_avg[i]);
-            ws[(size_t)r * (size_t)m->w_dim + (size_t)i] = v;
-        }
-    return 0;
-}
-
-latent_node *latent_model_input(latent_model *m, const float *w, int rows, latent_error *e)
-{
-    return latent_model_is(m, LATENT_GENERATOR, e) ? NULL : m->arch->input(m, w, rows, e);
-}
-
-latent_node *latent_model_forward(latent_model *m, int layer, latent_node *features,
-                                  const float *own, int rows, latent_noise noise, latent_error *e)
-{
-    if (latent_model_is(m, LATENT_GENERATOR, e))
-        return NULL;
-    return m->arch->layer(m, layer, features, own, rows, noise, e);
-}
-
-latent_node *latent_model_picture(latent_model *m, const float *w, int rows, int last,
-                                  latent_noise noise, latent_error *e)
-{
-    latent_node *features = latent_model_input(m, w, rows, e), *next, *picture;
-    for (int i = 0; features && i <= (last < 0 ? m->n_layers - 1 : last); i++) {
-        next = latent_model_forward(m, i, features, NULL, 0, noise, e);
-        latent_node_release(features);
-        features = next;
-    }
-    picture = features ? latent_features_rgb(features, e) : NULL;
-    latent_node_release(features);
-    return picture;
-}
-
-/* ---- features promises */
-
-static int features_shape(const latent_node *n, latent_shape *s, latent_error *e)
-{
-    (void)e;
-    *s = n->in[0]->shape;
-    return 0;
-}
-
-static void features_retain(void *params)
-{
-    latent_model_retain(((latent_features *)params)->model);
-}
-
-static void features_release(void *params)
-{
-    latent_model_release(((latent_features *)params)->model);
-}
-
-const latent_op latent_op_features = {
-    .name = "features",
-    .n_computed = 1,
-    .shape = features_shape,
-    .retain = features_retain,
-    .release = features_release,
-};
-
-latent_node *latent_features_make(latent_model *m, int layer, latent_node *x, latent_node *drawn,
-                                  latent_node *const *styles, int n_styles, latent_error *e)
-{
-    latent_features p;
-    latent_node *n, **in = malloc(((size_t)n_styles + 2) * sizeof(*in));
-    if (!in) {
-        latent_fail(e, "no memory for one more promise");
-        return NULL;
-    }
-    memset(&p, 0, sizeof(p));
-    p.model = m;
-    p.layer = layer;
-    in[0] = x;
-    in[1] = drawn;
-    memcpy(in + 2, styles, (size_t)n_styles * sizeof(*in));
-    n = latent_node_make(&latent_op_features, in, n_styles + 2, &p, sizeof(p), NULL, e);
-    free(in);
-    return n;
-}
-
-const latent_features *latent_features_of(const latent_node *n)
-{
-    return n && n->op == &latent_op_features ? n->params : NULL;
-}
-
-latent_node *latent_features_rgb(const latent_node *n, latent_error *e)
-{
-    const latent_features *f = latent_features_of(n);
-    if (!f) {
-        latent_fail(e, "a picture came where features were expected");
-        return NULL;
-    }
-    if (!n->in[1]) {
-        const char *last = f->model->layers[f->model->n_layers - 1];
-        latent_fail(e,
-                    f->layer < 0 ? "nothing is drawn yet: put a layer between (the first is %s)"
-                                 : "this network draws only after its last layer, %s "
-                                   "([latent.tap] shows the others)",
-                    f->layer < 0 ? f->model->layers[0] : last);
-        return NULL;
-    }
-    return latent_node_retain(n->in[1]);
 }

@@ -1,17 +1,22 @@
-/* model: a loaded network, whatever its architecture: a generator, which draws pictures of latents,
-   or an encoder, which makes embeddings of pictures and texts.  A new architecture is one file
-   beside this one and one line in the table of model.c.  Models are immutable and shared; promises
-   made with one keep it alive. */
+/* model: a loaded network, whatever its architecture.  Five kinds are known, each with a small
+   interface and dimensions of its own: a generator draws pictures of latents, an encoder makes
+   embeddings of pictures and texts, a denoiser takes noise off, a decoder brings pictures to
+   features and back, a sequence tells what comes next.  One file may hold several (a diffusion
+   network is a denoiser and a decoder).  A new architecture is one file beside this one and one
+   line in the table of model.c.  Models are immutable and shared; promises made with one keep it
+   alive. */
 #ifndef LATENT_MODEL_H
 #define LATENT_MODEL_H
 #include "../graph/graph.h"
 #include "../graph/noise_maps.h"
 #include "../ops/ops.h"
 #include "../weights/weights.h"
+#include "features.h"
 
 #pragma GCC visibility push(default)
 
 #define LATENT_MAX_LAYERS 64
+#define LATENT_LAYER_NAME 32 /* room for the name of one, with its end */
 #define LATENT_NOT_TO_BE_PLAYED (-2)
 
 typedef struct latent_model latent_model;
@@ -21,6 +26,22 @@ typedef struct {
     atomic_int *permille;     /* or NULL */
     const atomic_int *cancel; /* or NULL */
 } latent_progress;
+
+/* ---- generators: z -> w, and a chain of layers from w to a picture */
+
+typedef struct {
+    int z_dim, w_dim, num_ws; /* num_ws: rows of W+ */
+    int classes;              /* 0: not conditional */
+    int height, width;        /* of the whole picture */
+    int channels;             /* of the picture */
+    int n_layers;
+    char layers[LATENT_MAX_LAYERS][LATENT_LAYER_NAME]; /* coarse to fine: "4", "8" ... */
+    float *w_avg; /* [w_dim], or NULL; malloc'd, freed with the model */
+    latent_drawn_by
+        drawer; /* the same, a hash (16 hex digits) of the trained weights, equal for the
+                             same network in another kind of file, and how far its styles lie from
+                             their mean */
+} latent_generator_dims;
 
 /* How a generator's chain treats noise maps. */
 typedef enum {
@@ -35,6 +56,92 @@ typedef struct {
         seed; /* of random noise: the same seed gives the same maps; the number of learned maps */
     float strength; /* times the network's own; 1 as it was trained */
 } latent_noise;
+
+/* What a layer is told beside the features. */
+typedef struct {
+    const float *own; /* a w [w_dim] or W+ [num_ws][w_dim] for this layer alone; NULL: what rides
+                         along with the features */
+    int rows;         /* of own: 1 or num_ws */
+    latent_noise noise;
+} latent_layer_context;
+
+typedef struct {
+    int (*map)(const latent_model *m, const float *z, const float *classes, float *w,
+               latent_error *e);
+    latent_node *(*input)(latent_model *m, const float *w, int rows, latent_error *e);
+    latent_node *(*layer)(latent_model *m, int layer, latent_node *features,
+                          const latent_layer_context *context, latent_error *e);
+    /* The weights [out][w_dim] of number i of the affine maps that make styles of row row of W+,
+       those of ToRGB left out, with one more holder; NULL when there are no more.  Or NULL where
+       styles are made in another way. */
+    latent_tensor *(*affine)(const latent_model *m, int row, int i);
+} latent_generator_arch;
+
+/* ---- encoders: embeddings of pictures and texts that can be compared */
+
+typedef struct {
+    int resolution; /* of the pictures they look at, which are square */
+    int embedding;  /* numbers in an embedding */
+    int context;    /* the most tokens of a text */
+    int depth;      /* how many blocks look at a picture */
+} latent_encoder_dims;
+
+typedef struct {
+    /* of pictures [n][resolution][resolution][3], and of a text */
+    latent_node *(*picture)(latent_model *m, latent_node *pictures, latent_error *e);
+    latent_node *(*look)(latent_model *m, latent_node *pictures, int depth, latent_error *e);
+    latent_node *(*text)(latent_model *m, const char *text, latent_error *e);
+    /* What the embedding of a picture is made of, [n][1][1][features]; NULL where there is none. */
+    latent_node *(*pooled)(latent_model *m, latent_node *pictures, latent_error *e);
+} latent_encoder_arch;
+
+/* ---- denoisers: from x = a clean + s noise to a guess of what is clean */
+
+typedef struct {
+    int channels, height, width; /* of what it works on; height and width: as it was trained */
+    int multiple;  /* other sizes must be multiples of this; 0: no other size is taken */
+    int embedding; /* numbers of the list that can be its condition; 0: it takes none */
+    int context;   /* width of the token states that can be its condition; 0: it takes none */
+    int flow;      /* 1: its levels are a = 1 - s (flow matching); 0: a^2 + s^2 = 1 */
+    int n_levels;  /* of levels; 0: any level between 0 and 1 */
+    float
+        *levels; /* [n_levels], the s it was trained with, rising; malloc'd, freed with the model */
+} latent_denoiser_dims;
+
+typedef struct {
+    /* The clean guess of x [n][h][w][channels] at that level.  words: token states
+       [n or 1][1][tokens][context], an embedding [n or 1][1][1][embedding], or NULL: none. */
+    latent_node *(*denoise)(latent_model *m, latent_node *x, latent_level level, latent_node *words,
+                            latent_error *e);
+} latent_denoiser_arch;
+
+/* ---- decoders: from a picture to the features that a denoiser works on, and back */
+
+typedef struct {
+    int channels; /* of the features */
+    int factor;   /* how many pixels of a picture, a side, one of the features stands for */
+} latent_decoder_dims;
+
+typedef struct {
+    /* pictures [n][h][w][3] in [-1, 1]; either may be NULL, where the file holds half of it */
+    latent_node *(*encode)(latent_model *m, latent_node *pictures, latent_error *e);
+    latent_node *(*decode)(latent_model *m, latent_node *features, latent_error *e);
+} latent_decoder_arch;
+
+/* ---- sequences: from tokens to the next one */
+
+typedef struct {
+    int tokens;  /* how many there are to choose from */
+    int context; /* the most that are read at once */
+    int width;   /* of a token's state */
+} latent_sequence_dims;
+
+typedef struct {
+    /* [1][1][n][tokens]: how likely each token is after each of n, as logarithms not normalised. */
+    latent_node *(*next)(latent_model *m, const int *tokens, int n, latent_error *e);
+} latent_sequence_arch;
+
+/* ---- an architecture, and a model of it */
 
 /* What an architecture file provides. */
 typedef struct latent_arch {
@@ -53,22 +160,12 @@ typedef struct latent_arch {
     int (*beside)(latent_model *m, const char *folder, int home, latent_error *e);
     /* Writes it as safetensors; NULL where that is not known. */
     int (*write)(const latent_model *m, const char *path, latent_error *e);
-    /* generators: */
-    int (*map)(const latent_model *m, const float *z, const float *classes, float *w,
-               latent_error *e);
-    latent_node *(*input)(latent_model *m, const float *w, int rows, latent_error *e);
-    latent_node *(*layer)(latent_model *m, int layer, latent_node *features, const float *own,
-                          int rows, latent_noise noise, latent_error *e);
-    /* The weights [out][w_dim] of number i of the affine maps that make styles of row row of W+,
-       those of ToRGB left out, with one more holder; NULL when there are no more.  Or NULL where
-       styles are made in another way. */
-    latent_tensor *(*affine)(const latent_model *m, int row, int i);
-    /* encoders: of pictures [n][resolution][resolution][3], and of a text */
-    latent_node *(*picture)(latent_model *m, latent_node *pictures, latent_error *e);
-    latent_node *(*look)(latent_model *m, latent_node *pictures, int depth, latent_error *e);
-    latent_node *(*text)(latent_model *m, const char *text, latent_error *e);
-    /* What the embedding of a picture is made of, [n][1][1][features]; NULL where there is none. */
-    latent_node *(*pooled)(latent_model *m, latent_node *pictures, latent_error *e);
+    /* What it is: NULL where it is none of the kind. */
+    const latent_generator_arch *generator;
+    const latent_encoder_arch *encoder;
+    const latent_denoiser_arch *denoiser;
+    const latent_decoder_arch *decoder;
+    const latent_sequence_arch *sequence;
 } latent_arch;
 
 struct latent_model {
@@ -77,24 +174,16 @@ struct latent_model {
     uint64_t file[4]; /* which file it came from: device, inode, size, time of change */
     latent_deferred_free grave;
     const latent_arch *arch;
-    char label[64];         /* for messages: the file's name without its folder */
-    latent_drawn_by drawer; /* generators: the same, a hash (16 hex digits) of the trained weights,
-                             equal for the same network in another kind of file, and how far its
-                             styles lie from their mean */
-    int z_dim, w_dim, num_ws;
-    int classes;    /* 0: not conditional */
-    int resolution; /* of the whole picture; encoders: of the pictures they look at */
-    int channels;   /* of the picture */
-    int embedding;  /* encoders: numbers in an embedding; generators: 0 */
-    int context;    /* encoders: the most tokens of a text */
-    int depth;      /* encoders: how many blocks look at a picture */
-    int n_layers;
-    char layers[LATENT_MAX_LAYERS][12]; /* their names, coarse to fine: "4", "8" ... */
-    float *w_avg;                       /* [w_dim], or NULL */
-    size_t weights_bytes;               /* as float32 */
-    size_t kept_bytes;                  /* as they are kept */
-    int half;                           /* weights are kept in half precision */
-    void *net;                          /* the architecture's own */
+    char label[64];                  /* for messages: the file's name without its folder */
+    latent_generator_dims generator; /* all 0 where arch->generator is NULL; the others likewise */
+    latent_encoder_dims encoder;
+    latent_denoiser_dims denoiser;
+    latent_decoder_dims decoder;
+    latent_sequence_dims sequence;
+    size_t weights_bytes; /* as float32 */
+    size_t kept_bytes;    /* as they are kept */
+    int half;             /* weights are kept in half precision */
+    void *net;            /* the architecture's own */
 };
 
 /* Reads a model of any known kind, or gives the one that lives already when the file is the same.
@@ -116,8 +205,19 @@ latent_model *latent_model_retain(latent_model *m);
 void latent_model_release(latent_model *m); /* m may be NULL; any thread */
 int latent_model_write(const latent_model *m, const char *path, latent_error *e);
 
+/* ---- what models do, each for one kind: NULL or -1 and a sentence where the model is of another
+   (kinds.c) */
+
+typedef enum {
+    LATENT_ANY_KIND,
+    LATENT_GENERATOR,
+    LATENT_ENCODER,
+    LATENT_DENOISER,
+    LATENT_DECODER,
+    LATENT_SEQUENCE
+} latent_model_kind;
+
 /* Is it of that kind?  0, or -1 and a sentence that says what it is and which boxes take it. */
-typedef enum { LATENT_ANY_KIND, LATENT_GENERATOR, LATENT_ENCODER } latent_model_kind;
 int latent_model_is(const latent_model *m, latent_model_kind kind, latent_error *e);
 
 /* Encoders.  The embedding of a picture of any size in [-1, 1], prepared as the network expects it
@@ -127,19 +227,28 @@ latent_node *latent_model_embed_picture(latent_model *m, latent_node *picture, l
 latent_node *latent_model_embed_text(latent_model *m, const char *text, latent_error *e);
 /* The pooled features of a picture, likewise: what a score compares (train/score.h). */
 latent_node *latent_model_pooled(latent_model *m, latent_node *picture, latent_error *e);
-
 /* What an encoder has seen in a picture of any size after so many of its blocks (1 to depth), a row
    of tokens [1][1][tokens][width]. */
 latent_node *latent_model_look(latent_model *m, latent_node *picture, int depth, latent_error *e);
 
-/* The number of a layer by its name, or -1 and a sentence that lists the names. */
+/* Denoisers.  The clean guess of x at a level, see latent_denoiser_arch; sizes are checked. */
+latent_node *latent_model_denoise(latent_model *m, latent_node *x, latent_level level,
+                                  latent_node *words, latent_error *e);
+
+/* Decoders.  A picture of three channels in [-1, 1], cut to a multiple of the factor beforehand, to
+   features; and features to the picture, not clamped. */
+latent_node *latent_model_encode(latent_model *m, latent_node *picture, latent_error *e);
+latent_node *latent_model_decode(latent_model *m, latent_node *features, latent_error *e);
+
+/* Generators.  The number of a layer by its name, or by its beginning up to a "_" ("L3" for
+   "L3_52_512"); or -1 and a sentence that lists the names. */
 int latent_model_layer(const latent_model *m, const char *name, latent_error *e);
 
 /* Is a list of n numbers a w (1 row) or a W+ (num_ws rows)?  -1 and a sentence when neither. */
 int latent_model_rows(const latent_model *m, int n, latent_error *e);
 
-/* z [z_dim] to w [w_dim], no truncation.  classes: weights [m->classes], or NULL for class 0.
-   Under a millisecond. */
+/* z [z_dim] to w [w_dim], no truncation.  classes: weights [classes], or NULL for class 0.  Under a
+   millisecond. */
 int latent_model_map(const latent_model *m, const float *z, const float *classes, float *w,
                      latent_error *e);
 /* Truncation: w [w_dim] to ws, psi being the share of the way from the mean to w that is gone.
@@ -148,30 +257,15 @@ int latent_model_map(const latent_model *m, const float *z, const float *classes
 int latent_model_truncate(const latent_model *m, const float *w, float psi, int cutoff, float *ws,
                           latent_error *e);
 
-/* The chain.  w is [rows][w_dim], rows 1 or num_ws.  Each gives a features promise (see below)
-   with one holder, or NULL and a sentence.  layer's own (or NULL) is a w for that layer alone. */
+/* The chain.  w is [rows][w_dim], rows 1 or num_ws.  Each gives a features promise (features.h)
+   with one holder, or NULL and a sentence. */
 latent_node *latent_model_input(latent_model *m, const float *w, int rows, latent_error *e);
 latent_node *latent_model_forward(latent_model *m, int layer, latent_node *features,
-                                  const float *own, int rows, latent_noise noise, latent_error *e);
+                                  const latent_layer_context *context, latent_error *e);
 /* All of it at once: the picture as layer last leaves it (LATENT_WHOLE_PICTURE: the last one). */
 #define LATENT_WHOLE_PICTURE (-1)
 latent_node *latent_model_picture(latent_model *m, const float *w, int rows, int last,
                                   latent_noise noise, latent_error *e);
-
-/* A features promise stands for a layer's output and carries what the next layer and [latent.rgb]
-   need: in[0] the tensor, in[1] the picture drawn so far or NULL, in[2]... the styles, one a row.
- */
-typedef struct {
-    latent_model *model;
-    int layer; /* the last one that worked; -1 after the input */
-} latent_features;
-extern const latent_op latent_op_features;
-latent_node *latent_features_make(latent_model *m, int layer, latent_node *x, latent_node *drawn,
-                                  latent_node *const *styles, int n_styles, latent_error *e);
-/* NULL when n is not a features promise. */
-const latent_features *latent_features_of(const latent_node *n);
-/* The picture drawn so far, with one more holder, or NULL and a sentence. */
-latent_node *latent_features_rgb(const latent_node *n, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

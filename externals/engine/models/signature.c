@@ -34,31 +34,32 @@ static int is_trained(const char *name)
 /* w: [3 w_dim], room */
 static int measure_spread(latent_model *m, float *z, float *w, latent_error *e)
 {
-    float *sum = w + m->w_dim, *squares = sum + m->w_dim;
+    float *sum = w + m->generator.w_dim, *squares = sum + m->generator.w_dim;
     double spread = 0;
     latent_random r;
     latent_random_seed(&r, 0);
-    memset(sum, 0, 2 * (size_t)m->w_dim * sizeof(*sum));
+    memset(sum, 0, 2 * (size_t)m->generator.w_dim * sizeof(*sum));
     for (int n = 0; n < STYLES; n++) {
-        for (int i = 0; i < m->z_dim; i++)
+        for (int i = 0; i < m->generator.z_dim; i++)
             z[i] = (float)latent_random_gauss(&r);
         if (latent_model_map(m, z, NULL, w, e))
             return -1;
-        for (int i = 0; i < m->w_dim; i++) {
+        for (int i = 0; i < m->generator.w_dim; i++) {
             sum[i] += w[i];
             squares[i] += w[i] * w[i];
         }
     }
-    for (int i = 0; i < m->w_dim; i++)
+    for (int i = 0; i < m->generator.w_dim; i++)
         spread += (double)(squares[i] / STYLES - sum[i] / STYLES * (sum[i] / STYLES));
-    m->drawer.spread = spread > 0 && isfinite(spread) ? (float)sqrt(spread) : 0;
+    m->generator.drawer.spread = spread > 0 && isfinite(spread) ? (float)sqrt(spread) : 0;
     return 0;
 }
 
 static int spread_styles(latent_model *m, latent_error *e)
 {
-    float *room = malloc(((size_t)m->z_dim + 3 * (size_t)m->w_dim) * sizeof(*room));
-    int failed = room ? measure_spread(m, room, room + m->z_dim, e)
+    float *room =
+        malloc(((size_t)m->generator.z_dim + 3 * (size_t)m->generator.w_dim) * sizeof(*room));
+    int failed = room ? measure_spread(m, room, room + m->generator.z_dim, e)
                       : latent_fail(e, "no memory for a model");
     free(room);
     return failed;
@@ -83,7 +84,8 @@ int latent_model_sign(latent_model *m, latent_weights *w, const char *prefix, la
         sum += hash_words(h, x, (size_t)t->count);
         free(x);
     }
-    snprintf(m->drawer.name, sizeof(m->drawer.name), "%s", m->label);
-    snprintf(m->drawer.hash, sizeof(m->drawer.hash), "%016llx", (unsigned long long)sum);
+    snprintf(m->generator.drawer.name, sizeof(m->generator.drawer.name), "%s", m->label);
+    snprintf(m->generator.drawer.hash, sizeof(m->generator.drawer.hash), "%016llx",
+             (unsigned long long)sum);
     return spread_styles(m, e);
 }

@@ -277,7 +277,7 @@ static int read_layer(sg2_reader *r, const char *where, int in, int out, int ker
     if (check_activation(r, where) || check_filter(r, where) ||
         read_weight(r, name[0], in, out, kernel, up, &l->weight) ||
         read_node(r, name[1], 1, (int64_t[]){out}, &l->bias) ||
-        read_node(r, name[2], 2, (int64_t[]){in, r->model->w_dim}, &l->affine_w) ||
+        read_node(r, name[2], 2, (int64_t[]){in, r->model->generator.w_dim}, &l->affine_w) ||
         read_node(r, name[3], 1, (int64_t[]){in}, &l->affine_b))
         return -1;
     if (!(clamp >= 0) || isinf(clamp))
@@ -315,7 +315,7 @@ static int read_mapping(sg2_reader *r, sg2 *g)
         if (t->rank != 2 || t->dim[0] < 1 || t->dim[0] > 65536 || t->dim[1] < 1 ||
             t->dim[1] > 1 << 20)
             return latent_fail(r->error, "%smapping.embed.weight is not a matrix", r->prefix);
-        g->embed.in = r->model->classes = (int)t->dim[1];
+        g->embed.in = r->model->generator.classes = (int)t->dim[1];
         g->embed.out = embedded = (int)t->dim[0];
         if (read_array(r, "mapping.embed.weight", 2, t->dim, &g->embed.weight) ||
             read_array(r, "mapping.embed.bias", 1, (int64_t[]){embedded}, &g->embed.bias))
@@ -326,7 +326,7 @@ static int read_mapping(sg2_reader *r, sg2 *g)
         return latent_fail(r->error, "%smapping.fc0.weight is missing or no matrix that fits",
                            r->prefix);
     width = (int)t->dim[1];
-    r->model->z_dim = width - embedded;
+    r->model->generator.z_dim = width - embedded;
     for (g->n_fc = 0; (t = entry(r, "mapping.fc%d.weight", g->n_fc)); g->n_fc++) {
         sg2_fc *fc = &g->fc[g->n_fc];
         if (g->n_fc == MAX_FC - 1)
@@ -343,13 +343,13 @@ static int read_mapping(sg2_reader *r, sg2 *g)
         if (read_array(r, name, 1, (int64_t[]){width}, &fc->bias))
             return -1;
     }
-    r->model->w_dim = width;
+    r->model->generator.w_dim = width;
     g->lr_multiplier = latent_stylegan2_rate(r->file, r->prefix);
     if (!(g->lr_multiplier > 0) || isinf(g->lr_multiplier))
         return latent_fail(r->error, "the mapping's learning-rate multiplier is %g",
                            g->lr_multiplier);
     if (entry(r, "mapping.w_avg"))
-        return read_array(r, "mapping.w_avg", 1, (int64_t[]){width}, &r->model->w_avg);
+        return read_array(r, "mapping.w_avg", 1, (int64_t[]){width}, &r->model->generator.w_avg);
     return 0;
 }
 
@@ -407,10 +407,10 @@ static int read_block(sg2_reader *r, sg2 *g, int i, int last, int *channels, int
                            torgb);
     if (t) {
         if (t->rank != 4 || (t->dim[0] != 1 && t->dim[0] != 3 && t->dim[0] != 4) ||
-            (r->model->channels && t->dim[0] != r->model->channels))
+            (r->model->generator.channels && t->dim[0] != r->model->generator.channels))
             return latent_fail(r->error, "%s%s does not draw 1, 3 or 4 channels", r->prefix, torgb);
-        r->model->channels = (int)t->dim[0];
-        if (read_layer(r, torgb, out, r->model->channels, 1, 1, 0, &b->torgb))
+        r->model->generator.channels = (int)t->dim[0];
+        if (read_layer(r, torgb, out, r->model->generator.channels, 1, 1, 0, &b->torgb))
             return -1;
     }
     *row += has_conv0 ? 2 : 1;
@@ -453,12 +453,12 @@ static int sg2_build(latent_model *m, latent_weights *w, const char *prefix, lat
     for (int i = 0; i < g->n_blocks; i++) {
         if (read_block(&r, g, i, i == g->n_blocks - 1, &channels, &row))
             return -1;
-        snprintf(m->layers[i], sizeof(m->layers[i]), "%d", 4 << i);
+        snprintf(m->generator.layers[i], sizeof(m->generator.layers[i]), "%d", 4 << i);
         report(&r, i + 1, g->n_blocks);
     }
-    m->n_layers = g->n_blocks;
-    m->num_ws = row + 1;
-    m->resolution = 4 << (g->n_blocks - 1);
+    m->generator.n_layers = g->n_blocks;
+    m->generator.num_ws = row + 1;
+    m->generator.height = m->generator.width = 4 << (g->n_blocks - 1);
     return 0;
 }
 
@@ -533,10 +533,10 @@ static int sg2_map(const latent_model *m, const float *z, const float *classes, 
         return latent_fail(e, "no memory for a latent");
     x = memory;
     y = memory + widest;
-    memcpy(x, z, (size_t)m->z_dim * sizeof(float));
-    normalise(x, m->z_dim);
+    memcpy(x, z, (size_t)m->generator.z_dim * sizeof(float));
+    normalise(x, m->generator.z_dim);
     if (g->embed.weight)
-        embed_classes(&g->embed, classes, x + m->z_dim);
+        embed_classes(&g->embed, classes, x + m->generator.z_dim);
     for (int i = 0; i < g->n_fc; i++) {
         const sg2_fc *fc = &g->fc[i];
         float gain = (float)(g->lr_multiplier / sqrt(fc->in)), *swap = x;
@@ -548,7 +548,7 @@ static int sg2_map(const latent_model *m, const float *z, const float *classes, 
         x = y;
         y = swap;
     }
-    memcpy(w, x, (size_t)m->w_dim * sizeof(float));
+    memcpy(w, x, (size_t)m->generator.w_dim * sizeof(float));
     free(memory);
     return 0;
 }
@@ -560,13 +560,18 @@ static latent_node *sg2_input(latent_model *m, const float *w, int rows, latent_
     const sg2 *g = m->net;
     latent_node *style[2 * MAX_BLOCKS + 2], *made = NULL;
     int n = 0;
-    for (; n < m->num_ws; n++)
-        if (!(style[n] = latent_op_style_of(&m->drawer, n, m->num_ws,
-                                            w + (rows > 1 ? (size_t)n * (size_t)m->w_dim : 0),
-                                            m->w_dim, e)))
+    for (; n < m->generator.num_ws; n++)
+        if (!(style[n] =
+                  latent_op_style_of(&m->generator.drawer, n, m->generator.num_ws,
+                                     w + (rows > 1 ? (size_t)n * (size_t)m->generator.w_dim : 0),
+                                     m->generator.w_dim, e)))
             break;
-    if (n == m->num_ws)
-        made = latent_features_make(m, -1, g->constant, NULL, style, n, e);
+    if (n == m->generator.num_ws)
+        made = latent_features_make(
+            m, -1,
+            &(latent_features_parts){
+                .x = g->constant, .styles = style, .n_styles = n, .level = LATENT_CLEAN},
+            e);
     while (n-- > 0)
         latent_node_release(style[n]);
     return made;
@@ -575,22 +580,28 @@ static latent_node *sg2_input(latent_model *m, const float *w, int rows, latent_
 /* The styles a layer works with: its own, or those that ride along with the features. */
 typedef struct {
     const latent_model *model;
-    const latent_node *features;
-    const float *own;
-    int rows;
+    latent_features_parts features;
+    const latent_layer_context *context;
 } sg2_styles;
 
 static latent_node *style_of(const sg2_styles *s, const sg2_layer *l, int row, const char *stage,
                              latent_error *e)
 {
-    int w_dim = s->model->w_dim;
+    int w_dim = s->model->generator.w_dim, riding = s->features.n_styles;
+    const float *own = s->context->own;
     latent_node *w, *style;
-    if (s->own)
-        w = latent_op_style_of(&s->model->drawer, row, s->model->num_ws,
-                               s->own + (s->rows > 1 ? (size_t)row * (size_t)w_dim : 0), w_dim, e);
-    else {
-        int riding = s->features->n_in - 2;
-        w = latent_node_retain(s->features->in[2 + (row < riding ? row : riding - 1)]);
+    if (own)
+        w = latent_op_style_of(&s->model->generator.drawer, row, s->model->generator.num_ws,
+                               own + (s->context->rows > 1 ? (size_t)row * (size_t)w_dim : 0),
+                               w_dim, e);
+    else if (!riding) {
+        latent_fail(e,
+                    "the features carry no styles; give this layer its own list at the right "
+                    "inlet, %d numbers",
+                    w_dim);
+        return NULL;
+    } else {
+        w = latent_node_retain(s->features.styles[row < riding ? row : riding - 1]);
         if (w->shape.c != w_dim) {
             latent_fail(e,
                         "the features carry styles of %d numbers and %s takes %d; give this layer "
@@ -627,9 +638,9 @@ static latent_node *learned_map(uint32_t number, int row, int side, latent_error
 /* One convolution of a block: x -> style, convolution, noise, bias, lrelu.  gain is 1, or sqrt(1/2)
    at the end of a resnet's block. */
 static latent_node *convolve(const sg2_styles *s, const sg2_block *b, const sg2_layer *l, int row,
-                             latent_node *x, float gain, latent_node *add, latent_noise noise,
-                             latent_error *e)
+                             latent_node *x, float gain, latent_node *add, latent_error *e)
 {
+    latent_noise noise = s->context->noise;
     int up = l == &b->conv0 ? 2 : 1;
     latent_conv_settings c = {
         up, 1, 1, 1, noise.strength, LRELU_SLOPE, SQRT2 * gain, l->clamp * gain};
@@ -699,50 +710,53 @@ static int check_order(const latent_model *m, int layer, const latent_node *feat
     if (f->model == m && f->layer != layer - 1) {
         char last[40];
         snprintf(last, sizeof(last), f->layer < 0 ? "the input" : "layer %s",
-                 f->layer < 0 ? "" : m->layers[f->layer]);
+                 f->layer < 0 ? "" : m->generator.layers[f->layer]);
         if (layer == 0)
             return latent_fail(e,
                                "layer %s comes straight after [latent.input]; these features "
                                "come from %s",
-                               m->layers[layer], last);
+                               m->generator.layers[layer], last);
         return latent_fail(e, "layer %s comes after layer %s; these features come from %s",
-                           m->layers[layer], m->layers[layer - 1], last);
+                           m->generator.layers[layer], m->generator.layers[layer - 1], last);
     }
     if (features->shape.c != wanted || features->shape.h != side || features->shape.w != side)
         return latent_fail(e,
                            "layer %s of %s takes %d channels of %d x %d; features of %s came with "
                            "%d channels of %d x %d",
-                           m->layers[layer], m->label, wanted, side, side, f->model->label,
-                           features->shape.c, features->shape.w, features->shape.h);
+                           m->generator.layers[layer], m->label, wanted, side, side,
+                           f->model->label, features->shape.c, features->shape.w,
+                           features->shape.h);
     return 0;
 }
 
 static latent_node *sg2_layer_forward(latent_model *m, int layer, latent_node *features,
-                                      const float *own, int rows, latent_noise noise,
-                                      latent_error *e)
+                                      const latent_layer_context *context, latent_error *e)
 {
     const sg2 *g = m->net;
     const sg2_block *b = &g->block[layer];
-    sg2_styles s = {m, features, own, rows};
+    sg2_styles s = {m, latent_features_parts_of(features), context};
+    latent_features_parts made_of = s.features;
     latent_node *x = NULL, *y = NULL, *skip = NULL, *drawn = NULL, *made = NULL;
     int row = b->first_row;
     if (check_order(m, layer, features, e))
         return NULL;
-    x = latent_node_retain(features->in[0]);
+    x = latent_node_retain(s.features.x);
     if (b->skip && !(skip = shortcut(b, x, e)))
         goto done;
     if (b->conv0.weight) {
-        if (!(y = convolve(&s, b, &b->conv0, row++, x, 1, NULL, noise, e)))
+        if (!(y = convolve(&s, b, &b->conv0, row++, x, 1, NULL, e)))
             goto done;
         latent_node_release(x);
         x = y;
     }
-    if (!(y = convolve(&s, b, &b->conv1, row, x, skip ? sqrtf(0.5f) : 1, skip, noise, e)))
+    if (!(y = convolve(&s, b, &b->conv1, row, x, skip ? sqrtf(0.5f) : 1, skip, e)))
         goto done;
-    drawn =
-        b->torgb.weight ? draw(&s, b, y, features->in[1], e) : latent_node_retain(features->in[1]);
+    drawn = b->torgb.weight ? draw(&s, b, y, s.features.drawn, e)
+                            : latent_node_retain(s.features.drawn);
+    made_of.x = y;
+    made_of.drawn = drawn;
     if (!b->torgb.weight || drawn)
-        made = latent_features_make(m, layer, y, drawn, features->in + 2, features->n_in - 2, e);
+        made = latent_features_make(m, layer, &made_of, e);
     latent_node_release(y);
 done:
     latent_node_release(x);
@@ -865,8 +879,8 @@ static int sg2_write(const latent_model *m, const char *file, latent_error *e)
             i);
         put(w, g->fc[i].bias, 1, (int64_t[]){g->fc[i].out}, "mapping.fc%d.bias", i);
     }
-    if (m->w_avg)
-        put(w, m->w_avg, 1, (int64_t[]){m->w_dim}, "mapping.w_avg");
+    if (m->generator.w_avg)
+        put(w, m->generator.w_avg, 1, (int64_t[]){m->generator.w_dim}, "mapping.w_avg");
     constant = g->constant->op->leaf(g->constant);
     for (int k = 0; k < c; k++)
         for (int i = 0; i < 16; i++)
@@ -893,14 +907,18 @@ static int sg2_write(const latent_model *m, const char *file, latent_error *e)
     return failed;
 }
 
+static const latent_generator_arch sg2_generator = {
+    .map = sg2_map,
+    .input = sg2_input,
+    .layer = sg2_layer_forward,
+    .affine = sg2_affine,
+};
+
 const latent_arch latent_arch_stylegan2 = {
     .name = "stylegan2",
     .recognise = sg2_recognise,
     .build = sg2_build,
     .free = sg2_free,
     .write = sg2_write,
-    .map = sg2_map,
-    .input = sg2_input,
-    .layer = sg2_layer_forward,
-    .affine = sg2_affine,
+    .generator = &sg2_generator,
 };

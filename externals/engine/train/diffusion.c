@@ -110,9 +110,9 @@ static int check(const latent_diffusion_settings *s, latent_model *clip, latent_
         return latent_fail(e, "a batch of %d pictures; 1 to %d are possible", s->batch, MOST_BATCH);
     if (s->kept < 0 || s->kept > MOST_KEPT)
         return latent_fail(e, "%d pictures to be kept; 0 to %d are possible", s->kept, MOST_KEPT);
-    if (clip->embedding != s->sizes.words)
+    if (clip->encoder.embedding != s->sizes.words)
         return latent_fail(e, "the network that reads says %d numbers of a sentence; %d are wanted",
-                           clip->embedding, s->sizes.words);
+                           clip->encoder.embedding, s->sizes.words);
     return 0;
 }
 

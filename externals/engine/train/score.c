@@ -90,13 +90,13 @@ static latent_node *look(latent_model *clip, const float *pictures, int n, int s
 
 int latent_feature_statistics_features(latent_model *clip, latent_error *e)
 {
-    size_t size = (size_t)clip->resolution;
+    size_t size = (size_t)clip->encoder.resolution;
     float *nothing = calloc(size * size * 3, sizeof(float));
     latent_node *n;
     int d;
     if (!nothing)
         return latent_fail(e, "no memory for a picture");
-    n = look(clip, nothing, 1, clip->resolution, e);
+    n = look(clip, nothing, 1, clip->encoder.resolution, e);
     d = n ? n->shape.c : -1;
     latent_node_release(n);
     free(nothing);
@@ -106,7 +106,7 @@ int latent_feature_statistics_features(latent_model *clip, latent_error *e)
 int latent_feature_statistics_add_pictures(latent_feature_statistics *c, latent_model *clip,
                                            const float *pictures, int n, int size, latent_error *e)
 {
-    int most = size == clip->resolution ? TOGETHER : 1;
+    int most = size == clip->encoder.resolution ? TOGETHER : 1;
     for (int i = 0; i < n; i += most) {
         int count = n - i < most ? n - i : most;
         latent_tensor *t = NULL;
