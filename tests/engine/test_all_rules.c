@@ -176,6 +176,29 @@ static void test_sentences(void **state)
         }
 }
 
+/* A solid of a whole power, which is drawn by another way, is that of nearly that power. */
+static void test_whole_powers(void **state)
+{
+    static float whole[FLOATS], nearly[FLOATS];
+    const latent_rule *rule = latent_rule_find("fractal");
+    (void)state;
+    for (int power = 2; power <= 12; power += power < 4 ? 1 : 4) {
+        float p[LATENT_RULE_MOST];
+        double sum = 0;
+        int at = latent_rule_param_find(rule, "power");
+        latent_rule_usual(rule, p);
+        p[at] = (float)power;
+        draw(rule, p, 0, whole);
+        p[at] = (float)power - 1e-4f;
+        p[at] = power == 2 ? 2.0001f : p[at];
+        draw(rule, p, 0, nearly);
+        for (int i = 0; i < FLOATS; i++)
+            sum += fabs((double)(whole[i] - nearly[i])) / FLOATS;
+        if (sum > .02)
+            fail_msg("of power %d %.3f of the picture is another", power, sum);
+    }
+}
+
 /* Every saying has a picture of its own, and is said with its four characters or with what is to be
    seen. */
 static void test_idioms(void **state)
@@ -314,8 +337,9 @@ int main(void)
         cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_every_number_counts),
         cmocka_unit_test(test_hostile),    cmocka_unit_test(test_hostile_scenes),
         cmocka_unit_test(test_masks),      cmocka_unit_test(test_sentences),
-        cmocka_unit_test(test_idioms),     cmocka_unit_test(test_time),
-        cmocka_unit_test(test_processes),  cmocka_unit_test(test_palettes),
+        cmocka_unit_test(test_idioms),     cmocka_unit_test(test_whole_powers),
+        cmocka_unit_test(test_time),       cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_palettes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
