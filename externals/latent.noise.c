@@ -20,12 +20,16 @@
    truncate t  numbers beyond +-t are drawn again (t from 0.1 up; 0: they stay)
    info        to the right outlet: z_dim and the settings
 
+   Three sizes, channels, height and width, give features instead: the noise that a diffusion begins
+   with (pd/noise_source.c).
+
    Outlets: list z; info. */
 #include "engine/latents/latents.h"
 #include "engine/sound/colour.h"
 #include "pd/box.h"
 #include "pd/job_queue.h"
 #include "pd/modelref.h"
+#include "pd/noise_source.h"
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -261,8 +265,11 @@ static void noise_info(t_noise *x)
 
 static void *noise_new(t_symbol *s, int argc, t_atom *argv)
 {
-    t_noise *x = (t_noise *)pd_new(noise_class);
+    t_noise *x;
     (void)s;
+    if (latent_is_noise_source(argc, argv))
+        return latent_noise_source_new(argc, argv);
+    x = (t_noise *)pd_new(noise_class);
     x->x_points = 4;
     x->x_colour = 1;
     x->x_length = 256;

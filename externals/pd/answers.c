@@ -112,6 +112,21 @@ static const t_taken taken[LATENT_TAKES] = {
                             {[LIST] = "[latent.voice~] makes a list audible",
                              [FEATURES] = "[latent.voice~] makes features audible",
                              [PICTURE] = "[latent.voice~] makes a picture audible"}},
+    [LATENT_TAKES_NOISY] = {"features with noise in them",
+                            "[latent.noise 3 64 64] makes noise, and [latent.noisy] buries a "
+                            "picture in it",
+                            {[LIST] = "words go to the second inlet, and a schedule to the third",
+                             [PICTURE] = "[latent.encode] and [latent.noisy] bury a picture in "
+                                         "noise"}},
+    [LATENT_TAKES_CONDITION] = {"words, a list of numbers or features",
+                                "[latent.clip] makes a list of words",
+                                {[WORD] = "[latent.clip] makes a list of words",
+                                 [PICTURE] = "[latent.clip] makes a list of a picture"}},
+    [LATENT_TAKES_SCHEDULE] = {"a schedule, a list of levels that fall",
+                               "[latent.schedule] makes one",
+                               {[FEATURES] = "[latent.schedule] makes a list of a number of steps",
+                                [PICTURE] = "[latent.schedule] makes a list of a number of "
+                                            "steps"}},
 };
 
 /* ---- what came */

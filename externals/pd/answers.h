@@ -24,6 +24,9 @@ typedef enum {
     LATENT_TAKES_DIRECTION, /* a latent, or directions */
     LATENT_TAKES_PITCH,
     LATENT_TAKES_SOUND,
+    LATENT_TAKES_NOISY,     /* features on the way between noise and a picture */
+    LATENT_TAKES_CONDITION, /* what a diffusion network goes by */
+    LATENT_TAKES_SCHEDULE,
     LATENT_TAKES
 } t_latent_takes;
 

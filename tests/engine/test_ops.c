@@ -522,6 +522,12 @@ static latent_node *upsample(latent_node **in, int batch, latent_error *e)
 
 /* ---- layers.h */
 
+static latent_node *masked(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_mask(in[0], in[1], in[2], NULL, e);
+}
+
 static latent_node *add(latent_node **in, int batch, latent_error *e)
 {
     (void)batch;
@@ -728,6 +734,7 @@ static const op_case cases[] = {
     {"upsample", upsample, {{0, 5, 3, 3}, {0, 10, 6, 3}}, 1e-2, 1e-3},
     {"add", add, {{0, 5, 3, 4}, {0, 5, 3, 4}}, 1e-2, 1e-3},
     {"add a number a channel", add, {{0, 5, 3, 4}, {0, 1, 1, 4}}, 1e-2, 1e-3},
+    {"mask", masked, {{0, 5, 3, 4}, {0, 5, 3, 4}, {1, 5, 3, 2}}, 1e-2, 1e-3},
     {"add one number", add, {{0, 5, 3, 4}, {1, 1, 1, 1}}, 1e-2, 1e-3},
     {"multiply", multiply, {{0, 5, 3, 4}, {0, 5, 3, 4}}, 1e-2, 1e-3},
     {"multiply by a number a channel", multiply, {{0, 5, 3, 4}, {1, 1, 1, 4}}, 1e-2, 1e-3},

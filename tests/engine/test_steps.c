@@ -188,7 +188,8 @@ static void test_wrong_schedules(void **state)
     latent_error e = {""};
     (void)state;
     assert_int_equal(latent_schedule_check(rises, 3, &e), -1);
-    assert_string_equal(e.text, "a schedule falls, but after 0.5 comes 0.6");
+    assert_string_equal(e.text, "a schedule falls, but after 0.5 comes 0.6; each level must be "
+                                "below the one before");
     assert_int_equal(latent_schedule_check(beyond, 2, &e), -1);
     assert_int_equal(latent_schedule_check(same, 3, &e), -1);
     assert_int_equal(latent_schedule_check(none, 2, &e), -1);

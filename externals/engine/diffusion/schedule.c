@@ -143,11 +143,17 @@ int latent_schedule_check(const float *level, int n, latent_error *e)
             LATENT_MOST_STEPS + 1, n);
     for (int i = 0; i < n; i++) {
         if (!(level[i] >= 0 && level[i] <= 1))
-            return latent_fail(e, "a level of noise lies between 0 and 1, but number %d is %g",
-                               i + 1, (double)level[i]);
+            return latent_fail(
+                e,
+                "a level of noise lies between 0 and 1, but number %d is %g; 1 is noise "
+                "alone",
+                i + 1, (double)level[i]);
         if (i && !(level[i] < level[i - 1]))
-            return latent_fail(e, "a schedule falls, but after %g comes %g", (double)level[i - 1],
-                               (double)level[i]);
+            return latent_fail(
+                e,
+                "a schedule falls, but after %g comes %g; each level must be below the one "
+                "before",
+                (double)level[i - 1], (double)level[i]);
     }
     return 0;
 }

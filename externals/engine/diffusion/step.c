@@ -8,11 +8,6 @@ latent_node *latent_guided(latent_node *without, latent_node *with, double scale
     return latent_op_add(without, (float)(1 - scale), with, (float)scale, "guidance", e);
 }
 
-latent_node *latent_noised(latent_node *clean, latent_node *noise, latent_pair l, latent_error *e)
-{
-    return latent_op_add(noise, (float)l.s, clean, (float)l.a, "noisy", e);
-}
-
 /* How much of the noise at the next level is new; sigma is s / a, infinite where there is noise
    alone.  The rest is such that both together are as much as there has to be. */
 static double new_share(const latent_step *s, double sigma, double next)

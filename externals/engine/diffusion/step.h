@@ -49,8 +49,5 @@ latent_node *latent_step_make(latent_node *x, latent_pair at, latent_pair to, co
 /* Guidance (Ho and Salimans 2022): from the guess without words to that with them, and beyond. */
 latent_node *latent_guided(latent_node *without, latent_node *with, double scale, latent_error *e);
 
-/* a clean + s noise; clean may be smaller: one number a channel, or a single one. */
-latent_node *latent_noised(latent_node *clean, latent_node *noise, latent_pair l, latent_error *e);
-
 #pragma GCC visibility pop
 #endif

@@ -180,26 +180,49 @@ void latent_seeds_free(latent_seeds *seeds)
     memset(seeds, 0, sizeof(*seeds));
 }
 
-/* z = sum(c_i z_i) / sqrt(sum(c_i^2)) for four seeds.  Where a seed comes twice (a loop of fewer
-   than four) its weights are one: the sum of squares is over independent z. */
-static int mix_seeds(latent_seeds *seeds, const uint32_t seed[4], double c[4], int n, double limit,
-                     float *z)
+/* Weights of which the sum of squares is 1. */
+static void make_independent(latent_neighbours *near)
 {
-    const float *s[4];
-    double sum = 0;
-    for (int i = 0; i < 4; i++) {
-        if (!(s[i] = latent_seeds_get(seeds, seed[i], n, limit)))
-            return -1;
+    double *c = near->weight, sum = 0;
+    for (int i = 0; i < 4; i++)
         for (int k = 0; k < i; k++)
-            if (seed[k] == seed[i]) {
+            if (near->seed[k] == near->seed[i]) {
                 c[k] += c[i];
                 c[i] = 0;
             }
-    }
     for (int i = 0; i < 4; i++)
         sum += c[i] * c[i];
     for (int i = 0; i < 4; i++)
         c[i] /= sqrt(sum);
+}
+
+void latent_walk_neighbours(uint32_t seed, double position, latent_neighbours *near)
+{
+    double whole = floor(position);
+    uint32_t first = (uint32_t)(int64_t)fmod(whole, 4294967296.0) + seed - 1;
+    latent_spline_weights(position - whole, near->weight);
+    for (uint32_t i = 0; i < 4; i++)
+        near->seed[i] = first + i;
+    make_independent(near);
+}
+
+void latent_loop_neighbours(uint32_t seed, int points, double phase, latent_neighbours *near)
+{
+    double position = (phase - floor(phase)) * points, whole = floor(position);
+    latent_spline_weights(position - whole, near->weight);
+    for (int i = 0; i < 4; i++)
+        near->seed[i] = seed + (uint32_t)wrap((int)whole - 1 + i, points);
+    make_independent(near);
+}
+
+static int mix_seeds(latent_seeds *seeds, const latent_neighbours *near, int n, double limit,
+                     float *z)
+{
+    const double *c = near->weight;
+    const float *s[4];
+    for (int i = 0; i < 4; i++)
+        if (!(s[i] = latent_seeds_get(seeds, near->seed[i], n, limit)))
+            return -1;
     for (int i = 0; i < n; i++)
         z[i] = (float)(c[0] * s[0][i] + c[1] * s[1][i] + c[2] * s[2][i] + c[3] * s[3][i]);
     return 0;
@@ -207,23 +230,17 @@ static int mix_seeds(latent_seeds *seeds, const uint32_t seed[4], double c[4], i
 
 int latent_walk(latent_seeds *seeds, uint32_t seed, int n, double limit, double position, float *z)
 {
-    double c[4], whole = floor(position);
-    uint32_t near[4], first = (uint32_t)(int64_t)fmod(whole, 4294967296.0) + seed - 1;
-    latent_spline_weights(position - whole, c);
-    for (uint32_t i = 0; i < 4; i++)
-        near[i] = first + i;
-    return mix_seeds(seeds, near, c, n, limit, z);
+    latent_neighbours near;
+    latent_walk_neighbours(seed, position, &near);
+    return mix_seeds(seeds, &near, n, limit, z);
 }
 
 int latent_loop(latent_seeds *seeds, uint32_t seed, int points, int n, double limit, double phase,
                 float *z)
 {
-    double c[4], position = (phase - floor(phase)) * points, whole = floor(position);
-    uint32_t near[4];
-    latent_spline_weights(position - whole, c);
-    for (int i = 0; i < 4; i++)
-        near[i] = seed + (uint32_t)wrap((int)whole - 1 + i, points);
-    return mix_seeds(seeds, near, c, n, limit, z);
+    latent_neighbours near;
+    latent_loop_neighbours(seed, points, phase, &near);
+    return mix_seeds(seeds, &near, n, limit, z);
 }
 
 /* ---- style mixing */

@@ -81,6 +81,17 @@ typedef struct {
 const float *latent_seeds_get(latent_seeds *seeds, uint32_t seed, int n, double limit);
 void latent_seeds_free(latent_seeds *seeds);
 
+/* Four seeds and how much there is of each, the sum of squares being 1: what is independent and
+   standard normal in them is so in their mixture.  One that comes twice (in a loop of fewer than
+   four) counts once, the other has weight 0. */
+typedef struct {
+    uint32_t seed[4];
+    double weight[4];
+} latent_neighbours;
+/* Those of a place in a walk or a loop, see below. */
+void latent_walk_neighbours(uint32_t seed, double position, latent_neighbours *near);
+void latent_loop_neighbours(uint32_t seed, int points, double phase, latent_neighbours *near);
+
 /* A smooth walk through the seeds: at a whole number k the z of seed + k, between two of them
    sum(c_i z_i) / sqrt(sum(c_i^2)) over four neighbours with the weights of a Catmull-Rom spline.
    The z_i being independent and standard normal, so is every point of the walk.  Seeds count modulo

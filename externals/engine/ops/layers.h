@@ -71,6 +71,13 @@ latent_node *latent_op_timestep(const float *time, int n, int c, float period, f
 /* Normally distributed numbers, the same for the same seed. */
 latent_node *latent_op_normal(latent_shape s, uint32_t seed, latent_error *e);
 
+/* mask.c */
+
+/* a where the mask is 1, b where it is -1, in between both; a and b are alike, the mask [n or
+   1][h][w][any], which counts by the mean of its channels. */
+latent_node *latent_op_mask(latent_node *a, latent_node *b, latent_node *mask, const char *stage,
+                            latent_error *e);
+
 /* chance.c */
 
 /* torch.randn(n, c, h, w) of a CPU generator after manual_seed(seed) and so many calls just like

@@ -69,7 +69,6 @@ typedef struct {
     cairo_t *c;
     const float *p;
     joint spine[JOINTS + 1];   /* where it bends, from one third of the body to the tail's end */
-    double bold;               /* times how broad lines are */
     double bend, stiff, end;   /* x where the bent part begins and where it ends when straight */
     double nose, root, middle; /* x, x and y */
     double length, height, tail;
@@ -148,7 +147,7 @@ static void colour(fish *f, rgb c, double alpha)
 static void outlined(fish *f, rgb c, double width)
 {
     colour(f, c, 1);
-    cairo_set_line_width(f->c, width * f->bold);
+    cairo_set_line_width(f->c, width);
     cairo_stroke(f->c);
 }
 
@@ -683,9 +682,9 @@ static void fish_measure(fish *f, int dark)
     f->gun = dark ? f->line : ink;
 }
 
-void fish_paint(cairo_t *c, const float *p, int dark, double bold)
+void fish_paint(cairo_t *c, const float *p, int dark)
 {
-    fish f = {.c = c, .p = p, .bold = bold};
+    fish f = {.c = c, .p = p};
     fish_measure(&f, dark);
     fish_bend(&f);
     cairo_save(c);
@@ -720,7 +719,7 @@ void fish_paint(cairo_t *c, const float *p, int dark, double bold)
 static int fish_draw(cairo_t *c, const rule_scene *scene)
 {
     fish_water(c, scene, (fish_waters)scene->p[WATER], scene->p[PAPER]);
-    fish_paint(c, scene->p, fish_water_dark((fish_waters)scene->p[WATER]), 1);
+    fish_paint(c, scene->p, fish_water_dark((fish_waters)scene->p[WATER]));
     return 0;
 }
 
