@@ -95,7 +95,8 @@ ext = $(if $(filter 64,$(floatsize)),$(os)-$(machine)-64.so,$(ext32))
 classes := $(patsubst externals/%.c,%,$(wildcard externals/$(name).*.c))
 media_sources := $(wildcard externals/engine/media/*.c)
 sound_sources := $(wildcard externals/engine/sound/*.c)
-engine_sources := $(filter-out $(media_sources) $(sound_sources),$(wildcard externals/engine/*/*.c))
+stream_sources := externals/engine/stage/stream.c
+engine_sources := $(filter-out $(media_sources) $(sound_sources) $(stream_sources),$(wildcard externals/engine/*/*.c))
 shared_sources := $(engine_sources) $(filter-out externals/pd/feature_parameters.c,$(wildcard externals/pd/*.c))
 objects = $(patsubst externals/%.c,$(obj)/%.o,$(patsubst externals/engine/%.c,$(engine_obj)/%.o,$(1)))
 shared = $(BUILD)/lib$(name)-$(floatsize).$(shlib)
@@ -105,9 +106,14 @@ data = $(patsubst help/%,$(BUILD)/%,$(wildcard help/*.pd help/*.png)) \
        $(patsubst examples/models/%,$(BUILD)/%,$(wildcard examples/models/*.safetensors)) \
        $(BUILD)/$(name)-meta.pd $(BUILD)/README.md $(BUILD)/CONTRIBUTING.md $(BUILD)/LICENSE
 
+# What is built only where its library is; without it the boxes say what to install.
+has = $(shell printf '\043include <$(1)>\n' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
+has_microhttpd := $(call has,microhttpd.h)
+programs := $(if $(call has,SDL2/SDL.h),$(BUILD)/latent-window)
+
 engine_libs = -lopenblas -lcairo -lz -lm
 media_libs = -lavformat -lavcodec -lswscale -lswresample -lavutil
-media_classes = $(name).write $(name).image $(name).dataset $(name).train
+media_classes = $(name).write $(name).image $(name).dataset $(name).train $(name).stream
 $(media_classes:%=$(BUILD)/%.$(ext)): $(call objects,$(media_sources))
 class_libs = $(if $(filter $*,$(media_classes)),$(call objects,$(media_sources)) $(media_libs)) $(sound_of_$*)
 
@@ -121,15 +127,14 @@ sound_of_$(name).soundfile = $(ear_objects) $(call sound_objects,soundfile) $(so
                               $(track_objects) $(media_libs)
 sound_of_$(name).voice~ = $(call sound_objects,voice fft) -lfftw3f_threads -lfftw3f
 sound_of_$(name).noise = $(call sound_objects,colour fft) -lfftw3f_threads -lfftw3f
-sound_classes = ear~ soundfile voice~ noise
+stream_libs = $(if $(has_microhttpd),-lmicrohttpd)
+sound_of_$(name).stream = $(call objects,$(stream_sources)) $(stream_libs)
+sound_classes = ear~ soundfile voice~ noise stream
 $(foreach c,$(sound_classes),$(eval $(BUILD)/$(name).$(c).$(ext): $(filter %.o,$(sound_of_$(name).$(c)))))
-
-# What is built only where its library is; without it the boxes say what to install.
-has = $(shell printf '\043include <$(1)>\n' | $(CC) $(CPPFLAGS) -E -x c - >/dev/null 2>&1 && echo yes)
-programs := $(if $(call has,SDL2/SDL.h),$(BUILD)/latent-window)
 
 all: $(shared) $(binaries) $(data) $(programs)
 	$(if $(programs),,@echo 'latent: there is no SDL2 (libsdl2-dev): [latent.window] is built without its window')
+	$(if $(has_microhttpd),,@echo 'latent: there is no libmicrohttpd (libmicrohttpd-dev): [latent.stream] is built without its server')
 
 # Compiled anew is only what this user has not compiled before, where there is a ccache (and the
 # compiler is none by itself).

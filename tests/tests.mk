@@ -33,7 +33,7 @@ check-fast: test-deps
 
 # ---- programs over the engine
 
-engine_objects = $(call objects,$(engine_sources) $(media_sources) $(sound_sources))
+engine_objects = $(call objects,$(engine_sources) $(media_sources) $(sound_sources) $(stream_sources))
 engine_tests := $(patsubst tests/engine/%.c,%,$(wildcard tests/engine/test_*.c))
 # What starts no threads takes minutes under the thread sanitizer and shows nothing there (what is
 # recalled in the background has its patch).
@@ -67,12 +67,12 @@ $(obj)/tests/groups.h: always
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 $(top)/tests/engine: $(test_objects) $(test_helpers) $(engine_objects)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(ldflags) $(quick_link) $(LDFLAGS) -lcmocka $(engine_libs) $(media_libs) $(sound_libs)
+	$(CC) -o $@ $^ $(ldflags) $(quick_link) $(LDFLAGS) -lcmocka $(engine_libs) $(media_libs) $(sound_libs) $(stream_libs)
 $(top)/tests/test_%: $(top)/tests/engine
 	@ln -sf engine $@
 $(top)/bench/%: $(obj)/tests/bench/%.o $(obj)/tests/bench/measure.o $(engine_objects)
 	@mkdir -p $(@D)
-	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs) $(sound_libs)
+	$(CC) -o $@ $^ $(ldflags) $(LDFLAGS) $(engine_libs) $(media_libs) $(sound_libs) $(stream_libs)
 
 engine-tests: $(engine_programs) $(model_programs)
 
@@ -166,7 +166,7 @@ check-clang:
 	else echo 'FAIL everything compiles with clang'; echo '0 passed, 1 failed'; exit 1; fi
 
 # Other machines, compiled for on this one: not part of "make check", for its tools are large.
-everything-compiles: $(call objects,$(shared_sources) $(media_sources) $(sound_sources)) \
+everything-compiles: $(call objects,$(shared_sources) $(media_sources) $(sound_sources) $(stream_sources)) \
   $(classes:%=$(obj)/%.o) $(call objects,externals/pd/feature_parameters.c)
 check-platforms:
 	@MAKE='$(MAKE)' JOBS='$(JOBS)' PDINCLUDEDIR='$(PDINCLUDEDIR)' tests/platforms.sh

@@ -4,7 +4,7 @@
 set -u
 build='gcc libc6-dev make puredata-dev libopenblas-dev zlib1g-dev libcairo2-dev libfftw3-dev
   libsndfile1-dev libavformat-dev libavcodec-dev libswscale-dev libswresample-dev libavutil-dev
-  libsdl2-dev'
+  libsdl2-dev libmicrohttpd-dev'
 # The font is for the Chinese in helps and lessons; the smallest that has both writings (1.6 MB).
 run='puredata-core puredata-gui puredata-extra fonts-wqy-microhei'
 test='libcmocka-dev clang libclang-rt-dev clang-format valgrind xvfb xauth xdotool x11-utils
@@ -13,7 +13,8 @@ test='libcmocka-dev clang libclang-rt-dev clang-format valgrind xvfb xauth xdoto
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   echo 'latent: this system has no apt-get. Please install these yourself: gcc 12 or newer or clang,'
   echo '  make, Pd 0.53 or newer with its headers (m_pd.h), OpenBLAS, zlib, Cairo, FFTW (single'
-  echo '  precision, with threads), libsndfile, FFmpeg 5.1 or newer with its headers, SDL2, a Chinese font;'
+  echo '  precision, with threads), libsndfile, FFmpeg 5.1 or newer with its headers, SDL2,'
+  echo '  libmicrohttpd, a Chinese font;'
   echo '  for the tests cmocka, clang, valgrind, Xvfb, xdotool and ImageMagick.'
   exit 0
 fi

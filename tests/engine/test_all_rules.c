@@ -176,6 +176,69 @@ static void test_sentences(void **state)
         }
 }
 
+/* A solid of a whole power, which is drawn by another way, is that of nearly that power. */
+static void test_whole_powers(void **state)
+{
+    static float whole[FLOATS], nearly[FLOATS];
+    const latent_rule *rule = latent_rule_find("fractal");
+    (void)state;
+    for (int power = 2; power <= 12; power += power < 4 ? 1 : 4) {
+        float p[LATENT_RULE_MOST];
+        double sum = 0;
+        int at = latent_rule_param_find(rule, "power");
+        latent_rule_usual(rule, p);
+        p[at] = (float)power;
+        draw(rule, p, 0, whole);
+        p[at] = (float)power - 1e-4f;
+        p[at] = power == 2 ? 2.0001f : p[at];
+        draw(rule, p, 0, nearly);
+        for (int i = 0; i < FLOATS; i++)
+            sum += fabs((double)(whole[i] - nearly[i])) / FLOATS;
+        if (sum > .02)
+            fail_msg("of power %d %.3f of the picture is another", power, sum);
+    }
+}
+
+/* Every saying has a picture of its own, and is said with its four characters or with what is to be
+   seen. */
+static void test_idioms(void **state)
+{
+    static float before[FLOATS], picture[FLOATS];
+    const latent_rule *rule = latent_rule_find("idiom");
+    int n;
+    (void)state;
+    assert_non_null(rule);
+    n = (int)latent_rule_params(rule)[0].high + 1;
+    assert_true(n >= 22);
+    for (int i = 0; i < n; i++) {
+        float p[LATENT_RULE_MOST];
+        char word[40], said[2][LATENT_RULE_CAPTION];
+        int four = 0, seen = 0, differ = 0;
+        latent_rule_usual(rule, p);
+        p[0] = (float)i;
+        latent_rule_word(latent_rule_params(rule), p[0], word, sizeof(word));
+        assert_int_equal(latent_rule_choice(latent_rule_params(rule), word), i);
+        draw(rule, p, 0, picture);
+        for (int k = 0; k < FLOATS; k++)
+            differ += fabsf(picture[k] - before[k]) > .2f;
+        memcpy(before, picture, sizeof(before));
+        if (differ < FLOATS / 20)
+            fail_msg("%s is drawn like the one before it", word);
+        for (uint32_t k = 0; k < 20; k++) {
+            latent_rule_caption(rule, p, 1, k, LATENT_CHINESE, said[0]);
+            latent_rule_caption(rule, p, 1, k, LATENT_ENGLISH, said[1]);
+            four += strlen(said[0]) == 12; /* three bytes a character */
+            seen += strlen(said[0]) > 15;
+            assert_true(strstr(said[1], "fish") || strstr(said[1], "moon") ||
+                        strstr(said[1], "hook") || strstr(said[1], "foam") ||
+                        strstr(said[1], "surplus") || strstr(said[1], "stones"));
+        }
+        assert_true(seen > 3);
+        assert_true(four > 1 || i == 14 || i == 21); /* five characters, three */
+    }
+    assert_int_equal(latent_rule_choice(latent_rule_params(rule), "huashetianzu"), -1);
+}
+
 /* On one core: 5 ms at 64 pixels, 80 at 1024 (a solid that rays march to: 400). */
 static void test_time(void **state)
 {
@@ -274,6 +337,7 @@ int main(void)
         cmocka_unit_test(test_same_bytes), cmocka_unit_test(test_every_number_counts),
         cmocka_unit_test(test_hostile),    cmocka_unit_test(test_hostile_scenes),
         cmocka_unit_test(test_masks),      cmocka_unit_test(test_sentences),
+        cmocka_unit_test(test_idioms),     cmocka_unit_test(test_whole_powers),
         cmocka_unit_test(test_time),       cmocka_unit_test(test_processes),
         cmocka_unit_test(test_palettes),
     };

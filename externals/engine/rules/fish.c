@@ -69,6 +69,7 @@ typedef struct {
     cairo_t *c;
     const float *p;
     joint spine[JOINTS + 1];   /* where it bends, from one third of the body to the tail's end */
+    double bold;               /* times how broad lines are */
     double bend, stiff, end;   /* x where the bent part begins and where it ends when straight */
     double nose, root, middle; /* x, x and y */
     double length, height, tail;
@@ -147,7 +148,7 @@ static void colour(fish *f, rgb c, double alpha)
 static void outlined(fish *f, rgb c, double width)
 {
     colour(f, c, 1);
-    cairo_set_line_width(f->c, width);
+    cairo_set_line_width(f->c, width * f->bold);
     cairo_stroke(f->c);
 }
 
@@ -682,9 +683,9 @@ static void fish_measure(fish *f, int dark)
     f->gun = dark ? f->line : ink;
 }
 
-void fish_paint(cairo_t *c, const float *p, int dark)
+void fish_paint(cairo_t *c, const float *p, int dark, double bold)
 {
-    fish f = {.c = c, .p = p};
+    fish f = {.c = c, .p = p, .bold = bold};
     fish_measure(&f, dark);
     fish_bend(&f);
     cairo_save(c);
@@ -719,7 +720,7 @@ void fish_paint(cairo_t *c, const float *p, int dark)
 static int fish_draw(cairo_t *c, const rule_scene *scene)
 {
     fish_water(c, scene, (fish_waters)scene->p[WATER], scene->p[PAPER]);
-    fish_paint(c, scene->p, fish_water_dark((fish_waters)scene->p[WATER]));
+    fish_paint(c, scene->p, fish_water_dark((fish_waters)scene->p[WATER]), 1);
     return 0;
 }
 

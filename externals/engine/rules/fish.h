@@ -37,8 +37,9 @@ typedef enum { PAPER_SHEET, DEEP, POND, DUSK, INK, WAVES, FISH_WATERS } fish_wat
    so dark that what lies on it is outlined in a light colour. */
 void fish_water(cairo_t *c, const rule_scene *scene, fish_waters water, double paper);
 int fish_water_dark(fish_waters water);
-/* The fish of these numbers (clamped) alone, in the middle of a sheet of 64 x 64. */
-void fish_paint(cairo_t *c, const float *p, int dark);
+/* The fish of these numbers (clamped) alone, in the middle of a sheet of 64 x 64.  dark: outlined
+   in a light colour; bold: times how broad its lines are (1). */
+void fish_paint(cairo_t *c, const float *p, int dark, double bold);
 void fish_caption(const float *p, rule_chance *r, latent_language language, rule_text *t);
 
 #endif

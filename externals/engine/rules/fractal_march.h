@@ -103,11 +103,62 @@ INLINE vec dot(vec3 a, vec3 b)
 
 /* ---- how far it is to the solid, at least */
 
-/* trap: the nearest that the orbit came to the middle, which colours are taken from. */
-static vec to_bulb(const solid *s, vec3 c, vec *trap)
+/* (re + im i)^n, n at least 1, by squares. */
+INLINE void complex_power(int n, vec *re, vec *im)
+{
+    vec a = *re, b = *im, x = all(1), y = all(0), before;
+    for (;; n >>= 1) {
+        if (n & 1) {
+            before = x;
+            x = x * a - y * b;
+            y = before * b + y * a;
+        }
+        if (n <= 1)
+            break;
+        before = a;
+        a = a * a - b * b;
+        b = before * b * 2;
+    }
+    *re = x;
+    *im = y;
+}
+
+/* As to_bulb(), of a whole power n: an angle times n is n - 1 multiplications of numbers of the
+   plane, for which no angle needs to be known. */
+static vec to_whole_bulb(const solid *s, int n, vec3 c, vec *trap)
 {
     vec3 z = c;
     vec dr = all(1), r = root(dot(z, z)), low = r;
+    for (int i = 0; i < s->rounds; i++) {
+        ints inside = r < all(2);
+        if (!any(inside))
+            break;
+        vec flat = larger(z.x * z.x + z.y * z.y, all(1e-30f)), share = inverse_root(flat);
+        vec across = flat * share, up = z.z, px = z.x * share, py = z.y * share, before = all(1);
+        complex_power(n, &up, &across);
+        complex_power(n, &px, &py);
+        vec square = r;
+        for (int k = n - 1; k; k >>= 1, square = square * square) /* r^(n - 1) */
+            before = k & 1 ? before * square : before;
+        dr = choose(inside, before * s->power * dr + 1, dr);
+        z.x = choose(inside, across * px + c.x, z.x);
+        z.y = choose(inside, across * py + c.y, z.y);
+        z.z = choose(inside, up + c.z, z.z);
+        r = root(dot(z, z));
+        low = smaller(low, r);
+    }
+    *trap = low;
+    return .5f * .69314718f * log2_of(larger(r, all(1e-12f))) * r / dr;
+}
+
+/* trap: the nearest that the orbit came to the middle, which colours are taken from. */
+static vec to_bulb(const solid *s, vec3 c, vec *trap)
+{
+    int whole = (int)s->power;
+    vec3 z = c;
+    vec dr = all(1), r = root(dot(z, z)), low = r;
+    if ((float)whole >= s->power)
+        return to_whole_bulb(s, whole, c, trap);
     for (int i = 0; i < s->rounds; i++) {
         ints inside = r < all(2);
         if (!any(inside))

@@ -83,6 +83,6 @@ struct latent_rule {
 
 extern const latent_rule latent_rule_fish, latent_rule_tiger, latent_rule_molnar,
     latent_rule_turing, latent_rule_automaton, latent_rule_field, latent_rule_flow,
-    latent_rule_lsystem, latent_rule_fractal;
+    latent_rule_lsystem, latent_rule_fractal, latent_rule_idiom;
 
 #endif

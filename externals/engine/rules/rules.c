@@ -17,6 +17,7 @@ static const latent_rule *const all_rules[] = {
     &latent_rule_field,
     &latent_rule_lsystem,
     &latent_rule_fractal,
+    &latent_rule_idiom,
     NULL};
 /* clang-format on */
 

@@ -59,17 +59,23 @@ static int begin(const rule_scene *scene, float *state, latent_error *e)
 
 /* ---- means over squares, on a torus */
 
-/* Each of n numbers, stride apart, becomes the mean of the 2 r + 1 around it. */
-static void blur_row(const float *from, float *to, int n, size_t stride, int r)
+#define TOGETHER 4 /* rows at once: their sums do not wait for each other */
+
+/* In each of TOGETHER rows of n numbers, each becomes the mean of the 2 r + 1 around it. */
+static void blur_rows(const float *from, float *to, int n, int r)
 {
-    double sum = 0, share = 1.0 / (2 * r + 1);
+    double sum[TOGETHER] = {0}, share = 1.0 / (2 * r + 1);
+    size_t row = (size_t)n;
     for (int i = -r; i <= r; i++)
-        sum += (double)from[(size_t)((i + n) % n) * stride];
+        for (size_t k = 0; k < TOGETHER; k++)
+            sum[k] += (double)from[k * row + (size_t)((i + n) % n)];
     for (int i = 0; i < n; i++) {
-        int next = i + r + 1, last = i - r;
-        to[(size_t)i * stride] = (float)(sum * share);
-        sum += (double)from[(size_t)(next < n ? next : next - n) * stride] -
-               (double)from[(size_t)(last >= 0 ? last : last + n) * stride];
+        size_t next = (size_t)(i + r + 1 < n ? i + r + 1 : i + r + 1 - n),
+               last = (size_t)(i - r >= 0 ? i - r : i - r + n);
+        for (size_t k = 0; k < TOGETHER; k++) {
+            to[k * row + (size_t)i] = (float)(sum[k] * share);
+            sum[k] += (double)from[k * row + next] - (double)from[k * row + last];
+        }
     }
 }
 
@@ -94,8 +100,10 @@ static void blur_columns(const float *from, float *to, int n, int r, float *sum)
 
 static void blur(const float *from, float *to, float *between, int n, int r, float *sum)
 {
-    for (int y = 0; y < n; y++)
-        blur_row(from + (size_t)y * (size_t)n, between + (size_t)y * (size_t)n, n, 1, r);
+    for (int y = 0; y < n; y += TOGETHER) { /* the last rows of an odd size twice */
+        size_t at = (size_t)(y + TOGETHER <= n ? y : n - TOGETHER) * (size_t)n;
+        blur_rows(from + at, between + at, n, r);
+    }
     blur_columns(between, to, n, r, sum);
 }
 

@@ -204,6 +204,8 @@ static int start(latent_window *w, int *in, int *out)
         posix_spawn_file_actions_adddup2(&files, to[0], 0);
         posix_spawn_file_actions_adddup2(&files, from[1], 1);
         posix_spawn_file_actions_adddup2(&files, w->fd, LATENT_WINDOW_MEMORY);
+        /* the system's libraries talk there; what matters is said by the program itself */
+        posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
         posix_spawnattr_init(&attributes);
         sigemptyset(&signals);
         posix_spawnattr_setsigmask(&attributes, &signals);
