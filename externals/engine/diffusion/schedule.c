@@ -136,11 +136,10 @@ int latent_schedule_levels(const latent_schedule *s, float *level, double *times
 int latent_schedule_check(const float *level, int n, latent_error *e)
 {
     if (n < 2 || n > LATENT_MOST_STEPS + 1)
-        return latent_fail(
-            e,
-            "a schedule is 2 to %d levels of noise, falling from 1 to 0 at most, but "
-            "%d came",
-            LATENT_MOST_STEPS + 1, n);
+        return latent_fail(e,
+                           "a schedule is 2 to %d levels of noise, falling from 1 to 0 at most, "
+                           "but %d came; [latent.schedule] makes one",
+                           LATENT_MOST_STEPS + 1, n);
     for (int i = 0; i < n; i++) {
         if (!(level[i] >= 0 && level[i] <= 1))
             return latent_fail(
