@@ -144,7 +144,7 @@ check-gui:
 	$(MAKE) -j$(JOBS) all helpers
 	@$(run_environment) BUSY='$(subst $(empty) ,|,$(trainings:%=%$$))' tests/each.sh -j 6 \
 	  $(foreach n,1 2 3 4 5 6,'tests/gui/play.sh -n $(n)/6') -- \
-	  'tests/gui/play.sh $(trainings)' tests/gui/view.sh tests/gui/window.sh
+	  'tests/gui/play.sh $(trainings)' tests/gui/view.sh tests/gui/window.sh tests/gui/share.sh
 
 check-install:
 	$(MAKE) -j$(JOBS) all helpers

@@ -1,0 +1,176 @@
+/* [latent.share name w h]: pictures to Gem, the graphics library for Pd, whose [pix_share_read name
+   w h RGBA] has them, in this Pd or in another on the same computer.
+
+   image    the picture; the newest wins
+   outlet   fps f, how many a second were handed over, about once a second while they come
+
+   w and h (1024 1024) are for how many pixels there is room; larger pictures are made smaller.
+   When Gem was there first, its own numbers hold.  See engine/stage/share.h. */
+#include "engine/base/seconds.h"
+#include "engine/graph/evaluate.h"
+#include "engine/picture/pixels.h"
+#include "engine/stage/share.h"
+#include "pd/box.h"
+#include "pd/job_queue.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LARGEST 8192
+
+static t_class *latent_share_class;
+
+typedef struct {
+    t_object x_obj;
+    latent_share *x_share;
+    latent_node *x_node; /* the newest picture, or NULL */
+    int x_due;           /* Gem has it not yet */
+    int x_busy;          /* one is being made */
+    double x_since;      /* so many were handed over since then */
+    int x_count;
+    t_latent_job_queue *x_jobs;
+    t_outlet *x_outlet;
+} t_latent_share;
+
+/* What a request needs to know away from Pd's thread. */
+typedef struct {
+    latent_share *share;
+    void (*discard)(latent_job *job);
+} t_to;
+
+static int latent_share_digest(latent_request *r, latent_error *e)
+{
+    return latent_share_show(((t_to *)r->settings)->share, r->value, e);
+}
+
+static void latent_share_discard(latent_job *job)
+{
+    t_to *to = ((latent_request *)job)->settings;
+    void (*discard)(latent_job *) = to->discard;
+    latent_share_release(to->share);
+    discard(job);
+}
+
+static latent_request *latent_share_request(t_latent_share *x)
+{
+    t_to *to = malloc(sizeof(*to));
+    latent_request *r = to ? latent_request_new(x->x_node, latent_share_digest, to) : NULL;
+    if (!r)
+        return NULL;
+    to->share = latent_share_retain(x->x_share);
+    to->discard = r->job.discard;
+    r->job.discard = latent_share_discard;
+    return r;
+}
+
+static void latent_share_advance(t_latent_share *x)
+{
+    latent_request *r;
+    if (!x->x_due || x->x_busy)
+        return;
+    x->x_due = 0;
+    x->x_busy = 1;
+    r = latent_share_request(x);
+    if (r && latent_job_queue_send(x->x_jobs, &r->job) >= 0)
+        return;
+    x->x_busy = 0;
+    latent_complain(&x->x_obj, "no memory, or no thread, to compute with");
+}
+
+static void latent_share_count(t_latent_share *x)
+{
+    double now = latent_seconds();
+    t_atom a;
+    if (x->x_count && now - x->x_since < 1) {
+        x->x_count++;
+        return;
+    }
+    SETFLOAT(&a, (t_float)(x->x_count / (now - x->x_since)));
+    if (x->x_count > 1 && now - x->x_since < 3)
+        outlet_anything(x->x_outlet, gensym("fps"), 1, &a);
+    x->x_since = now;
+    x->x_count = 1;
+}
+
+static void latent_share_done(void *z, latent_job *job)
+{
+    t_latent_share *x = z;
+    x->x_busy = 0;
+    latent_share_advance(x);
+    if (job->failed)
+        latent_complain(&x->x_obj, "%s", job->error.text);
+    else
+        latent_share_count(x);
+}
+
+static void latent_share_image(t_latent_share *x, t_symbol *s, int argc, t_atom *argv)
+{
+    latent_node *n = latent_promise_get(&x->x_obj, s, argc, argv);
+    latent_error e;
+    if (!n)
+        return;
+    if (n == x->x_node || latent_pixels_check(n->shape, &e)) {
+        if (n != x->x_node)
+            latent_complain(&x->x_obj, "%s", e.text);
+        latent_node_release(n);
+        return;
+    }
+    latent_node_release(x->x_node);
+    x->x_node = n;
+    x->x_due = 1;
+    latent_share_advance(x);
+}
+
+/* Two numbers behind the name, or 1024 1024. */
+static void latent_share_size(t_latent_share *x, int argc, const t_atom *argv, int *w, int *h)
+{
+    t_float a = atom_getfloatarg(1, argc, (t_atom *)argv);
+    t_float b = argc > 2 ? atom_getfloatarg(2, argc, (t_atom *)argv) : a;
+    *w = *h = 1024;
+    if (argc > 3 || (argc > 1 && !(a >= 1 && a <= LARGEST && b >= 1 && b <= LARGEST)))
+        latent_complain(&x->x_obj,
+                        "behind the name stand one or two numbers from 1 to %d, width and height; "
+                        "they are 1024 1024 now",
+                        LARGEST);
+    else if (argc > 1) {
+        *w = latent_whole(a, 1, LARGEST);
+        *h = latent_whole(b, 1, LARGEST);
+    }
+}
+
+static void *latent_share_new_box(t_symbol *s, int argc, t_atom *argv)
+{
+    t_latent_share *x = (t_latent_share *)pd_new(latent_share_class);
+    char name[MAXPDSTRING] = "latent";
+    int w, h;
+    latent_error e;
+    (void)s;
+    if (argc && argv->a_type == A_FLOAT) /* a number is a name as Gem writes it */
+        snprintf(name, sizeof(name), "%g", (double)argv->a_w.w_float);
+    else if (argc)
+        snprintf(name, sizeof(name), "%s", atom_getsymbol(argv)->s_name);
+    latent_share_size(x, argc, argv, &w, &h);
+    x->x_outlet = outlet_new(&x->x_obj, 0);
+    x->x_jobs = latent_job_queue_new(x, LATENT_EVALUATOR, 0, latent_share_done);
+    if (!(x->x_share = latent_share_new(name, w, h, &e))) {
+        latent_complain(&x->x_obj, "%s", e.text);
+        pd_free((t_pd *)x);
+        return NULL;
+    }
+    return x;
+}
+
+static void latent_share_free_box(t_latent_share *x)
+{
+    latent_job_queue_free(x->x_jobs);
+    latent_share_release(x->x_share);
+    latent_node_release(x->x_node);
+}
+
+void setup_latent0x2eshare(void)
+{
+    t_class *c = latent_share_class = class_new(
+        gensym("latent.share"), (t_newmethod)latent_share_new_box, (t_method)latent_share_free_box,
+        sizeof(t_latent_share), CLASS_DEFAULT, A_GIMME, 0);
+    latent_takes(c, LATENT_TAKES_PICTURE);
+    class_addmethod(c, (t_method)latent_share_image, gensym("image"), A_GIMME, 0);
+}
