@@ -12,7 +12,9 @@
    every 250 steps and at the end; both may be read while it runs. */
 #include "engine/base/parallel.h"
 #include "engine/data/source_rule.h"
+#include "engine/graph/evaluate.h"
 #include "engine/train/clip.h"
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,8 +106,9 @@ int main(int argc, char **argv)
     tool_settings s = {latent_clip_settings_usual(), 0, 0, NULL};
     latent_source *fish;
     latent_clip_training *t = NULL;
+    latent_evaluator *own;
     latent_error e = {""};
-    int failed;
+    int failed, threads;
     for (int i = 3; i < argc; i += 2)
         if (i + 1 == argc || set(&s, argv[i], argv[i + 1]))
             argc = 0;
@@ -114,7 +117,13 @@ int main(int argc, char **argv)
                         "[seed n] [attack f] [from file] [threads n] [stop n]\n");
         return 2;
     }
-    latent_threads_set(s.threads > 0 ? (int)s.threads : (int)sysconf(_SC_NPROCESSORS_ONLN));
+    threads = s.threads > 0 ? (int)s.threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    latent_threads_set(threads);
+    if (!(own = latent_evaluator_new(threads, SIZE_MAX))) {
+        fprintf(stderr, "train_clip: no memory\n");
+        return 1;
+    }
+    latent_evaluator_use(own);
     if (s.stop <= 0)
         s.stop = (double)s.clip.steps;
     fish = latent_source_rule(latent_rule_find("fish"), (uint32_t)s.clip.seed, &e);
@@ -127,5 +136,7 @@ int main(int argc, char **argv)
     latent_clip_training_free(t);
     if (fish)
         fish->release(fish);
+    latent_evaluator_use(NULL);
+    latent_evaluator_free(own);
     return failed;
 }

@@ -44,6 +44,25 @@ static latent_feature_network *open_eye(void)
     return eye;
 }
 
+static void as_a_promise(const latent_feature_network *eye, const float *pictures,
+                         const float *features)
+{
+    latent_error e = {""};
+    latent_tensor *t = latent_tensor_new((latent_shape){N, SIZE, SIZE, 3}, &e), *is;
+    latent_node *shown, *seen;
+    memcpy(t->data, pictures, t->count * sizeof(float));
+    shown = latent_op_picture(t, &e);
+    seen = latent_feature_network_see(eye, shown, &e);
+    assert_non_null(seen);
+    assert_int_equal(latent_evaluate(seen, NULL, &is, &e), 0);
+    for (size_t k = 0; k < is->count; k++)
+        assert_true(fabsf(is->data[k] - features[k]) < 1e-4f);
+    latent_tensor_release(is);
+    latent_tensor_release(t);
+    latent_node_release(seen);
+    latent_node_release(shown);
+}
+
 static void sees_what_boxes_see(void **state)
 {
     latent_feature_network *eye = open_eye();
@@ -58,6 +77,7 @@ static void sees_what_boxes_see(void **state)
     assert_false(latent_feature_network_suits(eye, N, SIZE / 2, 4, (int)c));
     assert_int_equal(side, 4);
     latent_feature_network_look(eye, N, pictures, features);
+    as_a_promise(eye, pictures, features);
     for (size_t i = 0; i < N; i++) {
         latent_tensor *t = latent_tensor_new((latent_shape){1, SIZE, SIZE, 3}, &e), *pooled = NULL;
         latent_node *shown, *seen;

@@ -3,7 +3,7 @@
    matrices), and on pictures by way of a clip-tiny. */
 #include "engine/base/counter_random.h"
 #include "engine/models/clip_tiny.h"
-#include "engine/train/clip_net.h"
+#include "engine/train/clip.h"
 #include "engine/train/score.h"
 #include <math.h>
 #include <setjmp.h>
@@ -237,22 +237,18 @@ static latent_model *new_network(void)
                                .text_width = 8,
                                .text_hidden = 8,
                                .context = 10};
-    latent_clip_net net;
+    latent_parameters p = {0};
+    size_t at[LATENT_TINY_TENSORS];
     latent_error e = {""};
-    latent_random random;
     latent_model *m;
-    float *p, *file;
-    assert_int_equal(latent_clip_net_plan(&net, &sizes, &e), 0);
-    p = calloc(net.count, sizeof(float));
-    file = calloc(net.count, sizeof(float));
-    latent_random_seed(&random, 1);
-    latent_clip_net_begin(&net, &random, p);
-    for (int i = 0; i < net.map.count; i++)
-        latent_clip_net_out(&net, p, i, file + net.at[i]);
-    if (!(m = latent_tiny_model(&sizes, file, net.at, "new", &e)))
+    assert_int_equal(latent_clip_parameters(&p, &sizes, &e), 0);
+    assert_int_equal(latent_parameters_allocate(&p, 0, &e), 0);
+    latent_clip_begin(&p, &sizes, 1);
+    for (int i = 0; i < p.n; i++)
+        at[i] = p.item[i].at;
+    if (!(m = latent_tiny_model(&sizes, p.value, at, "new", &e)))
         fail_msg("%s", e.text);
-    free(p);
-    free(file);
+    latent_parameters_free(&p);
     return m;
 }
 

@@ -1,14 +1,13 @@
-/* test_train_clip: how a clip-tiny learns: every layer's gradients and those of the whole network
-   and of its loss against central differences, the trainer's forward pass against the one that
+/* test_train_clip: how a clip-tiny learns: the gradient of the whole network against central
+   differences, its loss against the formula, the network over what learns against the one that
    [latent.clip] plays, checkpoints to the bit, and a short training that learns colours in two
    languages. */
 #include "engine/base/counter_random.h"
 #include "engine/base/parallel.h"
 #include "engine/graph/evaluate.h"
+#include "engine/ops/encoder.h"
 #include "engine/ops/ops.h"
 #include "engine/train/clip.h"
-#include "engine/train/clip_layers.h"
-#include "engine/train/clip_net.h"
 #include "helper_sanitized.h"
 #include <math.h>
 #include <setjmp.h>
@@ -46,147 +45,6 @@ static double dot(size_t n, const float *a, const float *b)
     return sum;
 }
 
-/* ---- one layer: f(a, b, c) -> y with gradients for all three */
-
-typedef struct {
-    size_t n[3], n_y;
-    void (*forward)(float *const *in, float *y);
-    void (*backward)(float *const *in, const float *gy,
-                     float *const *g); /* g[0] set, others added */
-} layer_case;
-
-/* Moves all of one input along a random direction and compares the change of r . y. */
-static void check_layer(const layer_case *l)
-{
-    float *in[3] = {0}, *g[3] = {0}, *moved[3];
-    float *r = dice_floats(l->n_y, 1), *y = malloc(l->n_y * sizeof(float));
-    for (int i = 0; i < 3; i++)
-        if (l->n[i]) {
-            in[i] = dice_floats(l->n[i], 1);
-            g[i] = calloc(l->n[i], sizeof(float));
-        }
-    l->forward(in, y);
-    l->backward(in, r, g);
-    for (int i = 0; i < 3; i++) {
-        const float step = 1e-2f;
-        float *way, *at;
-        double up, down, is, should;
-        if (!l->n[i])
-            continue;
-        way = dice_floats(l->n[i], 1);
-        at = malloc(l->n[i] * sizeof(float));
-        memcpy(moved, in, sizeof(moved));
-        moved[i] = at;
-        for (size_t k = 0; k < l->n[i]; k++)
-            at[k] = in[i][k] + step * way[k];
-        l->forward(moved, y);
-        up = dot(l->n_y, r, y);
-        for (size_t k = 0; k < l->n[i]; k++)
-            at[k] = in[i][k] - step * way[k];
-        l->forward(moved, y);
-        down = dot(l->n_y, r, y);
-        should = (up - down) / (2 * step);
-        is = dot(l->n[i], way, g[i]);
-        if (fabs(is - should) > 2e-3 * (fabs(should) + sqrt((double)l->n[i])))
-            fail_msg("input %d: the gradient says %g, the difference %g", i, is, should);
-        free(way);
-        free(at);
-    }
-    for (int i = 0; i < 3; i++) {
-        free(in[i]);
-        free(g[i]);
-    }
-    free(r);
-    free(y);
-}
-
-static void linear_there(float *const *in, float *y)
-{
-    latent_clip_linear(7, 5, 6, in[0], in[1], in[2], y);
-}
-static void linear_back(float *const *in, const float *gy, float *const *g)
-{
-    latent_clip_linear_back(7, 5, 6, in[0], in[1], gy, g[0], g[1], g[2]);
-}
-
-/* More than one chunk: 5 pictures of 20 x 20. */
-static const latent_clip_conv_size conv_size = {5, 20, 20, 3, 4};
-static float conv_memory[1 << 16];
-static void conv_there(float *const *in, float *y)
-{
-    latent_clip_conv(&conv_size, in[0], in[1], in[2], y, conv_memory);
-}
-static void conv_back(float *const *in, const float *gy, float *const *g)
-{
-    latent_clip_conv_back(&conv_size, in[0], in[1], gy, g[0], g[1], g[2], conv_memory);
-}
-
-static const int text_rows[] = {0, 4, 5, 11};
-static void words_there(float *const *in, float *y)
-{
-    latent_clip_words(3, text_rows, 5, 6, in[0], in[1], in[2], y, conv_memory);
-}
-static void words_back(float *const *in, const float *gy, float *const *g)
-{
-    latent_clip_words_back(3, text_rows, 5, 6, in[0], in[1], gy, g[0], g[1], g[2], conv_memory);
-}
-
-static float moments[64];
-static void norm_there(float *const *in, float *y)
-{
-    latent_clip_norm(6, 19, in[0], in[1], in[2], y, moments);
-}
-static void norm_back(float *const *in, const float *gy, float *const *g)
-{
-    latent_clip_norm_back(6, 19, in[0], in[1], moments, gy, g[0], g[1], g[2]);
-}
-
-static void gelu_there(float *const *in, float *y)
-{
-    latent_clip_gelu(77, in[0], y);
-}
-static void gelu_back(float *const *in, const float *gy, float *const *g)
-{
-    memcpy(g[0], gy, 77 * sizeof(float));
-    latent_clip_gelu_back(77, in[0], g[0]);
-}
-
-static void pool_there(float *const *in, float *y)
-{
-    latent_clip_pool(3, 5, 4, in[0], y);
-}
-static void pool_back(float *const *in, const float *gy, float *const *g)
-{
-    (void)in;
-    latent_clip_pool_back(3, 5, 4, gy, g[0]);
-}
-
-static void squares_there(float *const *in, float *y)
-{
-    latent_clip_squares(2, 4, 6, 3, in[0], y);
-}
-static void squares_back(float *const *in, const float *gy, float *const *g)
-{
-    (void)in;
-    latent_clip_squares_back(2, 4, 6, 3, gy, g[0]);
-}
-
-static void test_layers(void **state)
-{
-    static const layer_case cases[] = {
-        {{35, 30, 6}, 42, linear_there, linear_back},
-        {{5 * 400 * 3, 4 * 27, 4}, 5 * 400 * 4, conv_there, conv_back},
-        {{55, 6 * 15, 6}, 66, words_there, words_back},
-        {{6 * 19, 19, 19}, 6 * 19, norm_there, norm_back},
-        {{77, 0, 0}, 77, gelu_there, gelu_back},
-        {{60, 0, 0}, 12, pool_there, pool_back},
-        {{2 * 24 * 3, 0, 0}, 2 * 24 * 3, squares_there, squares_back},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-        check_layer(&cases[i]);
-}
-
 /* ---- the whole network */
 
 static latent_tiny_sizes small_sizes(void)
@@ -207,103 +65,114 @@ static latent_tiny_sizes small_sizes(void)
 static const char *const sayings[4] = {"a fat red fish, with spikes", "一条胖胖的红鱼", "fish",
                                        "an armed cyberpunk fish of dark metal"};
 
-/* r . (embeddings of pictures and texts) */
-static double all_of(const latent_clip_net *net, latent_clip_pictures *k, latent_clip_texts *texts,
-                     const latent_grams *grams, const float *p, const float *pictures,
-                     const float *r)
+/* A network by chance; biases and gains somewhere else than at 0 and 1. */
+static void new_network(latent_parameters *p, const latent_tiny_sizes *sizes)
 {
-    float seen[4 * 12], said[4 * 12];
     latent_error e = {""};
-    latent_clip_pictures_forward(k, p, pictures, seen);
-    assert_int_equal(latent_clip_texts_forward(texts, p, grams, 4, said, &e), 0);
-    assert_int_equal(net->sizes.embedding, 12);
-    return dot(48, r, seen) + dot(48, r + 48, said);
+    memset(p, 0, sizeof(*p));
+    assert_int_equal(latent_clip_parameters(p, sizes, &e), 0);
+    assert_int_equal(latent_parameters_allocate(p, 0, &e), 0);
+    latent_clip_begin(p, sizes, 3);
+    for (int i = 0; i < p->n; i++)
+        for (size_t k = 0; k < p->item[i].count; k++)
+            latent_parameter_value(p, i)[k] += (float)(0.2 * latent_counter_random_gauss(&dice));
+    latent_parameters_changed(p);
 }
 
-static void back_to_pictures(const latent_clip_net *net, latent_clip_pictures *k, const float *p,
-                             const float *pictures, const float *r)
+static latent_node *leaf_of(int n, int h, int w, int c, const float *data)
 {
-    enum { COUNT = 4 * 16 * 16 * 3 };
-    const float step = 2e-3f;
-    float *way = dice_floats(COUNT, 1), moved[COUNT], g[COUNT], seen[48];
-    double side[2], is, should;
-    assert_int_equal(net->sizes.resolution, 16);
-    latent_clip_pictures_forward(k, p, pictures, seen);
-    latent_clip_pictures_back(k, p, r, g);
-    for (int s = 0; s < 2; s++) {
-        for (int i = 0; i < COUNT; i++)
-            moved[i] = pictures[i] + (s ? -step : step) * way[i];
-        latent_clip_pictures_forward(k, p, moved, seen);
-        side[s] = dot(48, r, seen);
+    latent_error e = {""};
+    latent_tensor *t = latent_tensor_new((latent_shape){n, h, w, c}, &e);
+    latent_node *leaf;
+    memcpy(t->data, data, t->count * sizeof(float));
+    leaf = latent_op_picture(t, &e);
+    latent_tensor_release(t);
+    return leaf;
+}
+
+/* r . (embeddings of 4 pictures and 4 texts), a promise. */
+static latent_node *all_of(latent_parameters *p, const latent_tiny_sizes *sizes,
+                           latent_node *pictures, const latent_grams *texts, const float *r)
+{
+    latent_error e = {""};
+    latent_tiny_net net = {.node = {NULL}};
+    latent_node *part[2], *side[2], *sum;
+    int d = sizes->embedding;
+    assert_int_equal(latent_clip_net(p, sizes, &net, &e), 0);
+    part[0] = latent_tiny_pictures(&net, pictures, &e);
+    part[1] = latent_tiny_texts(&net, texts, 4, &e);
+    for (int i = 0; i < 2; i++) {
+        latent_node *along = leaf_of(4, 1, 1, d, r + i * 4 * d);
+        assert_non_null(part[i]);
+        side[i] = latent_op_dot(part[i], along, &e);
+        latent_node_release(along);
     }
-    should = (side[0] - side[1]) / (2 * (double)step);
-    is = dot(COUNT, way, g);
-    if (fabs(is - should) > 0.02 * sqrt(dot(COUNT, g, g)))
-        fail_msg("pictures: the gradient says %g, the difference %g", is, should);
-    assert_true(dot(COUNT, g, g) > 0);
-    free(way);
+    sum = latent_op_sum(side, (const float[]){1, 1}, 2, &e);
+    assert_non_null(sum);
+    for (int i = 0; i < 2; i++) {
+        latent_node_release(part[i]);
+        latent_node_release(side[i]);
+    }
+    latent_tiny_net_clear(&net);
+    return sum;
+}
+
+/* Takes the promise over. */
+static double value_of(latent_node *n)
+{
+    latent_error e = {""};
+    latent_tensor *t;
+    double value;
+    if (latent_evaluate(n, NULL, &t, &e))
+        fail_msg("%s", e.text);
+    value = t->data[0];
+    latent_tensor_release(t);
+    latent_node_release(n);
+    return value;
 }
 
 static void test_network(void **state)
 {
+    const float step = 2e-3f;
     latent_tiny_sizes sizes = small_sizes();
-    latent_clip_net net;
     latent_error e = {""};
-    latent_random random;
-    latent_clip_pictures *k;
-    latent_clip_texts *texts;
+    latent_parameters p;
     latent_grams grams[4];
-    float *p, *way, *grad, *pictures = dice_floats(4 * 16 * 16 * 3, 0.5);
-    float *r = dice_floats(96, 1);
-    latent_tiny_tensor t;
+    float *data = dice_floats(4 * 16 * 16 * 3, 0.5), *r = dice_floats(96, 1), value;
+    latent_node *pictures = leaf_of(4, 16, 16, 3, data), *all;
     (void)state;
-    assert_int_equal(latent_clip_net_plan(&net, &sizes, &e), 0);
-    p = calloc(net.count, sizeof(float));
-    grad = calloc(net.count, sizeof(float));
-    latent_random_seed(&random, 3);
-    latent_clip_net_begin(&net, &random, p);
-    way = dice_floats(net.count, 0.2);
-    for (size_t i = 0; i < net.count; i++) /* biases and gains somewhere else than at 0 and 1 */
-        p[i] += way[i];
-    free(way);
-    k = latent_clip_pictures_new(&net, 4, &e);
-    texts = latent_clip_texts_new(&net, &e);
+    new_network(&p, &sizes);
     for (int i = 0; i < 4; i++)
         assert_int_equal(latent_grams_make(&grams[i], sayings[i], sizes.rows, 40, &e), 0);
-    all_of(&net, k, texts, grams, p, pictures, r);
-    latent_clip_pictures_backward(k, p, r, grad);
-    latent_clip_texts_backward(texts, p, r + 48, grad);
-    latent_clip_texts_table(texts, grad);
-    for (int i = 0; latent_tiny_tensor_at(&sizes, i, &t); i++) {
-        const float step = 2e-3f;
-        float *at = p + net.at[i], *keep = malloc(t.count * sizeof(float));
-        double up, down, is, should, size = 0;
-        memcpy(keep, at, t.count * sizeof(float));
-        way = dice_floats(t.count, 1);
-        for (size_t j = 0; j < t.count; j++)
-            at[j] = keep[j] + step * way[j];
-        up = all_of(&net, k, texts, grams, p, pictures, r);
-        for (size_t j = 0; j < t.count; j++)
-            at[j] = keep[j] - step * way[j];
-        down = all_of(&net, k, texts, grams, p, pictures, r);
-        memcpy(at, keep, t.count * sizeof(float));
-        should = (up - down) / (2 * step);
-        is = dot(t.count, way, grad + net.at[i]);
-        size = sqrt(dot(t.count, grad + net.at[i], grad + net.at[i]));
+    all = all_of(&p, &sizes, pictures, grams, r);
+    if (latent_parameters_gradient(&p, all, NULL, &value, &e))
+        fail_msg("%s", e.text);
+    latent_node_release(all);
+    for (int i = 0; i < p.n; i++) {
+        size_t count = p.item[i].count;
+        float *at = latent_parameter_value(&p, i), *g = latent_parameter_gradient(&p, i);
+        float *was = malloc(count * sizeof(float)), *way = dice_floats(count, 1);
+        double side[2], is = dot(count, way, g), size = sqrt(dot(count, g, g)), should;
+        memcpy(was, at, count * sizeof(float));
+        for (int s = 0; s < 2; s++) {
+            for (size_t k = 0; k < count; k++)
+                at[k] = was[k] + (s ? -step : step) * way[k];
+            latent_parameters_changed(&p);
+            side[s] = value_of(all_of(&p, &sizes, pictures, grams, r));
+        }
+        memcpy(at, was, count * sizeof(float));
+        should = (side[0] - side[1]) / (2 * (double)step);
         if (fabs(is - should) > 0.02 * (fabs(should) + size) + 1e-3)
-            fail_msg("%s: the gradient says %g, the difference %g", t.name, is, should);
+            fail_msg("%s: the gradient says %g, the difference %g", p.item[i].name, is, should);
         assert_true(size > 0);
+        free(was);
         free(way);
-        free(keep);
     }
-    back_to_pictures(&net, k, p, pictures, r);
     for (int i = 0; i < 4; i++)
         latent_grams_free(&grams[i]);
-    latent_clip_pictures_free(k);
-    latent_clip_texts_free(texts);
-    free(p);
-    free(grad);
-    free(pictures);
+    latent_node_release(pictures);
+    latent_parameters_free(&p);
+    free(data);
     free(r);
 }
 
@@ -312,41 +181,46 @@ static void test_network(void **state)
 static void test_loss(void **state)
 {
     enum { n = 6, d = 5 };
-    float *x = dice_floats(2 * n * d, 1), g[2 * n * d] = {0}, g_scale = 0, found;
-    float *scratch = malloc(latent_clip_loss_scratch(n, d) * sizeof(float)), s = 1.3f;
-    double plain = 0, score[n][n], loss;
+    const float s = 1.3f, high = 6;
+    latent_error e = {""};
+    float *x = dice_floats(3 * n * d, 1);
+    latent_node *pictures = leaf_of(n, 1, 1, d, x), *texts = leaf_of(2 * n, 1, 1, d, x + n * d);
+    latent_node *scale = leaf_of(1, 1, 1, 1, &s), *same;
+    double plain = 0, score[n][n];
     (void)state;
-    loss = latent_clip_loss(n, d, x, x + n * d, s, 0.5f, g, g + n * d, &g_scale, &found, scratch);
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < n; j++) {
-            const float *a = x + i * d, *b = x + (n + j) * d;
-            score[i][j] = exp(s) * dot(d, a, b) / sqrt(dot(d, a, a) * dot(d, b, b));
+    for (int language = 0; language < 2; language++) {
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < n; j++) {
+                const float *a = x + i * d, *b = x + (n + language * n + j) * d;
+                score[i][j] = exp((double)s) * dot(d, a, b) / sqrt(dot(d, a, a) * dot(d, b, b));
+            }
+        for (int i = 0; i < n; i++) {
+            double row = 0, column = 0;
+            for (int j = 0; j < n; j++) {
+                row += exp(score[i][j]);
+                column += exp(score[j][i]);
+            }
+            plain += log(row) + log(column) - 2 * score[i][i];
         }
-    for (int i = 0; i < n; i++) {
-        double row = 0, column = 0;
-        for (int j = 0; j < n; j++) {
-            row += exp(score[i][j]);
-            column += exp(score[j][i]);
-        }
-        plain += log(row) + log(column) - 2 * score[i][i];
     }
-    assert_true(fabs(loss - 0.5 * plain / (2 * n)) < 1e-5);
-    for (int i = 0; i < 2 * n * d + 1; i++) {
-        float *at = i < 2 * n * d ? x + i : &s, keep = *at, is = i < 2 * n * d ? g[i] : g_scale;
-        double up, down;
-        *at = keep + 1e-3f;
-        up = latent_clip_loss(n, d, x, x + n * d, s, 0.5f, NULL, NULL, NULL, NULL, scratch);
-        *at = keep - 1e-3f;
-        down = latent_clip_loss(n, d, x, x + n * d, s, 0.5f, NULL, NULL, NULL, NULL, scratch);
-        *at = keep;
-        assert_true(fabs((up - down) / 2e-3 - (double)is) < 2e-3 * (1 + fabsf(is)));
-    }
+    assert_true(
+        fabs(value_of(latent_op_contrastive(pictures, texts, scale, &e)) - plain / (4 * n)) < 1e-5);
+    assert_true(value_of(latent_op_found(pictures, texts, scale, &e)) < 1);
+    latent_node_release(scale);
+    scale = leaf_of(1, 1, 1, 1, &high);
     for (int i = 0; i < n * d; i++) /* each finds its own: no loss is left at a high scale */
         x[n * d + i] = 3 * x[i];
-    loss = latent_clip_loss(n, d, x, x + n * d, 6, 1, NULL, NULL, NULL, &found, scratch);
-    assert_true(found == 1 && loss < 1e-3);
+    same = leaf_of(n, 1, 1, d, x + n * d);
+    assert_true(value_of(latent_op_contrastive(pictures, same, scale, &e)) < 1e-3);
+    assert_true(value_of(latent_op_found(pictures, same, scale, &e)) == 1);
+    latent_node_release(same);
+    same = leaf_of(n - 1, 1, 1, d, x);
+    assert_null(latent_op_contrastive(pictures, same, scale, &e));
+    latent_node_release(same);
+    latent_node_release(scale);
+    latent_node_release(pictures);
+    latent_node_release(texts);
     free(x);
-    free(scratch);
 }
 
 /* ---- a source of blobs: six colours, two shapes, said in two languages */
@@ -502,7 +376,7 @@ static void test_learns(void **state)
     latent_clip_training_free(t);
 }
 
-/* ---- the trainer's way through the network and the one that is played */
+/* ---- the network over what learns and the one that is played, of several at once and of one */
 
 static void close_to(const float *a, const float *b, size_t n, const char *what)
 {
@@ -514,60 +388,49 @@ static void close_to(const float *a, const float *b, size_t n, const char *what)
 
 static void same_forward(latent_tiny_sizes sizes)
 {
-    latent_clip_net net;
     latent_error e = {""};
-    latent_random random;
-    latent_clip_pictures *k;
-    latent_clip_texts *texts;
-    size_t d = (size_t)sizes.embedding, pixels;
-    float *p, *file, *seen = malloc(8 * d * sizeof(float)), *said = malloc(4 * d * sizeof(float));
-    latent_tensor *t, *got;
-    latent_node *picture;
+    latent_parameters p;
+    latent_tiny_net net = {.node = {NULL}};
+    latent_grams grams[4];
+    size_t d = (size_t)sizes.embedding, r = (size_t)sizes.resolution, at[LATENT_TINY_TENSORS];
+    float *data = dice_floats(2 * r * r * 3, 0.5);
+    latent_node *pictures = leaf_of(2, sizes.resolution, sizes.resolution, 3, data);
+    latent_tensor *seen, *said, *got;
     latent_model *m;
-    assert_int_equal(latent_clip_net_plan(&net, &sizes, &e), 0);
-    pixels = (size_t)sizes.resolution * (size_t)sizes.resolution;
-    p = dice_floats(net.count, 0.05);
-    file = calloc(net.count, sizeof(float));
-    latent_random_seed(&random, 3);
-    latent_clip_net_begin(&net, &random, file);
-    for (size_t i = 0; i < net.count; i++)
-        p[i] += file[i];
-    for (int i = 0; i < net.map.count; i++)
-        latent_clip_net_out(&net, p, i, file + net.at[i]);
-    if (!(m = latent_tiny_model(&sizes, file, net.at, "test", &e)))
+    new_network(&p, &sizes);
+    for (int i = 0; i < p.n; i++)
+        at[i] = p.item[i].at;
+    if (!(m = latent_tiny_model(&sizes, p.value, at, "test", &e)))
         fail_msg("%s", e.text);
-    t = latent_tensor_new((latent_shape){2, sizes.resolution, sizes.resolution, 3}, &e);
-    for (size_t i = 0; i < 2 * pixels * 3; i++)
-        t->data[i] = (float)(2 * latent_counter_random_uniform(&dice) - 1);
-    k = latent_clip_pictures_new(&net, 2, &e);
-    latent_clip_pictures_forward(k, p, t->data, seen);
-    picture = latent_op_picture(t, &e);
-    got = embedding_of(latent_model_embed_picture(m, picture, &e));
-    close_to(got->data, seen, 2 * d, "pictures");
-    latent_tensor_release(got);
-    got = embedding_of(latent_model_pooled(m, picture, &e));
-    assert_int_equal(got->shape.c, sizes.width[sizes.stages - 1]);
-    close_to(got->data, latent_clip_pictures_pooled(k), got->count, "pooled features");
-    latent_tensor_release(got);
-    texts = latent_clip_texts_new(&net, &e);
-    for (int i = 0; i < 4; i++) {
-        latent_grams g;
-        assert_int_equal(latent_grams_make(&g, sayings[i], sizes.rows, 40, &e), 0);
-        assert_int_equal(latent_clip_texts_forward(texts, p, &g, 1, said, &e), 0);
-        got = embedding_of(latent_model_embed_text(m, sayings[i], &e));
-        close_to(got->data, said, d, sayings[i]);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(latent_grams_make(&grams[i], sayings[i], sizes.rows, 40, &e), 0);
+    assert_int_equal(latent_clip_net(&p, &sizes, &net, &e), 0);
+    seen = embedding_of(latent_tiny_pictures(&net, pictures, &e));
+    said = embedding_of(latent_tiny_texts(&net, grams, 4, &e));
+    for (int i = 0; i < 2; i++) {
+        latent_node *one =
+            leaf_of(1, sizes.resolution, sizes.resolution, 3, data + (size_t)i * r * r * 3);
+        got = embedding_of(latent_model_embed_picture(m, one, &e));
+        close_to(got->data, seen->data + (size_t)i * d, d, "pictures");
         latent_tensor_release(got);
-        latent_grams_free(&g);
+        latent_node_release(one);
     }
-    latent_node_release(picture);
-    latent_tensor_release(t);
-    latent_clip_pictures_free(k);
-    latent_clip_texts_free(texts);
+    for (int i = 0; i < 4; i++) {
+        got = embedding_of(latent_model_embed_text(m, sayings[i], &e));
+        close_to(got->data, said->data + (size_t)i * d, d, sayings[i]);
+        latent_tensor_release(got);
+        latent_grams_free(&grams[i]);
+    }
+    got = embedding_of(latent_model_pooled(m, pictures, &e));
+    assert_int_equal(got->shape.c, sizes.width[sizes.stages - 1]);
+    latent_tensor_release(got);
+    latent_tensor_release(seen);
+    latent_tensor_release(said);
+    latent_tiny_net_clear(&net);
+    latent_node_release(pictures);
     latent_model_release(m);
-    free(p);
-    free(file);
-    free(seen);
-    free(said);
+    latent_parameters_free(&p);
+    free(data);
 }
 
 static void test_same_forward(void **state)
@@ -655,6 +518,77 @@ static void test_checkpoint(void **state)
     assert_true(n[0] != n[1] || memcmp(text[0], text[1], n[0]));
     free(text[0]);
     free(text[1]);
+    latent_clip_training_free(t);
+}
+
+/* The checkpoint one as it was written once, as two: without the order of its convolutions, which
+   are [out][taps][in]. */
+static void write_old(const char *one, const char *two)
+{
+    latent_error e = {""};
+    latent_weights *w = latent_weights_open(one, &e);
+    size_t n = latent_weights_count(w);
+    latent_tensor_out *out = calloc(n, sizeof(*out));
+    latent_meta_out meta[LATENT_TINY_META + 1];
+    char text[LATENT_TINY_META][48];
+    latent_tiny_sizes sizes;
+    int n_meta;
+    assert_int_equal(latent_tiny_read_sizes(w, &sizes, &e), 0);
+    n_meta = latent_tiny_meta(&sizes, meta, text);
+    meta[0].key = "training";
+    meta[n_meta++] = (latent_meta_out){"batch", latent_weights_text(w, "batch")};
+    meta[n_meta++] = (latent_meta_out){"seed", latent_weights_text(w, "seed")};
+    meta[n_meta++] = (latent_meta_out){"clip.steps", latent_weights_text(w, "clip.steps")};
+    for (size_t i = 0; i < n; i++) {
+        const latent_entry *t = latent_weights_at(w, i);
+        size_t count = 1, row, in;
+        float *data, *turned;
+        out[i] = (latent_tensor_out){.name = t->name, .dtype = LATENT_F32, .rank = t->rank};
+        for (int k = 0; k < t->rank; k++)
+            count *= (size_t)(out[i].dim[k] = t->dim[k]);
+        data = malloc(count * sizeof(*data));
+        turned = malloc(count * sizeof(*turned));
+        assert_int_equal(latent_weights_read(w, t, data, &e), 0);
+        memcpy(turned, data, count * sizeof(*data));
+        if (t->rank > 2) {
+            in = (size_t)t->dim[1];
+            row = count / (size_t)t->dim[0];
+            for (size_t k = 0; k < count; k++) /* k of [out][in][taps] */
+                turned[k / row * row + k % (row / in) * in + k % row / (row / in)] = data[k];
+            for (int k = 1; k + 1 < t->rank; k++)
+                out[i].dim[k] = t->dim[k + 1];
+            out[i].dim[t->rank - 1] = t->dim[1];
+        }
+        free(data);
+        out[i].data = turned;
+    }
+    assert_int_equal(latent_safetensors_write(two, out, n, meta, (size_t)n_meta, &e), 0);
+    for (size_t i = 0; i < n; i++)
+        free((void *)(size_t)out[i].data);
+    free(out);
+    latent_weights_close(w);
+}
+
+/* A checkpoint of before is read to the bit. */
+static void test_old_checkpoint(void **state)
+{
+    latent_source source = {.draw = blob};
+    latent_clip_settings s = small_settings();
+    latent_error e = {""};
+    latent_clip_training *t = latent_clip_training_new(&source, &s, &e);
+    char one[80], two[80], three[80];
+    (void)state;
+    place(one, "one");
+    place(two, "two");
+    place(three, "three");
+    steps(t, 2);
+    assert_int_equal(latent_clip_training_write(t, one, &e), 0);
+    latent_clip_training_free(t);
+    write_old(one, two);
+    if (!(t = latent_clip_training_open(&source, two, &s, &e)))
+        fail_msg("%s", e.text);
+    assert_int_equal(latent_clip_training_write(t, three, &e), 0);
+    same_files(one, three);
     latent_clip_training_free(t);
 }
 
@@ -857,11 +791,11 @@ static int close_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layers),     cmocka_unit_test(test_network),
-        cmocka_unit_test(test_loss),       cmocka_unit_test(test_same_forward),
-        cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_learns),
-        cmocka_unit_test(test_attack),     cmocka_unit_test(test_wrong),
-        cmocka_unit_test(test_damaged),    cmocka_unit_test(test_words),
+        cmocka_unit_test(test_network),        cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_same_forward),   cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_old_checkpoint), cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_attack),         cmocka_unit_test(test_wrong),
+        cmocka_unit_test(test_damaged),        cmocka_unit_test(test_words),
     };
     dice = latent_counter_random_at(11, 1, 0);
     return cmocka_run_group_tests(tests, open_folder, close_folder);

@@ -37,9 +37,14 @@ int latent_shape_equal(latent_shape a, latent_shape b)
     return a.n == b.n && a.h == b.h && a.w == b.w && a.c == b.c;
 }
 
+/* Large blocks come in eight sizes between a power of two and the next, so that what is nearly as
+   large, as the words of another batch of texts, fits where they were. */
 static size_t block_bytes(size_t count)
 {
-    return (count * sizeof(float) + 63) & ~(size_t)63;
+    size_t bytes = count * sizeof(float), step = 64;
+    while (bytes >= LARGE && 16 * step <= bytes)
+        step *= 2;
+    return (bytes + step - 1) & ~(step - 1);
 }
 
 static void bring_in(void) /* locked */

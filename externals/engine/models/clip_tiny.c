@@ -445,6 +445,11 @@ void latent_tiny_net_clear(latent_tiny_net *net)
     }
 }
 
+const latent_tiny_net *latent_tiny_net_of(const latent_model *m)
+{
+    return m->arch == &latent_arch_clip_tiny ? m->net : NULL;
+}
+
 static void tiny_free(latent_model *m)
 {
     latent_tiny_net_clear(m->net);

@@ -105,6 +105,9 @@ latent_node *latent_tiny_pictures(const latent_tiny_net *net, latent_node *pictu
 latent_node *latent_tiny_texts(const latent_tiny_net *net, const latent_grams *texts, int n,
                                latent_error *e);
 
+/* That of a model, which holds it; NULL where the model is something else. */
+const latent_tiny_net *latent_tiny_net_of(const latent_model *m);
+
 /* A network of float32 numbers: tensor number i is at data + at[i], row after row as in a file.
    NULL and a sentence. */
 latent_model *latent_tiny_model(const latent_tiny_sizes *s, const float *data, const size_t *at,

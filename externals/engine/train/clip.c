@@ -2,16 +2,17 @@
 #include "clip.h"
 #include "../base/counter_random.h"
 #include "../base/parallel.h"
-#include "../kernels/gemm.h"
-#include "clip_net.h"
+#include "../base/random.h"
+#include "../graph/evaluate.h"
+#include "../ops/encoder.h"
+#include "../ops/ops.h"
 #include "parameters.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE 8  /* pictures that go through the network together */
-#define GROUPS 8 /* parts of a batch whose gradients are added up apart, then in order */
+#define BATCHES 8 /* a batch is a multiple of it */
 #define MOST_BATCH 1024
 #define LANGUAGES 2
 #define WARM_UP 100     /* steps */
@@ -20,6 +21,9 @@
 #define MOST_SCALE 100
 #define MOST_BAD 20  /* steps in a row that give no numbers */
 #define CANDIDATES 4 /* times the batch: pictures among which one with new sentences is sought */
+
+/* How a checkpoint's convolutions lie; where it is not told, [out][taps][in], as once. */
+#define ORDER "order"
 
 /* What chance is used for. */
 enum { BEGIN = 1, PICK, DISTURB, ATTACK };
@@ -41,23 +45,15 @@ typedef struct {
 struct latent_clip_training {
     latent_clip_settings settings;
     latent_source *source;
-    latent_clip_net net;
-    latent_parameters p;
-    int scale; /* the number of the temperature's parameter */
-    int slices;
-    int bad;                                     /* steps in a row that gave no numbers */
-    latent_clip_pictures **pictures;             /* [slices] */
-    latent_clip_texts *texts[GROUPS][LANGUAGES]; /* NULL where a group is empty */
-    float *group[GROUPS];                        /* gradients, but for the table */
-    uint64_t *index;                             /* [batch] of the source */
-    sentence *sentences;                         /* [batch] */
-    latent_grams *grams[LANGUAGES];              /* [batch] */
-    float *picture;                              /* [batch][resolution][resolution][3] */
-    float *seen, *g_seen;                        /* [batch][embedding] */
-    float *said[LANGUAGES], *g_said[LANGUAGES];
-    float *scratch;
-    latent_error *errors; /* [batch] */
-    int *failed;          /* [batch] */
+    latent_parameters p;     /* the tensors of models/clip_tiny.h, then the temperature's */
+    int scale;               /* its number */
+    int bad;                 /* steps in a row that gave no numbers */
+    uint64_t *index;         /* [batch] of the source */
+    sentence *sentences;     /* [batch] */
+    latent_grams *grams;     /* [LANGUAGES][batch] */
+    latent_tensor *pictures; /* of the batch at hand, or NULL */
+    latent_error *errors;    /* [batch] */
+    int *failed;             /* [batch] */
 };
 
 /* ---- disturbed pictures */
@@ -159,165 +155,68 @@ void latent_clip_disturb(const float *picture, int size, float strength, uint64_
         }
 }
 
-/* ---- the loss */
-
-size_t latent_clip_loss_scratch(int n, int d)
-{
-    return (size_t)n * ((size_t)n * 2 + 4 * (size_t)d + 2);
-}
-
-static void directions(int n, int d, const float *x, float *unit, float *length)
-{
-    for (int i = 0; i < n; i++, x += d, unit += d) {
-        double sum = 1e-12;
-        for (int k = 0; k < d; k++)
-            sum += (double)x[k] * x[k];
-        length[i] = (float)sqrt(sum);
-        for (int k = 0; k < d; k++)
-            unit[k] = x[k] / length[i];
-    }
-}
-
-/* What reaches x through its direction: (g - (g . u) u) / |x|. */
-static void directions_back(int n, int d, const float *unit, const float *length, const float *g,
-                            float *gx)
-{
-    for (int i = 0; i < n; i++, unit += d, g += d, gx += d) {
-        double along = 0;
-        for (int k = 0; k < d; k++)
-            along += (double)g[k] * unit[k];
-        for (int k = 0; k < d; k++)
-            gx[k] += (g[k] - (float)along * unit[k]) / length[i];
-    }
-}
-
-/* The cross entropy of n scores, step floats apart, of which number right is the right one; its
-   gradient times weight is added to g.  1 in *best when the right one is the highest. */
-static double entropy(int n, const float *score, size_t step, int right, float weight, float *g,
-                      int *best)
-{
-    double most = score[0], sum = 0;
-    *best = 1;
-    for (int i = 0; i < n; i++) {
-        if (score[(size_t)i * step] > most)
-            most = score[(size_t)i * step];
-        if (i != right && score[(size_t)i * step] >= score[(size_t)right * step])
-            *best = 0;
-    }
-    for (int i = 0; i < n; i++)
-        sum += exp(score[(size_t)i * step] - most);
-    for (int i = 0; i < n && g; i++)
-        g[(size_t)i * step] +=
-            weight * (float)(exp(score[(size_t)i * step] - most) / sum - (i == right));
-    return log(sum) + most - score[(size_t)right * step];
-}
-
-double latent_clip_loss(int n, int d, const float *pictures, const float *texts, float log_scale,
-                        float weight, float *g_pictures, float *g_texts, float *g_log_scale,
-                        float *found, float *scratch)
-{
-    size_t square = (size_t)n * (size_t)n, all = (size_t)n * (size_t)d;
-    float *score = scratch, *g = score + square, *u = g + square, *v = u + all, *gu = v + all;
-    float *gv = gu + all, *length = gv + all, scale = expf(log_scale);
-    double sum = 0, slope = 0;
-    int hits = 0, hit;
-    directions(n, d, pictures, u, length);
-    directions(n, d, texts, v, length + n);
-    latent_gemm_alone(0, 1, n, n, d, u, d, v, d, 0, score, n);
-    for (size_t i = 0; i < square; i++) {
-        score[i] *= scale;
-        g[i] = 0;
-    }
-    for (int i = 0; i < n; i++) {
-        float share = weight / (2 * (float)n);
-        sum += entropy(n, score + (size_t)i * (size_t)n, 1, i, share,
-                       g_pictures ? g + (size_t)i * (size_t)n : NULL, &hit);
-        hits += hit;
-        sum += entropy(n, score + i, (size_t)n, i, share, g_pictures ? g + i : NULL, &hit);
-        hits += hit;
-    }
-    if (found)
-        *found = (float)hits / (2 * (float)n);
-    if (g_pictures) {
-        for (size_t i = 0; i < square; i++) {
-            slope += (double)g[i] * score[i]; /* d score / d log_scale = score */
-            g[i] *= scale;
-        }
-        latent_gemm_alone(0, 0, n, d, n, g, n, v, d, 0, gu, d);
-        latent_gemm_alone(1, 0, n, d, n, g, n, u, d, 0, gv, d);
-        directions_back(n, d, u, length, gu, g_pictures);
-        directions_back(n, d, v, length + n, gv, g_texts);
-        *g_log_scale += (float)slope;
-    }
-    return weight * sum / (2 * n);
-}
-
 /* ---- making and freeing */
+
+int latent_clip_parameters(latent_parameters *p, const latent_tiny_sizes *s, latent_error *e)
+{
+    latent_tiny_tensor t;
+    for (int i = 0; latent_tiny_tensor_at(s, i, &t); i++)
+        if (latent_parameters_add(p, 1, e, t.rank, t.dim, "%s", t.name) < 0)
+            return -1;
+    return 0;
+}
+
+void latent_clip_begin(latent_parameters *p, const latent_tiny_sizes *s, uint64_t seed)
+{
+    latent_tiny_tensor t;
+    latent_random r;
+    latent_random_seed(&r, (uint32_t)latent_counter_random_mix(seed + BEGIN));
+    for (int i = 0; latent_tiny_tensor_at(s, i, &t); i++) {
+        float *to = latent_parameter_value(p, i);
+        double deviation = t.kind == LATENT_TINY_TABLE ? 0.05 : 0;
+        if (t.kind == LATENT_TINY_WEIGHT)
+            deviation = sqrt((double)t.dim[0] / (double)t.count); /* 1 / sqrt(inputs) */
+        for (size_t k = 0; k < t.count; k++)
+            to[k] = t.kind == LATENT_TINY_GAIN ? 1
+                    : deviation > 0            ? (float)(deviation * latent_random_gauss(&r))
+                                               : 0;
+    }
+    latent_parameters_changed(p);
+}
+
+int latent_clip_net(latent_parameters *p, const latent_tiny_sizes *s, latent_tiny_net *net,
+                    latent_error *e)
+{
+    net->sizes = *s;
+    net->map = latent_tiny_map_of(s);
+    for (int i = 0; i < net->map.count; i++)
+        if (!(net->node[i] = latent_parameter_leaf(p, i, e)))
+            return -1;
+    return 0;
+}
 
 static int add_parameters(latent_clip_training *t, latent_error *e)
 {
-    latent_tiny_tensor s;
-    for (int i = 0; latent_tiny_tensor_at(&t->settings.sizes, i, &s); i++) {
-        /* convolutions lie [out][taps][in] */
-        int64_t dim[4] = {s.dim[0], s.dim[1], s.dim[2], s.dim[3]};
-        if (s.rank > 2) {
-            memmove(dim + 1, dim + 2, (size_t)(s.rank - 2) * sizeof(*dim));
-            dim[s.rank - 1] = s.dim[1];
-        }
-        if (latent_parameters_add(&t->p, 1, e, s.rank, dim, "%s", s.name) < 0)
-            return -1;
-        if (t->p.item[i].at != t->net.at[i])
-            return latent_fail(e, "the plan of a network and its parameters differ");
-    }
-    t->scale = latent_parameters_add(&t->p, 1, e, 0, NULL, "log_scale");
-    return t->scale < 0 ? -1 : latent_parameters_allocate(&t->p, 1, e);
-}
-
-static int first_of(const latent_clip_training *t, int group)
-{
-    return t->slices * group / GROUPS;
-}
-
-static int make_parts(latent_clip_training *t, latent_error *e)
-{
-    for (int i = 0; i < t->slices; i++)
-        if (!(t->pictures[i] = latent_clip_pictures_new(&t->net, SLICE, e)))
-            return -1;
-    for (int g = 0; g < GROUPS; g++) {
-        if (first_of(t, g) == first_of(t, g + 1))
-            continue;
-        if (!(t->group[g] = malloc(t->net.count * sizeof(float))))
-            return latent_fail(e, "no memory for gradients");
-        for (int l = 0; l < LANGUAGES; l++)
-            if (!(t->texts[g][l] = latent_clip_texts_new(&t->net, e)))
-                return -1;
-    }
+    if (latent_clip_parameters(&t->p, &t->settings.sizes, e) ||
+        (t->scale = latent_parameters_add(&t->p, 1, e, 0, NULL, "log_scale")) < 0 ||
+        latent_parameters_allocate(&t->p, 1, e))
+        return -1;
+    latent_clip_begin(&t->p, &t->settings.sizes, t->settings.seed);
+    *latent_parameter_value(&t->p, t->scale) = logf(1 / 0.07f);
+    memcpy(t->p.average, t->p.value, t->p.count * sizeof(float));
     return 0;
 }
 
 static int make_memory(latent_clip_training *t, latent_error *e)
 {
-    size_t batch = (size_t)t->settings.batch, d = (size_t)t->settings.sizes.embedding;
-    size_t pixels = (size_t)t->settings.sizes.resolution * (size_t)t->settings.sizes.resolution;
-    int good = 1;
-    t->pictures = calloc((size_t)t->slices, sizeof(*t->pictures));
+    size_t batch = (size_t)t->settings.batch;
     t->index = malloc(batch * sizeof(*t->index));
     t->sentences = malloc(batch * sizeof(*t->sentences));
-    t->picture = malloc(batch * pixels * 3 * sizeof(float));
-    t->seen = malloc(batch * d * sizeof(float));
-    t->g_seen = malloc(batch * d * sizeof(float));
-    t->scratch = malloc(latent_clip_loss_scratch((int)batch, (int)d) * sizeof(float));
+    t->grams = calloc(LANGUAGES * batch, sizeof(*t->grams));
     t->errors = malloc(batch * sizeof(*t->errors));
     t->failed = malloc(batch * sizeof(*t->failed));
-    for (int l = 0; l < LANGUAGES; l++) {
-        t->grams[l] = calloc(batch, sizeof(*t->grams[l]));
-        t->said[l] = malloc(batch * d * sizeof(float));
-        t->g_said[l] = malloc(batch * d * sizeof(float));
-        good = good && t->grams[l] && t->said[l] && t->g_said[l];
-    }
-    if (good && t->pictures && t->index && t->sentences && t->picture && t->seen && t->g_seen &&
-        t->scratch && t->errors && t->failed)
-        return make_parts(t, e);
+    if (t->index && t->sentences && t->grams && t->errors && t->failed)
+        return 0;
     return latent_fail(e, "no memory for batches of %zu pictures", batch);
 }
 
@@ -326,10 +225,9 @@ latent_clip_training *latent_clip_training_new(latent_source *source,
                                                latent_error *e)
 {
     latent_clip_training *t;
-    latent_random r;
-    if (settings->batch < SLICE || settings->batch > MOST_BATCH || settings->batch % SLICE) {
+    if (settings->batch < BATCHES || settings->batch > MOST_BATCH || settings->batch % BATCHES) {
         latent_fail(e, "batches of %d pictures; a multiple of %d, at most %d, was expected",
-                    settings->batch, SLICE, MOST_BATCH);
+                    settings->batch, BATCHES, MOST_BATCH);
         return NULL;
     }
     if (!(t = calloc(1, sizeof(*t)))) {
@@ -338,50 +236,29 @@ latent_clip_training *latent_clip_training_new(latent_source *source,
     }
     t->settings = *settings;
     t->source = source;
-    t->slices = settings->batch / SLICE;
-    if (latent_clip_net_plan(&t->net, &settings->sizes, e) || add_parameters(t, e) ||
-        make_memory(t, e)) {
+    if (latent_tiny_check(&settings->sizes, e) || add_parameters(t, e) || make_memory(t, e)) {
         latent_clip_training_free(t);
         return NULL;
     }
-    latent_random_seed(&r, (uint32_t)latent_counter_random_mix(settings->seed + BEGIN));
-    latent_clip_net_begin(&t->net, &r, t->p.value);
-    *latent_parameter_value(&t->p, t->scale) = logf(1 / 0.07f);
-    memcpy(t->p.average, t->p.value, t->p.count * sizeof(float));
     return t;
 }
 
-static void forget_texts(latent_clip_training *t)
+static void forget_batch(latent_clip_training *t)
 {
-    for (int l = 0; l < LANGUAGES; l++)
-        for (int i = 0; t->grams[l] && i < t->settings.batch; i++)
-            latent_grams_free(&t->grams[l][i]);
+    for (int i = 0; t->grams && i < LANGUAGES * t->settings.batch; i++)
+        latent_grams_free(&t->grams[i]);
+    latent_tensor_release(t->pictures);
+    t->pictures = NULL;
 }
 
 void latent_clip_training_free(latent_clip_training *t)
 {
     if (!t)
         return;
-    forget_texts(t);
-    for (int i = 0; t->pictures && i < t->slices; i++)
-        latent_clip_pictures_free(t->pictures[i]);
-    for (int g = 0; g < GROUPS; g++) {
-        free(t->group[g]);
-        for (int l = 0; l < LANGUAGES; l++)
-            latent_clip_texts_free(t->texts[g][l]);
-    }
-    for (int l = 0; l < LANGUAGES; l++) {
-        free(t->grams[l]);
-        free(t->said[l]);
-        free(t->g_said[l]);
-    }
-    free(t->pictures);
+    forget_batch(t);
     free(t->index);
     free(t->sentences);
-    free(t->picture);
-    free(t->seen);
-    free(t->g_seen);
-    free(t->scratch);
+    free(t->grams);
     free(t->errors);
     free(t->failed);
     latent_parameters_free(&t->p);
@@ -464,7 +341,8 @@ static void draw_one(void *context, int i, int slot)
     latent_clip_training *t = context;
     int size = t->settings.sizes.resolution;
     size_t floats = (size_t)size * (size_t)size * 3;
-    float *picture = t->picture + (size_t)i * floats, *plain = malloc(floats * sizeof(float));
+    float *picture = t->pictures->data + (size_t)i * floats,
+          *plain = malloc(floats * sizeof(float));
     latent_error *e = &t->errors[i];
     (void)slot;
     t->failed[i] = 1;
@@ -477,16 +355,19 @@ static void draw_one(void *context, int i, int slot)
                             picture);
         t->failed[i] = 0;
         for (int l = 0; l < LANGUAGES && !t->failed[i]; l++)
-            t->failed[i] = latent_grams_make(&t->grams[l][i], t->sentences[i].text[l],
-                                             t->settings.sizes.rows, t->settings.sizes.context, e);
+            t->failed[i] =
+                latent_grams_make(&t->grams[l * t->settings.batch + i], t->sentences[i].text[l],
+                                  t->settings.sizes.rows, t->settings.sizes.context, e);
     }
     free(plain);
 }
 
 static int gather(latent_clip_training *t, latent_error *e)
 {
-    forget_texts(t);
-    if (pick(t, e))
+    int size = t->settings.sizes.resolution;
+    forget_batch(t);
+    if (pick(t, e) ||
+        !(t->pictures = latent_tensor_new((latent_shape){t->settings.batch, size, size, 3}, e)))
         return -1;
     latent_parallel(t->settings.batch, draw_one, t);
     for (int i = 0; i < t->settings.batch; i++)
@@ -499,113 +380,119 @@ static int gather(latent_clip_training *t, latent_error *e)
 
 /* ---- a step */
 
-static void see_slice(latent_clip_training *t, int i)
+/* The promises of one batch. */
+typedef struct {
+    latent_tiny_net net;
+    latent_node *scale, *pictures, *seen, *said, *loss;
+} batch_graph;
+
+static void let_go(batch_graph *g)
 {
-    size_t size = (size_t)t->settings.sizes.resolution, d = (size_t)t->settings.sizes.embedding;
-    latent_clip_pictures_forward(t->pictures[i], t->p.value,
-                                 t->picture + (size_t)(i * SLICE) * size * size * 3,
-                                 t->seen + (size_t)(i * SLICE) * d);
+    latent_tiny_net_clear(&g->net);
+    latent_node_release(g->scale);
+    latent_node_release(g->pictures);
+    latent_node_release(g->seen);
+    latent_node_release(g->said);
+    latent_node_release(g->loss);
 }
 
-static void group_forward(void *context, int g, int slot)
+/* How the network sees these pictures, instead of those before, and how far that is from what is
+   said of them. */
+static int look(batch_graph *g, latent_tensor *pictures, latent_error *e)
 {
-    latent_clip_training *t = context;
-    int first = first_of(t, g), last = first_of(t, g + 1);
-    size_t d = (size_t)t->settings.sizes.embedding;
+    latent_node_release(g->pictures);
+    latent_node_release(g->seen);
+    latent_node_release(g->loss);
+    g->seen = g->loss = NULL;
+    if (!(g->pictures = latent_op_picture(pictures, e)) ||
+        !(g->seen = latent_tiny_pictures(&g->net, g->pictures, e)))
+        return -1;
+    g->loss = latent_op_contrastive(g->seen, g->said, g->scale, e);
+    return g->loss ? 0 : -1;
+}
+
+static int make_graph(latent_clip_training *t, batch_graph *g, latent_error *e)
+{
+    if (latent_clip_net(&t->p, &t->settings.sizes, &g->net, e) ||
+        !(g->scale = latent_parameter_leaf(&t->p, t->scale, e)) ||
+        !(g->said = latent_tiny_texts(&g->net, t->grams, LANGUAGES * t->settings.batch, e)))
+        return -1;
+    return look(g, t->pictures, e);
+}
+
+/* Moves the pictures up the loss, each as far as its luck says. */
+typedef struct {
+    const latent_clip_training *t;
+    const latent_node *leaf; /* the pictures */
+    const latent_tensor *slope;
+    latent_tensor *moved;
+} attack_job;
+
+static void attack_one(void *context, int i, int slot)
+{
+    const attack_job *j = context;
+    const latent_clip_training *t = j->t;
+    size_t floats = j->moved->count / (size_t)t->settings.batch, from = (size_t)i * floats;
+    const float *v = j->slope->data + from, *picture = t->pictures->data + from;
+    latent_counter_random c = latent_counter_random_at(t->settings.seed, ATTACK, number_of(t, i));
+    double sum = 1e-30, way = (double)t->settings.attack * latent_counter_random_uniform(&c);
     (void)slot;
-    t->failed[g] = 0;
-    for (int i = first; i < last; i++)
-        see_slice(t, i);
-    for (int l = 0; l < LANGUAGES && last > first && !t->failed[g]; l++)
-        t->failed[g] = latent_clip_texts_forward(
-            t->texts[g][l], t->p.value, t->grams[l] + first * SLICE, (last - first) * SLICE,
-            t->said[l] + (size_t)(first * SLICE) * d, &t->errors[g]);
+    for (size_t k = 0; k < floats; k++)
+        sum += (double)v[k] * (double)v[k];
+    for (size_t k = 0; k < floats; k++)
+        j->moved->data[from + k] = picture[k] + (float)(way / sqrt(sum)) * v[k];
 }
 
-/* How far the pictures are from their sentences; the gradients of that. */
-static double compare(latent_clip_training *t, float found[LANGUAGES])
+static int is_attacked(const latent_node *leaf, void *context)
 {
-    int batch = t->settings.batch, d = t->settings.sizes.embedding;
-    size_t bytes = (size_t)batch * (size_t)d * sizeof(float);
-    double loss = 0;
-    memset(t->g_seen, 0, bytes);
-    for (int l = 0; l < LANGUAGES; l++) {
-        memset(t->g_said[l], 0, bytes);
-        loss += latent_clip_loss(batch, d, t->seen, t->said[l],
-                                 *latent_parameter_value(&t->p, t->scale), 1.0f / LANGUAGES,
-                                 t->g_seen, t->g_said[l],
-                                 latent_parameter_gradient(&t->p, t->scale), &found[l], t->scratch);
+    return leaf == ((const attack_job *)context)->leaf;
+}
+
+static void move_all(const latent_node *leaf, const latent_tensor *grad, void *context)
+{
+    attack_job *j = context;
+    (void)leaf;
+    j->slope = grad;
+    latent_parallel(j->t->settings.batch, attack_one, j);
+}
+
+/* The batch becomes one that is harder to know. */
+static int attack(latent_clip_training *t, batch_graph *g, latent_error *e)
+{
+    latent_tensor *moved = latent_tensor_new(t->pictures->shape, e);
+    attack_job j = {.t = t, .leaf = g->pictures, .moved = moved};
+    latent_gradient_of of = {is_attacked, move_all, &j};
+    float loss;
+    if (!moved || latent_gradient(g->loss, &of, NULL, &loss, e)) {
+        latent_tensor_release(moved);
+        return -1;
     }
-    return loss;
+    latent_tensor_release(t->pictures);
+    t->pictures = moved;
+    return look(g, moved, e);
 }
 
-/* Moves the pictures of slice i up the loss, each as far as its luck says, and sees them anew. */
-static void attack_slice(void *context, int i, int slot)
+static int number(latent_node *n, float *value, latent_error *e)
 {
-    latent_clip_training *t = context;
-    size_t size = (size_t)t->settings.sizes.resolution, floats = size * size * 3;
-    float *picture = t->picture + (size_t)(i * SLICE) * floats;
-    float *g = malloc(SLICE * floats * sizeof(float)), *v = g;
-    (void)slot;
-    t->failed[i] = !g;
-    if (!g)
-        return;
-    latent_clip_pictures_back(t->pictures[i], t->p.value,
-                              t->g_seen + (size_t)(i * SLICE) * (size_t)t->settings.sizes.embedding,
-                              g);
-    for (int n = 0; n < SLICE; n++, v += floats, picture += floats) {
-        latent_counter_random c =
-            latent_counter_random_at(t->settings.seed, ATTACK, number_of(t, i * SLICE + n));
-        double sum = 1e-30, way = t->settings.attack * latent_counter_random_uniform(&c);
-        for (size_t k = 0; k < floats; k++)
-            sum += (double)v[k] * v[k];
-        for (size_t k = 0; k < floats; k++)
-            picture[k] += (float)(way / sqrt(sum)) * v[k];
-    }
-    free(g);
-    see_slice(t, i);
-}
-
-/* The batch becomes one that is harder to know, and has gone forwards. */
-static int attack(latent_clip_training *t, float found[LANGUAGES], latent_error *e)
-{
-    compare(t, found);
-    *latent_parameter_gradient(&t->p, t->scale) = 0;
-    latent_parallel(t->slices, attack_slice, t);
-    for (int i = 0; i < t->slices; i++)
-        if (t->failed[i])
-            return latent_fail(e, "no memory to change pictures");
+    latent_tensor *t = NULL;
+    int failed = !n || latent_evaluate(n, NULL, &t, e);
+    latent_node_release(n);
+    if (failed)
+        return -1;
+    *value = t->data[0];
+    latent_tensor_release(t);
     return 0;
 }
 
-static void group_backward(void *context, int g, int slot)
+/* The loss and its gradient, and how many were found. */
+static int learn(latent_clip_training *t, float *loss, float *found, latent_error *e)
 {
-    latent_clip_training *t = context;
-    int first = first_of(t, g), last = first_of(t, g + 1);
-    size_t d = (size_t)t->settings.sizes.embedding;
-    (void)slot;
-    if (first == last)
-        return;
-    memset(t->group[g], 0, t->net.count * sizeof(float));
-    for (int i = first; i < last; i++)
-        latent_clip_pictures_backward(t->pictures[i], t->p.value,
-                                      t->g_seen + (size_t)(i * SLICE) * d, t->group[g]);
-    for (int l = 0; l < LANGUAGES; l++)
-        latent_clip_texts_backward(t->texts[g][l], t->p.value,
-                                   t->g_said[l] + (size_t)(first * SLICE) * d, t->group[g]);
-}
-
-#define PIECE 16384
-static void add_groups(void *context, int i, int slot)
-{
-    latent_clip_training *t = context;
-    size_t first = (size_t)i * PIECE,
-           n = t->net.count - first < PIECE ? t->net.count - first : PIECE;
-    float *to = t->p.gradient + first;
-    (void)slot;
-    for (int g = 0; g < GROUPS; g++)
-        for (size_t k = 0; t->group[g] && k < n; k++)
-            to[k] += t->group[g][first + k];
+    batch_graph g = {.loss = NULL};
+    int failed = make_graph(t, &g, e) || (t->settings.attack > 0 && attack(t, &g, e)) ||
+                 number(latent_op_found(g.seen, g.said, g.scale, e), found, e) ||
+                 latent_parameters_gradient(&t->p, g.loss, NULL, loss, e);
+    let_go(&g);
+    return failed ? -1 : 0;
 }
 
 static float rate_now(const latent_clip_training *t)
@@ -625,29 +512,13 @@ static float keep_now(const latent_clip_training *t)
 
 int latent_clip_training_step(latent_clip_training *t, latent_clip_report *r, latent_error *e)
 {
-    int batch = t->settings.batch;
-    float *log_scale = latent_parameter_value(&t->p, t->scale), found[LANGUAGES], rate;
+    float *log_scale = latent_parameter_value(&t->p, t->scale), loss, found;
     latent_adam adam = {.beta1 = 0.9f, .beta2 = 0.98f, .epsilon = 1e-8f};
-    double loss;
     if (!t->source)
         return latent_fail(e, "there are no pictures to learn from");
-    if (gather(t, e))
+    if (gather(t, e) || learn(t, &loss, &found, e))
         return -1;
-    latent_parallel(GROUPS, group_forward, t);
-    for (int g = 0; g < GROUPS; g++)
-        if (t->failed[g]) {
-            *e = t->errors[g];
-            return -1;
-        }
-    if (t->settings.attack > 0 && attack(t, found, e))
-        return -1;
-    loss = compare(t, found);
-    latent_parallel(GROUPS, group_backward, t);
-    latent_parallel((int)((t->net.count + PIECE - 1) / PIECE), add_groups, t);
-    for (int g = 0; g < GROUPS; g++)
-        for (int l = 0; t->group[g] && l < LANGUAGES; l++)
-            latent_clip_texts_table(t->texts[g][l], t->p.gradient);
-    adam.rate = rate = rate_now(t);
+    adam.rate = rate_now(t);
     adam.keep = keep_now(t);
     t->bad = latent_adam_step(&t->p, &adam) || !isfinite(loss) ? t->bad + 1 : 0;
     if (t->bad >= MOST_BAD)
@@ -657,37 +528,23 @@ int latent_clip_training_step(latent_clip_training *t, latent_clip_report *r, la
         *log_scale = logf(MOST_SCALE);
     if (r)
         *r = (latent_clip_report){.step = t->p.steps,
-                                  .pictures = t->p.steps * batch,
-                                  .loss = (float)loss,
-                                  .found = (found[0] + found[1]) / LANGUAGES,
+                                  .pictures = t->p.steps * t->settings.batch,
+                                  .loss = loss,
+                                  .found = found,
                                   .scale = expf(*log_scale),
-                                  .rate = rate};
+                                  .rate = adam.rate};
     return 0;
 }
 
 /* ---- what comes of it */
 
-/* Every tensor in a file's order, one after another, malloc'd. */
-static float *for_file(const latent_clip_training *t)
-{
-    float *all = malloc(t->net.count * sizeof(float));
-    for (int i = 0; all && i < t->net.map.count; i++)
-        latent_clip_net_out(&t->net, t->p.average, i, all + t->net.at[i]);
-    return all;
-}
-
 latent_model *latent_clip_training_snapshot(const latent_clip_training *t, const char *label,
                                             latent_error *e)
 {
-    float *all = for_file(t);
-    latent_model *m;
-    if (!all) {
-        latent_fail(e, "no memory for a copy of the network");
-        return NULL;
-    }
-    m = latent_tiny_model(&t->settings.sizes, all, t->net.at, label, e);
-    free(all);
-    return m;
+    size_t at[LATENT_TINY_TENSORS];
+    for (int i = 0; i < t->p.n && i < LATENT_TINY_TENSORS; i++)
+        at[i] = t->p.item[i].at;
+    return latent_tiny_model(&t->settings.sizes, t->p.average, at, label, e);
 }
 
 int latent_clip_training_save(const latent_clip_training *t, const char *path, const char *note,
@@ -697,22 +554,18 @@ int latent_clip_training_save(const latent_clip_training *t, const char *path, c
     latent_tiny_tensor tensor[LATENT_TINY_TENSORS];
     latent_meta_out meta[LATENT_TINY_META];
     char text[LATENT_TINY_META][48];
-    float *all = for_file(t);
-    int n_meta = latent_tiny_meta(&t->settings.sizes, meta, text), failed;
-    if (!all)
-        return latent_fail(e, "no memory for a copy of the network");
+    int n_meta = latent_tiny_meta(&t->settings.sizes, meta, text);
     for (int i = 0; latent_tiny_tensor_at(&t->settings.sizes, i, &tensor[i]); i++) {
         out[i] = (latent_tensor_out){.name = tensor[i].name,
                                      .dtype = LATENT_F16,
                                      .rank = tensor[i].rank,
-                                     .data = all + t->net.at[i]};
+                                     .data = t->p.average + t->p.item[i].at};
         memcpy(out[i].dim, tensor[i].dim, sizeof(tensor[i].dim));
     }
     if (note)
         meta[n_meta++] = (latent_meta_out){"origin", note};
-    failed = latent_safetensors_write(path, out, (size_t)t->net.map.count, meta, (size_t)n_meta, e);
-    free(all);
-    return failed;
+    return latent_safetensors_write(path, out, (size_t)latent_tiny_map_of(&t->settings.sizes).count,
+                                    meta, (size_t)n_meta, e);
 }
 
 int latent_clip_training_write(const latent_clip_training *t, const char *path, latent_error *e)
@@ -726,7 +579,15 @@ int latent_clip_training_write(const latent_clip_training *t, const char *path, 
     snprintf(seed, sizeof(seed), "%llu", (unsigned long long)t->settings.seed);
     meta[n++] = (latent_meta_out){"batch", batch};
     meta[n++] = (latent_meta_out){"seed", seed};
+    meta[n++] = (latent_meta_out){ORDER, "out in taps"};
     return latent_checkpoint_write(path, &part, 1, meta, (size_t)n, e);
+}
+
+static int read_state(latent_clip_training *t, latent_weights *w, latent_error *e)
+{
+    latent_checkpoint_part part = {"clip.", &t->p};
+    return latent_weights_text(w, ORDER) ? latent_checkpoint_read(w, &part, 1, e)
+                                         : latent_checkpoint_read_old(w, &part, 1, e);
 }
 
 static int is_checkpoint(const latent_weights *w, latent_error *e)
@@ -741,10 +602,13 @@ int latent_clip_training_from(latent_clip_training *t, const char *path, latent_
 {
     latent_weights *w = latent_weights_open(path, e);
     latent_tiny_sizes sizes;
+    latent_tiny_tensor s;
     int failed = !w || latent_tiny_read_sizes(w, &sizes, e);
     if (!failed && memcmp(&sizes, &t->settings.sizes, sizeof(sizes)))
         failed = latent_fail(e, "%s: a network of other sizes", path);
-    failed = failed || latent_clip_net_read(&t->net, w, t->p.value, e);
+    for (int i = 0; !failed && latent_tiny_tensor_at(&sizes, i, &s); i++)
+        failed = latent_tiny_fetch(w, &s, latent_parameter_value(&t->p, i), e);
+    latent_parameters_changed(&t->p);
     latent_weights_close(w);
     if (failed)
         return -1;
@@ -754,9 +618,8 @@ int latent_clip_training_from(latent_clip_training *t, const char *path, latent_
 
 int latent_clip_training_resume(latent_clip_training *t, const char *path, latent_error *e)
 {
-    latent_checkpoint_part part = {"clip.", &t->p};
     latent_weights *w = latent_weights_open(path, e);
-    int failed = !w || is_checkpoint(w, e) || latent_checkpoint_read(w, &part, 1, e);
+    int failed = !w || is_checkpoint(w, e) || read_state(t, w, e);
     latent_weights_close(w);
     return failed ? -1 : 0;
 }
@@ -774,12 +637,9 @@ latent_clip_training *latent_clip_training_open(latent_source *source, const cha
         s.seed = seed ? strtoull(seed, NULL, 10) : 0;
         t = latent_clip_training_new(source, &s, e);
     }
-    if (t) {
-        latent_checkpoint_part part = {"clip.", &t->p};
-        if (latent_checkpoint_read(w, &part, 1, e)) {
-            latent_clip_training_free(t);
-            t = NULL;
-        }
+    if (t && read_state(t, w, e)) {
+        latent_clip_training_free(t);
+        t = NULL;
     }
     latent_weights_close(w);
     return t;

@@ -17,6 +17,7 @@
 #include "../data/source.h"
 #include "../models/clip_tiny.h"
 #include "../models/model.h"
+#include "parameters.h"
 
 #pragma GCC visibility push(default)
 
@@ -81,13 +82,13 @@ int latent_clip_training_save(const latent_clip_training *t, const char *path, c
 int latent_clip_training_write(const latent_clip_training *t, const char *path, latent_error *e);
 int latent_clip_training_resume(latent_clip_training *t, const char *path, latent_error *e);
 
-/* The loss by itself, for n pictures and n texts that belong together: embeddings [n][d] of any
-   length are taken as directions.  The gradients g_* are added to, but may be NULL together.
-   scratch: latent_clip_loss_scratch() floats.  found as above, or NULL. */
-size_t latent_clip_loss_scratch(int n, int d);
-double latent_clip_loss(int n, int d, const float *pictures, const float *texts, float log_scale,
-                        float weight, float *g_pictures, float *g_texts, float *g_log_scale,
-                        float *found, float *scratch);
+/* The parameters of a network of these sizes, in the order and with the names and shapes of
+   models/clip_tiny.h, are added to p; once there is memory, they begin by chance; and the network
+   over what they are now, which is to be cleared. */
+int latent_clip_parameters(latent_parameters *p, const latent_tiny_sizes *s, latent_error *e);
+void latent_clip_begin(latent_parameters *p, const latent_tiny_sizes *s, uint64_t seed);
+int latent_clip_net(latent_parameters *p, const latent_tiny_sizes *s, latent_tiny_net *net,
+                    latent_error *e);
 
 /* One picture [size][size][3], disturbed as number index of a training with that seed. */
 void latent_clip_disturb(const float *picture, int size, float strength, uint64_t seed,

@@ -1,6 +1,7 @@
 /* feature_network: see feature_network.h */
 #include "feature_network.h"
 #include "../base/parallel.h"
+#include "../models/clip_tiny.h"
 #include "clip_net.h"
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #define TOGETHER 4 /* pictures that go through the network together */
 
 struct latent_feature_network {
+    latent_model *clip; /* held */
     latent_clip_net net;
     float *weights;
     int groups;
@@ -72,7 +74,10 @@ latent_feature_network *latent_feature_network_open(const char *path, int n, lat
         !eye || latent_tiny_read_sizes(w, &sizes, e) || latent_clip_net_plan(&eye->net, &sizes, e);
     if (!failed && !(eye->weights = malloc(eye->net.count * sizeof(float))))
         failed = latent_fail(e, "no memory for a clip-tiny");
-    failed = failed || latent_clip_net_read(&eye->net, w, eye->weights, e);
+    failed = failed || latent_clip_net_read(&eye->net, w, eye->weights, e) ||
+             !(eye->clip = latent_model_load(path, (latent_progress){NULL, NULL}, e));
+    if (!failed && !latent_tiny_net_of(eye->clip))
+        failed = latent_fail(e, "%s is no clip-tiny", path);
     if (!failed) {
         eye->groups = n / TOGETHER;
         failed = take_memory(eye, e);
@@ -94,10 +99,17 @@ void latent_feature_network_free(latent_feature_network *eye)
         if (eye->g)
             free(eye->g[i]);
     }
+    latent_model_release(eye->clip);
     free(eye->keep);
     free(eye->g);
     free(eye->weights);
     free(eye);
+}
+
+latent_node *latent_feature_network_see(const latent_feature_network *eye, latent_node *pictures,
+                                        latent_error *e)
+{
+    return latent_tiny_features(latent_tiny_net_of(eye->clip), pictures, e);
 }
 
 static void look_group(void *context, int i, int slot)

@@ -4,7 +4,7 @@
    round body are plain there long before a young discriminator has found them by itself. */
 #ifndef LATENT_FEATURE_NETWORK_H
 #define LATENT_FEATURE_NETWORK_H
-#include "../base/error.h"
+#include "../graph/graph.h"
 
 #pragma GCC visibility push(default)
 
@@ -20,6 +20,11 @@ int latent_feature_network_channels(const latent_feature_network *eye);
 /* Can it look at n pictures of that size and give such features? */
 int latent_feature_network_suits(const latent_feature_network *eye, int n, int resolution, int side,
                                  int channels);
+
+/* The features of pictures [n][resolution][resolution][3], any n, as a promise that can be
+   differentiated: [n][side][side][channels].  NULL and a sentence. */
+latent_node *latent_feature_network_see(const latent_feature_network *eye, latent_node *pictures,
+                                        latent_error *e);
 
 /* The features of n pictures [n][resolution][resolution][3], a multiple of 4, at most those that it
    was made for; and from the gradient with respect to the features of the first n of them to that

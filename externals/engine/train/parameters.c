@@ -291,18 +291,33 @@ int latent_checkpoint_write(const char *path, const latent_checkpoint_part *part
     return failed;
 }
 
-static int same_shape(const latent_entry *t, const latent_parameter *p)
+/* Is t of p's shape?  turned: with p's second dimension as the last one. */
+static int same_shape(const latent_entry *t, const latent_parameter *p, int turned)
 {
     if (t->rank != p->rank)
         return 0;
     for (int i = 0; i < p->rank; i++)
-        if (t->dim[i] != p->dim[i])
+        if (t->dim[i] != p->dim[!turned || !i ? i : i + 1 < p->rank ? i + 1 : 1])
             return 0;
     return 1;
 }
 
-int latent_checkpoint_read(latent_weights *w, const latent_checkpoint_part *parts, int n,
-                           latent_error *e)
+/* [out][taps][in] becomes [out][in][taps]. */
+static int turn(const latent_parameter *p, float *x, latent_error *e)
+{
+    size_t in = (size_t)p->dim[1], row = p->count / (size_t)p->dim[0], taps = row / in;
+    float *was = malloc(p->count * sizeof(*was));
+    if (!was)
+        return latent_fail(e, "no memory for a checkpoint");
+    memcpy(was, x, p->count * sizeof(*was));
+    for (size_t k = 0; k < p->count; k++)
+        x[k] = was[k / row * row + k % taps * in + k % row / taps];
+    free(was);
+    return 0;
+}
+
+static int read_parts(latent_weights *w, const latent_checkpoint_part *parts, int n, int old,
+                      latent_error *e)
 {
     for (int i = 0; i < n; i++) {
         latent_parameters *p = parts[i].set;
@@ -315,13 +330,28 @@ int latent_checkpoint_read(latent_weights *w, const latent_checkpoint_part *part
             for (int k = 0; k < p->n && array_of(p, kind); k++) {
                 full_name name = name_of(&parts[i], p->item[k].name, kind);
                 const latent_entry *t = latent_weights_find(w, name.text);
-                if (!t || !same_shape(t, &p->item[k]))
+                const latent_parameter *f = &p->item[k];
+                int turned = old && f->rank > 2;
+                if (!t || !same_shape(t, f, turned))
                     return latent_fail(e, "the checkpoint is of another network: %s %s", name.text,
                                        t ? "has another shape" : "is missing");
-                if (latent_weights_read(w, t, array_of(p, kind) + p->item[k].at, e))
+                if (latent_weights_read(w, t, array_of(p, kind) + f->at, e) ||
+                    (turned && turn(f, array_of(p, kind) + f->at, e)))
                     return -1;
             }
         p->steps = strtoll(steps, NULL, 10);
     }
     return 0;
+}
+
+int latent_checkpoint_read(latent_weights *w, const latent_checkpoint_part *parts, int n,
+                           latent_error *e)
+{
+    return read_parts(w, parts, n, 0, e);
+}
+
+int latent_checkpoint_read_old(latent_weights *w, const latent_checkpoint_part *parts, int n,
+                               latent_error *e)
+{
+    return read_parts(w, parts, n, 1, e);
 }

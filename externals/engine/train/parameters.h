@@ -95,6 +95,9 @@ int latent_checkpoint_write(const char *path, const latent_checkpoint_part *part
    Names and shapes must be those of the sets. */
 int latent_checkpoint_read(latent_weights *w, const latent_checkpoint_part *parts, int n,
                            latent_error *e);
+/* The same where all tensors of more than two dimensions are [out][taps][in], as they once were. */
+int latent_checkpoint_read_old(latent_weights *w, const latent_checkpoint_part *parts, int n,
+                               latent_error *e);
 
 #pragma GCC visibility pop
 #endif
