@@ -20,6 +20,7 @@
    (engine/train/evaluation.h): 1000 pictures against 1000 of the source.  With one as an eye
    (engine/train/feature_network.h) the discriminator is told what that sees, and judges pictures
    one by one; who goes on with its checkpoint needs the same eye. */
+#include "engine/base/parallel.h"
 #include "engine/data/source_folder.h"
 #include "engine/data/source_rule.h"
 #include "engine/media/picture.h"
@@ -79,15 +80,16 @@ static int write_sheet(latent_trainer *t, const char *path, latent_error *e)
     float *pictures = malloc(side * side * 3 * sizeof(float));
     uint8_t *bytes = malloc(side * side * 3);
     int failed = -1;
-    if (pictures && bytes) {
-        latent_trainer_sample(t, t->settings.seed, UINT64_C(1) << 40, SHEET * SHEET, pictures);
+    if (!pictures || !bytes)
+        latent_fail(e, "no memory for a sheet");
+    else if (!latent_trainer_sample(t, t->settings.seed, UINT64_C(1) << 40, SHEET * SHEET, pictures,
+                                    e)) {
         for (size_t y = 0; y < side; y++)
             for (size_t x = 0; x < side * 3; x++)
                 bytes[y * side * 3 + x] = latent_pixels_byte(
                     pictures[((y / r * SHEET + x / 3 / r) * r + y % r) * r * 3 + x % (3 * r)]);
         failed = latent_picture_write(path, bytes, (int)side, (int)side, 3, e);
-    } else
-        latent_fail(e, "no memory for a sheet");
+    }
     free(pictures);
     free(bytes);
     return failed;
@@ -113,8 +115,8 @@ static int write_model(latent_trainer *t, const options *o, const char *path, la
              (unsigned long long)t->images, o->source);
     if (o->part >= 1 || !o->from)
         return latent_generator_write(&t->g, path, 1, 1, &meta, 1, e);
-    failed = latent_generator_init(&between, &t->g.shape, 1, 0, e) ||
-             read_generator(&between, o->from, e);
+    failed =
+        latent_generator_init(&between, &t->g.shape, 0, e) || read_generator(&between, o->from, e);
     for (size_t i = 0; i < t->g.p.count && !failed; i++)
         between.p.average[i] += (float)o->part * (t->g.p.average[i] - between.p.average[i]);
     failed = failed || latent_generator_write(&between, path, 1, 1, &meta, 1, e);
@@ -373,7 +375,7 @@ int main(int argc, char **argv)
     record = fopen(in_folder(&o, "log.txt", 0), "a");
     t.source = find_source(o.source, t.g.resolution, &e);
     printf("generator %.0f, discriminator %.0f million multiply-adds, a step %.0f a picture\n",
-           latent_generator_cost(&t.g) / 1e6, latent_discriminator_cost(&t.d) / 1e6,
+           latent_generator_cost(&t.g.shape) / 1e6, latent_discriminator_cost(&t.d.shape) / 1e6,
            latent_trainer_cost(&t) / 1e6);
     failed = !record || !t.source || (!(x = find_exam(&o, &t, &e)) && o.score) ||
              train(&t, &o, x, record, &e);

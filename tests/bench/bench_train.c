@@ -50,8 +50,8 @@ int main(int argc, char **argv)
     speed = CYCLE * s.batch / best;
     printf("train-fish %.1f img/s, %.0f MMAC an image (generator %.0f, discriminator %.0f), %.1f "
            "GMAC/s, %.2f x sgemm (%.0f GFLOP/s)\n",
-           speed, latent_trainer_cost(&t) / 1e6, latent_generator_cost(&t.g) / 1e6,
-           latent_discriminator_cost(&t.d) / 1e6, speed * latent_trainer_cost(&t) / 1e9,
+           speed, latent_trainer_cost(&t) / 1e6, latent_generator_cost(&t.g.shape) / 1e6,
+           latent_discriminator_cost(&t.d.shape) / 1e6, speed * latent_trainer_cost(&t) / 1e9,
            2e-9 * speed * latent_trainer_cost(&t) / product, product);
     t.source->release(t.source);
     latent_trainer_free(&t);

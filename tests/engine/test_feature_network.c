@@ -2,8 +2,10 @@
    it is what the same clip-tiny sees when boxes ask it, its way back is that of differences, and a
    discriminator that is told has right gradients to both. */
 #include "engine/graph/evaluate.h"
+#include "engine/graph/variables.h"
 #include "engine/ops/ops.h"
 #include "engine/rules/rules.h"
+#include "engine/train/leaves.h"
 #include "engine/train/trainer.h"
 #include "helper_builtin.h"
 #include "helper_numbers.h"
@@ -146,28 +148,62 @@ static void way_back_of_the_eye(void **state)
     free(moved);
 }
 
-/* Over a parameter, or over what is seen: a difference along the gradient and a little beside. */
-static void check(latent_discriminator *d, const float *pictures, const float *seen, const float *r,
-                  float *v, const float *g, size_t count, const char *name)
+/* What a discriminator says of pictures and of what is seen in them, as one number. */
+static latent_node *told(latent_discriminator *d, latent_variables *v, latent_node *r)
 {
-    latent_workspace room = {0};
+    latent_error e = {""};
+    latent_leaves l;
+    latent_node *pictures = latent_variables_at(v, 0, &e), *seen = latent_variables_at(v, 1, &e);
+    latent_node *says, *loss;
+    latent_parameters_changed(&d->p);
+    latent_leaves_begin(&l, &d->p, 0, &e);
+    says = latent_discriminator_logits(&d->shape, &l.tensors, pictures, seen, &e);
+    if (!says)
+        fail_msg("%s", e.text);
+    loss = latent_op_dot(says, r, &e);
+    latent_node_release(says);
+    latent_node_release(pictures);
+    latent_node_release(seen);
+    latent_leaves_end(&l);
+    return loss;
+}
+
+static double told_number(latent_discriminator *d, latent_variables *v, latent_node *r)
+{
+    latent_node *loss = told(d, v, r);
+    latent_error e = {""};
+    latent_tensor *t;
+    double is;
+    if (latent_evaluate(loss, NULL, &t, &e))
+        fail_msg("%s", e.text);
+    is = t->data[0];
+    latent_tensor_release(t);
+    latent_node_release(loss);
+    return is;
+}
+
+/* Over a parameter, or (i) over pictures or what is seen: a difference along the gradient and a
+   little beside. */
+static void check(latent_discriminator *d, latent_variables *v, latent_node *r, int i, float *value,
+                  const float *g, size_t count, const char *name)
+{
+    latent_error e = {""};
     float *way = some(count, 11), *kept = malloc(count * sizeof(float));
-    double size = sqrt(dot(g, g, count) / (double)count), step, is, up, down;
+    double size = sqrt(dot(g, g, count) / (double)count), step = 5e-5, is, side[2];
     for (size_t k = 0; k < count; k++)
         way[k] = 0.5f * way[k] + g[k] / (float)(size + 1e-30);
-    step = 5e-5;
-    memcpy(kept, v, count * sizeof(float));
-    for (size_t k = 0; k < count; k++)
-        v[k] = kept[k] + (float)step * way[k];
-    up = dot(latent_discriminator_forward(d, N, N, pictures, seen, &room), r, N);
-    for (size_t k = 0; k < count; k++)
-        v[k] = kept[k] - (float)step * way[k];
-    down = dot(latent_discriminator_forward(d, N, N, pictures, seen, &room), r, N);
-    memcpy(v, kept, count * sizeof(float));
+    memcpy(kept, value ? value : latent_variables_read(v, i), count * sizeof(float));
+    for (int s = 0; s < 2; s++) {
+        float *now = value ? value : latent_variables_change(v, i, &e);
+        for (size_t k = 0; k < count; k++)
+            now[k] = kept[k] + (float)(s ? step : -step) * way[k];
+        side[s] = told_number(d, v, r);
+    }
+    memcpy(value ? value : latent_variables_change(v, i, &e), kept, count * sizeof(float));
     is = dot(way, g, count);
-    if (!(fabs(is - (up - down) / (2 * step)) < 0.03 * fabs(is) + 1e-2))
-        fail_msg("%s: the gradient says %g, the difference %g", name, is, (up - down) / (2 * step));
-    latent_workspace_free(&room);
+    if (!(fabs(is - (side[1] - side[0]) / (2 * step)) < 0.03 * fabs(is) + 1e-2))
+        fail_msg("%s: the gradient says %g, the difference %g", name, is,
+                 (side[1] - side[0]) / (2 * step));
     free(way);
     free(kept);
 }
@@ -178,30 +214,37 @@ static void discriminator_that_is_told(void **state)
         .blocks = 3, .channels = {20, 16, 16}, .group = N, .pack = 1, .seen = 6};
     latent_discriminator d;
     latent_error e = {""};
-    latent_workspace room = {0};
-    size_t count = N * 16 * 16 * 3, told = N * 16 * 6;
-    float *pictures = some(count, 1), *seen = some(told, 2), *r = some(N, 3), *g, *g_seen;
+    size_t count = N * 16 * 16 * 3, seen_count = N * 16 * 6;
+    float *pictures = some(count, 1), *seen = some(seen_count, 2), *counts = some(N, 3), *g, is;
+    latent_variables *v = latent_variables_new();
+    latent_tensor *t = latent_tensor_new((latent_shape){N, 1, 1, 1}, &e);
+    latent_node *r, *loss;
     (void)state;
-    assert_int_equal(latent_discriminator_init(&d, &shape, N, 5, &e), 0);
-    latent_discriminator_forward(&d, N, N, pictures, seen, &room);
-    g = malloc(count * sizeof(float));
-    memcpy(g, latent_discriminator_back(&d, 0, N, r, 1, 1, &room), count * sizeof(float));
-    g_seen = malloc(told * sizeof(float));
-    memcpy(g_seen, d.g_seen, told * sizeof(float));
-    check(&d, pictures, seen, r, pictures, g, count, "the pictures");
-    check(&d, pictures, seen, r, seen, g_seen, told, "what is seen");
+    memcpy(t->data, counts, N * sizeof(float));
+    r = latent_op_picture(t, &e);
+    latent_variables_add(v, (latent_shape){N, 16, 16, 3}, pictures, &e);
+    latent_variables_add(v, (latent_shape){N, 4, 4, 6}, seen, &e);
+    assert_int_equal(latent_discriminator_init(&d, &shape, 5, &e), 0);
+    g = malloc(latent_variables_size(v) * sizeof(float));
+    loss = told(&d, v, r);
+    assert_int_equal(latent_variables_gradient(v, loss, NULL, &is, g, &e), 0);
+    assert_int_equal(latent_parameters_gradient(&d.p, loss, NULL, &is, &e), 0);
+    latent_node_release(loss);
+    check(&d, v, r, 0, NULL, g, count, "the pictures");
+    check(&d, v, r, 1, NULL, g + latent_variables_place(v, 1), seen_count, "what is seen");
     for (int i = 0; i < d.p.n; i++)
-        check(&d, pictures, seen, r, latent_parameter_value(&d.p, i),
-              latent_parameter_gradient(&d.p, i), d.p.item[i].count, d.p.item[i].name);
+        check(&d, v, r, 0, latent_parameter_value(&d.p, i), latent_parameter_gradient(&d.p, i),
+              d.p.item[i].count, d.p.item[i].name);
     latent_discriminator_free(&d);
-    latent_workspace_free(&room);
+    latent_variables_free(v);
+    latent_node_release(r);
+    latent_tensor_release(t);
     free(pictures);
     free(seen);
-    free(r);
+    free(counts);
     free(g);
-    free(g_seen);
     shape.pack = 2; /* two pictures, and whose features? */
-    assert_int_equal(latent_discriminator_init(&d, &shape, N, 5, &e), -1);
+    assert_int_equal(latent_discriminator_init(&d, &shape, 5, &e), -1);
 }
 
 /* What no clip-tiny is, is none. */

@@ -6,6 +6,7 @@
 #include "engine/ops/encoder.h"
 #include "engine/ops/layers.h"
 #include "engine/ops/ops.h"
+#include "engine/train/losses.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -612,6 +613,84 @@ static latent_node *convolve_as_conv(latent_node **in, int batch, latent_error *
     return latent_op_convolve(in[0], in[1], in[2], 1, in[1]->shape.w / 2, NULL, e);
 }
 
+static latent_node *lrelu(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_lrelu(in[0], 0.2f, 1.4f, NULL, e);
+}
+
+static latent_node *pick(latent_node **in, int batch, latent_error *e)
+{
+    return latent_op_pick(in[0], (int[]){batch - 1, 0, batch / 2, 0}, 4, e);
+}
+
+static latent_node *pack(latent_node **in, int batch, latent_error *e)
+{
+    return latent_op_pack(in[0], batch, e);
+}
+
+static latent_node *channels_first(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_channels_first(in[0], e);
+}
+
+static latent_node *channels_last(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_channels_last(in[0], e);
+}
+
+static latent_node *downsample(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_downsample(in[0], NULL, e);
+}
+
+/* One that is added to what another way has brought back already. */
+static latent_node *downsample_twice(latent_node **in, int batch, latent_error *e)
+{
+    latent_node *small = latent_op_downsample(in[0], NULL, e), *n;
+    (void)batch;
+    n = latent_op_add(small, 1, small, 2, NULL, e);
+    latent_node_release(small);
+    small = latent_op_upsample(n, in[0], NULL, e);
+    latent_node_release(n);
+    return small;
+}
+
+static latent_node *logistic(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_logistic(in[0], -1, e);
+}
+
+static latent_node *mean(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_mean(in[0], e);
+}
+
+static latent_node *path(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_path(in[0], 0.7f, 1.5f, e);
+}
+
+static latent_node *change(latent_node **in, int batch, latent_error *e)
+{
+    latent_augmentation changes[3];
+    for (int i = 0; i < batch; i++)
+        changes[i] = latent_augment_draw(1, 8, 1, (uint64_t)i);
+    return latent_op_change(in[0], changes, e);
+}
+
+static latent_node *deviation(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_deviation(in[0], 2, e);
+}
+
 static latent_node *attend(latent_node **in, int batch, latent_error *e)
 {
     (void)batch;
@@ -754,6 +833,18 @@ static const op_case cases[] = {
     {"convolve 1x1 by 2", convolve, {{0, 7, 5, 3}, {5, 3, 1, 1}, {1, 1, 1, 5}}, 1e-2, 1e-3},
     {"convolve 3x3", convolve_as_conv, {{0, 7, 5, 5}, {4, 5, 3, 3}, {1, 1, 1, 4}}, 1e-2, 1e-3},
     {"convolve 1x1", convolve_as_conv, {{0, 7, 5, 5}, {4, 5, 1, 1}, {1, 1, 1, 4}}, 1e-2, 1e-3},
+    {"lrelu", lrelu, {{0, 5, 3, 4}}, 1e-3, 1e-2},
+    {"pick", pick, {{0, 5, 3, 4}}, 1e-2, 1e-3},
+    {"pack", pack, {{0, 5, 3, 4}}, 1e-2, 1e-3},
+    {"channels first", channels_first, {{0, 5, 3, 4}}, 1e-2, 1e-3},
+    {"channels last", channels_last, {{0, 4, 5, 3}}, 1e-2, 1e-3},
+    {"downsample", downsample, {{0, 10, 6, 19}}, 1e-2, 1e-3},
+    {"downsample beside another way", downsample_twice, {{0, 10, 6, 5}}, 1e-2, 1e-3},
+    {"logistic", logistic, {{0, 1, 1, 5}}, 1e-2, 1e-3},
+    {"mean", mean, {{0, 5, 3, 4}}, 1e-2, 1e-3},
+    {"path", path, {{4, 5, 3, 3}}, 1e-2, 1e-3},
+    {"change", change, {{0, 8, 8, 3}}, 1e-2, 1e-3},
+    {"deviation", deviation, {{4, 4, 3, 5}}, 1e-2, 2e-3},
     {"attend", attend, {{0, 1, 131, 6}, {0, 1, 5, 6}, {0, 1, 5, 6}}, 1e-2, 2e-3},
     {"attend to itself", attend, {{0, 1, 7, 6}, {0, 1, 7, 6}, {0, 1, 7, 6}}, 1e-2, 2e-3},
 };

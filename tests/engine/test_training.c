@@ -4,8 +4,10 @@
 #include "../helpers/npz.h"
 #include "engine/base/counter_random.h"
 #include "engine/base/deferred_free.h"
+#include "engine/base/parallel.h"
 #include "engine/graph/evaluate.h"
 #include "engine/models/model.h"
+#include "engine/train/old_checkpoint.h"
 #include "engine/train/training.h"
 #include "helper_sanitized.h"
 #include <math.h>
@@ -107,7 +109,9 @@ static double distance(latent_trainer *t, const double mean[CELLS], const double
 {
     float *pictures = malloc((size_t)SEEN * 256 * 3 * sizeof(float));
     double m[CELLS], d[CELLS], sum = 0;
-    latent_trainer_sample(t, 1, UINT64_C(1) << 40, SEEN, pictures);
+    latent_error e = {""};
+    if (latent_trainer_sample(t, 1, UINT64_C(1) << 40, SEEN, pictures, &e))
+        fail_msg("%s", e.text);
     measure(pictures, SEEN, m, d);
     for (int k = 0; k < CELLS; k++)
         sum += (m[k] - mean[k]) * (m[k] - mean[k]) + (d[k] - deviation[k]) * (d[k] - deviation[k]);
@@ -243,6 +247,59 @@ static void it_goes_on_where_it_was(void **state)
     end(&c);
 }
 
+/* A checkpoint from before weights lay as they do in models' files. */
+static void an_old_one_goes_on(void **state)
+{
+    latent_trainer t, back;
+    latent_parameters old[2];
+    latent_error e = {""};
+    latent_checkpoint_part parts[2] = {{"G.", &old[0]}, {"D.", &old[1]}};
+    latent_weights *w;
+    latent_meta_out meta[64];
+    char *path = temporary(".safetensors"), key[64][40], text[64][40];
+    static const char *const said[] = {
+        "batch",      "seed",           "rate_g",       "rate_d",     "r1",
+        "r1_every",   "r1_step",        "half_life",    "ramp",       "mixing",
+        "freeze",     "images",         "train_steps",  "bad",        "z",
+        "w",          "mapping",        "noise",        "clamp",      "group",
+        "pack",       "seen",           "path",         "path_every", "path_length",
+        "augment",    "augment_target", "augment_pace", "augmented",  "signs",
+        "channels_g", "channels_d",     "latent"};
+    size_t n = sizeof(said) / sizeof(*said);
+    int conv, last;
+    (void)state;
+    begin(&t);
+    steps(&t, 2);
+    assert_int_equal(latent_trainer_save(&t, path, &e), 0);
+    w = latent_weights_open(path, &e);
+    for (size_t i = 0; i < n; i++) { /* what it says, but for the order */
+        snprintf(key[i], sizeof(key[i]), "%s", said[i]);
+        snprintf(text[i], sizeof(text[i]), "%s", latent_weights_text(w, said[i]));
+        meta[i] = (latent_meta_out){key[i], text[i]};
+    }
+    latent_weights_close(w);
+    assert_int_equal(latent_old_order(&t.g.p, &old[0], &e), 0);
+    assert_int_equal(latent_old_order(&t.d.p, &old[1], &e), 0);
+    /* tap 3 from input 2 to output 1: enlarging or not */
+    conv = latent_parameters_find(&t.g.p, "synthesis.b8.conv0.weight");
+    last = latent_parameters_find(&old[0], "synthesis.b8.conv0.weight");
+    assert_true(latent_parameter_value(&t.g.p, conv)[(1 * 32 + 2) * 9 + 3] ==
+                latent_parameter_value(&old[0], last)[(3 * 16 + 1) * 32 + 2]);
+    conv = latent_parameters_find(&t.g.p, "synthesis.b4.conv1.weight");
+    last = latent_parameters_find(&old[0], "synthesis.b4.conv1.weight");
+    assert_true(latent_parameter_value(&t.g.p, conv)[(1 * 32 + 2) * 9 + 3] ==
+                latent_parameter_value(&old[0], last)[(3 * 32 + 2) * 32 + 1]);
+    assert_int_equal(latent_checkpoint_write(path, parts, 2, meta, n, &e), 0);
+    if (latent_trainer_open(&back, path, &e))
+        fail_msg("%s", e.text);
+    assert_true(same(&t, &back));
+    unlink(path);
+    latent_parameters_free(&old[0]);
+    latent_parameters_free(&old[1]);
+    end(&back);
+    end(&t);
+}
+
 static void a_killed_save_leaves_a_checkpoint(void **state)
 {
     latent_trainer t, back;
@@ -369,8 +426,8 @@ static void what_it_writes_plays(void **state)
     (void)state;
     begin(&t);
     steps(&t, 3);
-    latent_trainer_sample(&t, 1, 5, 1, picture);
-    if (!(m = latent_generator_model(&t.g, 1, "small", &e)))
+    if (latent_trainer_sample(&t, 1, 5, 1, picture, &e) ||
+        !(m = latent_generator_model(&t.g, 1, "small", &e)))
         fail_msg("%s", e.text);
     for (int i = 0; i < 16; i++)
         z[i] = (float)latent_counter_random_gauss(&c);
@@ -540,6 +597,7 @@ int main(void)
         cmocka_unit_test(paths_become_alike),
         cmocka_unit_test(few_pictures_are_changed),
         cmocka_unit_test(it_goes_on_where_it_was),
+        cmocka_unit_test(an_old_one_goes_on),
         cmocka_unit_test(a_killed_save_leaves_a_checkpoint),
         cmocka_unit_test(wrong_files_are_refused),
         cmocka_unit_test(wrong_settings_are_refused),

@@ -206,8 +206,7 @@ static int mimic_draw(latent_source *s, uint64_t index, int size, float *picture
     m->drawn++;
     if (!m->trainer)
         return m->discs->draw(m->discs, index, size, picture, english, chinese, e);
-    latent_trainer_sample(m->trainer, 99, index, 1, picture);
-    return 0;
+    return latent_trainer_sample(m->trainer, 99, index, 1, picture, e);
 }
 
 static latent_model *fresh_clip(void)

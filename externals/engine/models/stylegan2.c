@@ -14,6 +14,7 @@
 #include "../kernels/gemm.h"
 #include "../ops/ops.h"
 #include "architectures.h"
+#include "stylegan2_layers.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,24 +23,6 @@
 
 #define MAX_BLOCKS 9 /* 4 to 1024 */
 #define MAX_FC 32
-#define SQRT2 1.41421356237309504880f
-#define LRELU_SLOPE 0.2f
-
-typedef struct {
-    latent_node *weight, *bias;       /* [out][in][k][k], [out] */
-    latent_node *affine_w, *affine_b; /* [in][w_dim], [in] */
-    latent_node *noise;               /* [r][r], or NULL */
-    latent_node *noise_strength;      /* a single number, or NULL */
-    float clamp;                      /* 0: none */
-} sg2_layer;
-
-typedef struct {
-    int resolution;
-    int first_row;          /* of W+ */
-    sg2_layer conv0, conv1; /* conv0.weight is NULL in block 4 */
-    sg2_layer torgb;        /* weight is NULL where the block does not draw */
-    latent_node *skip;      /* the resnet's shortcut [out][in][1][1], or NULL */
-} sg2_block;
 
 typedef struct {
     int in, out;
@@ -462,16 +445,6 @@ static int sg2_build(latent_model *m, latent_weights *w, const char *prefix, lat
     return 0;
 }
 
-static void free_layer(sg2_layer *l)
-{
-    latent_node_release(l->weight);
-    latent_node_release(l->bias);
-    latent_node_release(l->affine_w);
-    latent_node_release(l->affine_b);
-    latent_node_release(l->noise);
-    latent_node_release(l->noise_strength);
-}
-
 static void sg2_free(latent_model *m)
 {
     sg2 *g = m->net;
@@ -482,9 +455,9 @@ static void sg2_free(latent_model *m)
         free(g->fc[i].bias);
     }
     for (int i = 0; i < MAX_BLOCKS; i++) {
-        free_layer(&g->block[i].conv0);
-        free_layer(&g->block[i].conv1);
-        free_layer(&g->block[i].torgb);
+        latent_stylegan2_free_layer(&g->block[i].conv0);
+        latent_stylegan2_free_layer(&g->block[i].conv1);
+        latent_stylegan2_free_layer(&g->block[i].torgb);
         latent_node_release(g->block[i].skip);
     }
     latent_node_release(g->constant);
@@ -543,7 +516,7 @@ static int sg2_map(const latent_model *m, const float *z, const float *classes, 
         latent_matvec(fc->weight, x, y, fc->out, fc->in);
         for (int o = 0; o < fc->out; o++) {
             float v = gain * y[o] + (float)g->lr_multiplier * fc->bias[o];
-            y[o] = SQRT2 * (v < 0 ? LRELU_SLOPE * v : v);
+            y[o] = LATENT_SQRT2 * (v < 0 ? LATENT_LRELU_SLOPE * v : v);
         }
         x = y;
         y = swap;
@@ -613,7 +586,7 @@ static latent_node *style_of(const sg2_styles *s, const sg2_layer *l, int row, c
     }
     if (!w)
         return NULL;
-    style = latent_op_linear(w, l->affine_w, l->affine_b, 1 / sqrtf((float)w_dim), 1, stage, e);
+    style = latent_stylegan2_style(l, w, stage, e);
     latent_node_release(w);
     return style;
 }
@@ -641,14 +614,10 @@ static latent_node *convolve(const sg2_styles *s, const sg2_block *b, const sg2_
                              latent_node *x, float gain, latent_node *add, latent_error *e)
 {
     latent_noise noise = s->context->noise;
-    int up = l == &b->conv0 ? 2 : 1;
-    latent_conv_settings c = {
-        up, 1, 1, 1, noise.strength, LRELU_SLOPE, SQRT2 * gain, l->clamp * gain};
     latent_node *style, *map = NULL, *y;
-    char stage[24], style_stage[24];
-    snprintf(stage, sizeof(stage), "%d.conv%d", b->resolution, up == 2 ? 0 : 1);
-    snprintf(style_stage, sizeof(style_stage), "%d.style", b->resolution);
-    if (!(style = style_of(s, l, row, style_stage, e)))
+    char stage[24];
+    snprintf(stage, sizeof(stage), "%d.style", b->resolution);
+    if (!(style = style_of(s, l, row, stage, e)))
         return NULL;
     if (l->noise_strength && noise.strength != 0) {
         if (noise.mode == LATENT_NOISE_CONST)
@@ -662,20 +631,10 @@ static latent_node *convolve(const sg2_styles *s, const sg2_block *b, const sg2_
             return NULL;
         }
     }
-    y = latent_op_conv(x, style, l->weight, l->bias, map, map ? l->noise_strength : NULL, add, &c,
-                       stage, e);
+    y = latent_stylegan2_convolve(b, l, x, style, gain, map, noise.strength, add, e);
     latent_node_release(style);
     latent_node_release(map);
     return y;
-}
-
-/* A resnet's shortcut: 1 x 1, enlarged, no bias; W is scaled by 1 / sqrt(in). */
-static latent_node *shortcut(const sg2_block *b, latent_node *x, latent_error *e)
-{
-    latent_conv_settings c = {2, 0, 1, 1 / sqrtf((float)x->shape.c), 0, 1, sqrtf(0.5f), 0};
-    char stage[24];
-    snprintf(stage, sizeof(stage), "%d.skip", b->resolution);
-    return latent_op_conv(x, NULL, b->skip, NULL, NULL, NULL, NULL, &c, stage, e);
 }
 
 /* The picture so far, enlarged, plus what this block draws. */
@@ -683,17 +642,13 @@ static latent_node *draw(const sg2_styles *s, const sg2_block *b, latent_node *x
                          latent_node *drawn, latent_error *e)
 {
     int row = b->first_row + (b->conv0.weight ? 2 : 1);
-    latent_conv_settings c = {1, 0, 1 / sqrtf((float)x->shape.c), 1, 0, 1, 1, b->torgb.clamp};
-    latent_node *style, *large = NULL, *y = NULL;
+    latent_node *style, *y;
     char stage[24];
     snprintf(stage, sizeof(stage), "%d.torgb", b->resolution);
     if (!(style = style_of(s, &b->torgb, row, stage, e)))
         return NULL;
-    if (!drawn || (large = latent_op_upsample(drawn, NULL, stage, e)))
-        y = latent_op_conv(x, style, b->torgb.weight, b->torgb.bias, NULL, NULL, large, &c, stage,
-                           e);
+    y = latent_stylegan2_draw(b, x, style, drawn, e);
     latent_node_release(style);
-    latent_node_release(large);
     return y;
 }
 
@@ -741,7 +696,7 @@ static latent_node *sg2_layer_forward(latent_model *m, int layer, latent_node *f
     if (check_order(m, layer, features, e))
         return NULL;
     x = latent_node_retain(s.features.x);
-    if (b->skip && !(skip = shortcut(b, x, e)))
+    if (b->skip && !(skip = latent_stylegan2_shortcut(b, x, e)))
         goto done;
     if (b->conv0.weight) {
         if (!(y = convolve(&s, b, &b->conv0, row++, x, 1, NULL, e)))

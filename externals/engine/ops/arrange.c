@@ -1,5 +1,5 @@
 /* arrange: numbers in other places: channels side by side, pixels repeated or averaged, squares of
-   pixels as channels. */
+   pixels as channels, pictures picked from a batch. */
 #include "../base/parallel.h"
 #include "layers.h"
 #include <string.h>
@@ -205,4 +205,150 @@ latent_node *latent_op_unshuffle(latent_node *x, int times, latent_error *e)
 latent_node *latent_op_shuffle(latent_node *x, int times, latent_error *e)
 {
     return square(x, times, 1, 1, "shuffle", e);
+}
+
+/* ---- pictures of a batch */
+
+static int pick_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    const int *of = n->params;
+    *s = n->in[0]->shape;
+    for (size_t i = 0; i < n->params_bytes / sizeof(*of); i++)
+        if (of[i] < 0 || of[i] >= s->n)
+            return latent_fail(e, "there is no picture %d in a batch of %d", of[i], s->n);
+    s->n = (int)(n->params_bytes / sizeof(*of));
+    return 0;
+}
+
+static int pick_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                        latent_error *e)
+{
+    const int *of = n->params;
+    size_t one = out->count / (size_t)out->shape.n;
+    (void)e;
+    for (size_t i = 0; i < (size_t)out->shape.n; i++)
+        memcpy(out->data + i * one, in[0]->data + (size_t)of[i] * one, one * sizeof(float));
+    return 0;
+}
+
+static int pick_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                         latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
+{
+    const int *of = n->params;
+    size_t one = out->count / (size_t)out->shape.n;
+    (void)in;
+    (void)e;
+    for (size_t i = 0; i < (size_t)out->shape.n; i++)
+        for (size_t k = 0; k < one; k++)
+            grad_in[0]->data[(size_t)of[i] * one + k] += grad_out->data[i * one + k];
+    return 0;
+}
+
+static const latent_op op_pick = {
+    .name = "pick",
+    .n_computed = -1,
+    .shape = pick_shape,
+    .forward = pick_forward,
+    .backward = pick_backward,
+};
+
+latent_node *latent_op_pick(latent_node *x, const int *of, int n, latent_error *e)
+{
+    return latent_node_make(&op_pick, &x, 1, of, (size_t)n * sizeof(*of), "pick", e);
+}
+
+/* ---- numbers in another order: each of x goes to another place */
+
+/* Where number i of x goes. */
+typedef struct {
+    int together; /* pictures that become one; 0: channels come first or last */
+    int first;
+} turn_params;
+
+static int turn_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    const turn_params *p = n->params;
+    latent_shape x = n->in[0]->shape;
+    if (p->together && (p->together < 1 || x.n % p->together || x.c > (1 << 24) / p->together))
+        return latent_fail(e, "%d pictures of %d channels can't be put together by %d", x.n, x.c,
+                           p->together);
+    *s = p->together ? (latent_shape){x.n / p->together, x.h, x.w, x.c * p->together}
+         : p->first  ? (latent_shape){x.n, x.c, x.h, x.w}
+                     : (latent_shape){x.n, x.w, x.c, x.h};
+    return 0;
+}
+
+typedef struct {
+    const turn_params *p;
+    latent_shape x;
+    float *of, *to; /* x, and what comes of it */
+    int back;       /* to's gradient is added to x's */
+} turn_job;
+
+static void turn_picture(void *context, int i, int slot)
+{
+    const turn_job *j = context;
+    size_t h = (size_t)j->x.h, w = (size_t)j->x.w, c = (size_t)j->x.c, at = (size_t)i * h * w * c;
+    size_t together = (size_t)j->p->together, pixels = h * w;
+    (void)slot;
+    for (size_t k = 0; k < pixels * c; k++) {
+        size_t place = at;
+        if (together)
+            place =
+                (((size_t)i / together * pixels + k / c) * together + (size_t)i % together) * c +
+                k % c;
+        else if (j->p->first)
+            place += k % c * pixels + k / c;
+        else
+            place += k % (w * c) * h + k / (w * c);
+        if (j->back)
+            j->of[at + k] += j->to[place];
+        else
+            j->to[place] = j->of[at + k];
+    }
+}
+
+static int turn_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                        latent_error *e)
+{
+    turn_job j = {n->params, in[0]->shape, in[0]->data, out->data, 0};
+    (void)e;
+    latent_parallel(j.x.n, turn_picture, &j);
+    return 0;
+}
+
+static int turn_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                         latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
+{
+    turn_job j = {n->params, in[0]->shape, grad_in[0]->data, grad_out->data, 1};
+    (void)out;
+    (void)e;
+    latent_parallel(j.x.n, turn_picture, &j);
+    return 0;
+}
+
+static const latent_op op_turn = {
+    .name = "turn",
+    .n_computed = -1,
+    .shape = turn_shape,
+    .forward = turn_forward,
+    .backward = turn_backward,
+};
+
+latent_node *latent_op_pack(latent_node *x, int together, latent_error *e)
+{
+    turn_params p = {together < 1 ? -1 : together, 0};
+    return latent_node_make(&op_turn, &x, 1, &p, sizeof(p), "pack", e);
+}
+
+latent_node *latent_op_channels_first(latent_node *x, latent_error *e)
+{
+    turn_params p = {0, 1};
+    return latent_node_make(&op_turn, &x, 1, &p, sizeof(p), "channels first", e);
+}
+
+latent_node *latent_op_channels_last(latent_node *x, latent_error *e)
+{
+    turn_params p = {0, 0};
+    return latent_node_make(&op_turn, &x, 1, &p, sizeof(p), "channels last", e);
 }

@@ -23,6 +23,10 @@ latent_node *latent_op_scaled_silu(latent_node *x, latent_node *scale, float gai
 latent_node *latent_op_film(latent_node *x, latent_node *scale, latent_node *shift,
                             const char *stage, latent_error *e);
 
+/* lrelu.c: gain x, and gain slope x below 0. */
+latent_node *latent_op_lrelu(latent_node *x, float slope, float gain, const char *stage,
+                             latent_error *e);
+
 /* norms.c */
 
 /* Group norm (Wu and He 2018): over the pixels and the channels of each of groups groups; gain and
@@ -47,6 +51,27 @@ latent_node *latent_op_shrink(latent_node *x, int times, latent_error *e);
    and back. */
 latent_node *latent_op_unshuffle(latent_node *x, int times, latent_error *e);
 latent_node *latent_op_shuffle(latent_node *x, int times, latent_error *e);
+
+/* Pictures number of[0], of[1] ... of[n - 1] of x: one may come several times, or not at all. */
+latent_node *latent_op_pick(latent_node *x, const int *of, int n, latent_error *e);
+/* Every together pictures become one, their channels one after the other. */
+latent_node *latent_op_pack(latent_node *x, int together, latent_error *e);
+/* [n][h][w][c] to [n][c][h][w], as files have features, and back. */
+latent_node *latent_op_channels_first(latent_node *x, latent_error *e);
+latent_node *latent_op_channels_last(latent_node *x, latent_error *e);
+
+/* resample.c */
+
+/* Half the size by the filter [1 3 3 1], as a discriminator's shortcut shrinks: the transpose of
+   latent_op_upsample over 4. */
+latent_node *latent_op_downsample(latent_node *x, const char *stage, latent_error *e);
+
+/* deviation.c */
+
+/* Minibatch deviation (Karras et al. 2018, section 3): x and one channel more, the same number for
+   all pictures of a group of at most so many: the deviation of each number of x over the group, on
+   the average.  Pictures n / group apart belong together, as in the reference. */
+latent_node *latent_op_deviation(latent_node *x, int group, latent_error *e);
 
 /* convolve.c */
 

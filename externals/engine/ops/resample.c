@@ -1,10 +1,11 @@
-/* resample: twice the size by the filter [1 3 3 1], the way the running sum of ToRGB grows from
-   block to block (StyleGAN2, figure 7b).  In one direction, y[2i] = (x[i-1] + 3 x[i]) / 4 and
-   y[2i+1] = (3 x[i] + x[i+1]) / 4, with zeros outside. */
+/* resample: twice and half the size by the filter [1 3 3 1]: the way the running sum of ToRGB grows
+   from block to block, and a discriminator's shortcut shrinks (StyleGAN2, figure 7).  In one
+   direction, y[2i] = (x[i-1] + 3 x[i]) / 4 and y[2i+1] = (3 x[i] + x[i+1]) / 4, with zeros outside.
+*/
 #include "../base/parallel.h"
-#include "../kernels/backward_data.h"
+#include "../kernels/training_loops.h"
+#include "layers.h"
 #include "ops.h"
-#include <stdlib.h>
 
 static int upsample_shape(const latent_node *n, latent_shape *s, latent_error *e)
 {
@@ -77,25 +78,76 @@ static int upsample_forward(const latent_node *n, latent_tensor *const *in, late
     return 0;
 }
 
+/* ---- the same filter by whole pixels: half the size, and both ways back */
+
+/* The small pixels that a large one sees along one direction, or the large ones that a small one
+   sees: 1 3 3 1 between zeros.  Returns how many. */
+static int seen(int at, int count, int enlarge, int *where, float *tap)
+{
+    int n = 0, most = enlarge ? 2 : 4;
+    for (int i = 0; i < most; i++) {
+        int there = enlarge ? at / 2 + (i ? at % 2 * 2 - 1 : 0) : 2 * at + i - 1;
+        if (there < 0 || there >= count)
+            continue;
+        where[n] = there;
+        tap[n++] = enlarge ? (i ? 1 : 3) : i == 1 || i == 2 ? 3 : 1;
+    }
+    return n;
+}
+
+typedef struct {
+    int h, w, c; /* of to, which is twice as large as from or half as large */
+    int enlarge, add;
+    float factor;
+    const float *from;
+    float *to;
+} resize_job;
+
+static void resize_row(void *context, int i, int slot)
+{
+    const resize_job *j = context;
+    int rows = j->enlarge ? j->h / 2 : 2 * j->h, columns = j->enlarge ? j->w / 2 : 2 * j->w;
+    const latent_training_code *code = latent_training_best();
+    const float *from =
+        j->from + (size_t)(i / j->h) * (size_t)rows * (size_t)columns * (size_t)j->c;
+    float *to = j->to + (size_t)i * (size_t)j->w * (size_t)j->c;
+    int row[4], column[4], n_rows;
+    float down[4], across[4], taps[17];
+    const float *pixels[17];
+    (void)slot;
+    n_rows = seen(i % j->h, rows, j->enlarge, row, down);
+    for (int x = 0; x < j->w; x++, to += j->c) {
+        int n_columns = seen(x, columns, j->enlarge, column, across), n = 0;
+        for (int a = 0; a < n_rows; a++)
+            for (int b = 0; b < n_columns; b++) {
+                pixels[n] = from + (size_t)(row[a] * columns + column[b]) * (size_t)j->c;
+                taps[n++] = j->factor * down[a] * across[b];
+            }
+        if (j->add) { /* what is there counts once */
+            pixels[n] = to;
+            taps[n++] = 1;
+        }
+        code->mix(n, taps, pixels, j->c, to);
+    }
+}
+
+static void resize(latent_shape to, int enlarge, int add, float factor, const float *from, float *y)
+{
+    resize_job j = {to.h, to.w, to.c, enlarge, add, factor, from, y};
+    latent_parallel(to.n * to.h, resize_row, &j);
+}
+
 static int upsample_backward(const latent_node *n, latent_tensor *const *in,
                              const latent_tensor *out, latent_tensor *grad_out,
                              latent_tensor *const *grad_in, latent_error *e)
 {
-    latent_shape x = in[0]->shape;
-    size_t size = (size_t)x.h * (size_t)x.w * (size_t)x.c;
-    float *gx = grad_in[0] ? malloc(size * sizeof(float)) : NULL;
     (void)n;
     (void)out;
-    if (grad_in[0] && !gx)
-        return latent_fail(e, "no memory for the gradient of a picture");
-    for (int b = 0; b < x.n && gx; b++) {
-        latent_backward_data_upsample(x.h, x.w, x.c, grad_out->data + 4 * (size_t)b * size, gx);
-        for (size_t i = 0; i < size; i++)
-            grad_in[0]->data[(size_t)b * size + i] += gx[i];
-    }
+    (void)e;
+    if (grad_in[0])
+        resize(in[0]->shape, 0, !grad_in[0]->fresh, 1.0f / 16, grad_out->data, grad_in[0]->data);
     for (size_t i = 0; grad_in[1] && i < grad_out->count; i++)
         grad_in[1]->data[i] += grad_out->data[i];
-    free(gx);
     return 0;
 }
 
@@ -106,6 +158,7 @@ static const latent_op op_upsample = {
     .cost = upsample_cost,
     .forward = upsample_forward,
     .backward = upsample_backward,
+    .overwrites = 1,
 };
 
 latent_node *latent_op_upsample(latent_node *x, latent_node *add, const char *stage,
@@ -113,4 +166,47 @@ latent_node *latent_op_upsample(latent_node *x, latent_node *add, const char *st
 {
     latent_node *in[2] = {x, add};
     return latent_node_make(&op_upsample, in, 2, NULL, 0, stage, e);
+}
+
+static int downsample_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    latent_shape x = n->in[0]->shape;
+    if (x.h % 2 || x.w % 2)
+        return latent_fail(e, "a picture of %d x %d cannot be halved", x.w, x.h);
+    *s = (latent_shape){x.n, x.h / 2, x.w / 2, x.c};
+    return 0;
+}
+
+static int downsample_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                              latent_error *e)
+{
+    (void)n;
+    (void)e;
+    resize(out->shape, 0, 0, 1.0f / 64, in[0]->data, out->data);
+    return 0;
+}
+
+static int downsample_backward(const latent_node *n, latent_tensor *const *in,
+                               const latent_tensor *out, latent_tensor *grad_out,
+                               latent_tensor *const *grad_in, latent_error *e)
+{
+    (void)n;
+    (void)out;
+    (void)e;
+    resize(in[0]->shape, 1, !grad_in[0]->fresh, 1.0f / 64, grad_out->data, grad_in[0]->data);
+    return 0;
+}
+
+static const latent_op op_downsample = {
+    .name = "downsample",
+    .n_computed = -1,
+    .shape = downsample_shape,
+    .forward = downsample_forward,
+    .backward = downsample_backward,
+    .overwrites = 1,
+};
+
+latent_node *latent_op_downsample(latent_node *x, const char *stage, latent_error *e)
+{
+    return latent_node_make(&op_downsample, &x, 1, NULL, 0, stage, e);
 }

@@ -95,8 +95,8 @@ int latent_evaluation_ask(latent_evaluation *x, latent_trainer *t, const atomic_
     latent_feature_statistics_clear(x->made);
     for (int done = 0; done < x->n;) {
         int some = x->n - done < TOGETHER ? x->n - done : TOGETHER;
-        latent_trainer_sample(t, SEED, FAR + (uint64_t)done, some, x->pictures);
         if (cancelled(cancel, e) ||
+            latent_trainer_sample(t, SEED, FAR + (uint64_t)done, some, x->pictures, e) ||
             latent_feature_statistics_add_pictures(x->made, x->clip, x->pictures, some, x->size, e))
             return -1;
         done += some;

@@ -127,7 +127,9 @@ int latent_parameters_of(const latent_parameters *p, const latent_node *leaf)
 
 static int is_parameter(const latent_node *leaf, void *context)
 {
-    return latent_parameters_of(context, leaf) >= 0;
+    const latent_parameters *p = context;
+    int i = latent_parameters_of(p, leaf);
+    return i >= 0 && p->item[i].rate != 0;
 }
 
 static void take_gradient(const latent_node *leaf, const latent_tensor *grad, void *context)

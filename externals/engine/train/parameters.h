@@ -74,7 +74,8 @@ void latent_parameters_changed(latent_parameters *p);
 /* Which parameter a leaf is now, or -1. */
 int latent_parameters_of(const latent_parameters *p, const latent_node *leaf);
 /* The value of loss, a node of one number; its gradient with respect to all parameters as they are
-   now is added to theirs.  Blocks like latent_evaluate().  -1 and a sentence. */
+   now, but for those of rate 0, is added to theirs.  Blocks like latent_evaluate().  -1 and a
+   sentence. */
 int latent_parameters_gradient(latent_parameters *p, latent_node *loss, const atomic_int *cancel,
                                float *value, latent_error *e);
 

@@ -1,6 +1,14 @@
 /* trainer: see trainer.h */
 #include "trainer.h"
 #include "../base/counter_random.h"
+#include "../base/parallel.h"
+#include "../graph/evaluate.h"
+#include "../graph/gradient.h"
+#include "../ops/layers.h"
+#include "../ops/ops.h"
+#include "leaves.h"
+#include "losses.h"
+#include "old_checkpoint.h"
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -10,9 +18,18 @@
 #define MOST_BATCH 256
 #define PATIENCE 20     /* steps without numbers before giving up */
 #define PATH_STEP 0.1   /* a little way of w */
+#define ADAPT_EVERY 4   /* steps */
 #define PATH_PACE 0.01f /* at which the mean length of paths follows */
 
-enum { CHANCE_Z = 10, CHANCE_Z2, CHANCE_CROSSING, CHANCE_REAL, CHANCE_PATH, CHANCE_WAY };
+enum {
+    CHANCE_NOISE = 2,
+    CHANCE_Z = 10,
+    CHANCE_Z2,
+    CHANCE_CROSSING,
+    CHANCE_REAL,
+    CHANCE_PATH,
+    CHANCE_WAY
+};
 
 latent_train_settings latent_train_defaults(void)
 {
@@ -65,22 +82,14 @@ int latent_trainer_init(latent_trainer *t, const latent_train_settings *settings
     if (g->blocks != d->blocks)
         return latent_fail(e, "the generator draws %d pixels and the discriminator looks at %d",
                            4 << (g->blocks - 1), 4 << (d->blocks - 1));
-    if (latent_generator_init(&t->g, g, settings->batch, settings->seed, e) ||
-        latent_discriminator_init(&t->d, d, 3 * settings->batch, settings->seed, e)) {
+    if (latent_generator_init(&t->g, g, settings->seed, e) ||
+        latent_discriminator_init(&t->d, d, settings->seed, e)) {
         latent_trainer_free(t);
         return -1;
     }
-    t->z = malloc(n * (size_t)g->z * sizeof(float));
-    t->z2 = malloc(n * (size_t)g->z * sizeof(float));
-    t->way = malloc(n * (size_t)g->w * sizeof(float));
-    t->pictures = malloc((d->pack > 1 ? 2 : 3) * n * picture_count(t) * sizeof(float));
-    t->packed = d->pack > 1 ? malloc(3 * n * picture_count(t) * sizeof(float)) : t->pictures;
-    t->g_logit = malloc(3 * n * sizeof(float));
-    t->seen = d->seen ? malloc(3 * n * 16 * (size_t)d->seen * sizeof(float)) : NULL;
     t->crossing = malloc(n * sizeof(int));
     t->changes = calloc(2 * n, sizeof(*t->changes));
-    if (!t->changes || !t->z || !t->z2 || !t->way || !t->pictures || !t->packed || !t->g_logit ||
-        !t->crossing || (d->seen && !t->seen)) {
+    if (!t->changes || !t->crossing) {
         latent_trainer_free(t);
         return latent_fail(e, "no memory for a training");
     }
@@ -91,15 +100,6 @@ void latent_trainer_free(latent_trainer *t)
 {
     latent_generator_free(&t->g);
     latent_discriminator_free(&t->d);
-    latent_workspace_free(&t->room);
-    free(t->z);
-    free(t->z2);
-    free(t->way);
-    if (t->packed != t->pictures)
-        free(t->packed);
-    free(t->pictures);
-    free(t->g_logit);
-    free(t->seen);
     free(t->crossing);
     free(t->changes);
     memset(t, 0, sizeof(*t));
@@ -107,27 +107,207 @@ void latent_trainer_free(latent_trainer *t)
 
 double latent_trainer_cost(const latent_trainer *t)
 {
-    double g = latent_generator_cost(&t->g), d = latent_discriminator_cost(&t->d) / t->d.shape.pack;
+    double g = latent_generator_cost(&t->g.shape);
+    double d = latent_discriminator_cost(&t->d.shape) / t->d.shape.pack;
     return 3 * g + 2 * d + d + 4 * d + (t->settings.r1 > 0 ? 5 * d / t->settings.r1_every : 0);
 }
 
-/* ---- a step */
+/* ---- the promises of one step.  Whoever makes one that can't be made says why in error, and what
+   is made of it is none, too. */
 
-static void draw_latents(float *z, int n, int dim, uint64_t seed, uint64_t purpose, uint64_t first)
+typedef struct {
+    latent_trainer *t;
+    latent_leaves g, d;
+    latent_node *reals, *fakes; /* pictures [batch], as the discriminator sees them */
+    latent_node *seen;          /* what the feature network saw in the reals, or NULL */
+    latent_node *logit_real, *logit_fake, *logit_moved;
+    double pull; /* 1 / step of R1's finite difference; 0: not in this step */
+    latent_error *error;
+} step;
+
+static void step_end(step *s)
 {
-    for (int i = 0; i < n; i++) {
-        latent_counter_random c = latent_counter_random_at(seed, purpose, first + (uint64_t)i);
-        for (int k = 0; k < dim; k++)
-            z[i * dim + k] = (float)latent_counter_random_gauss(&c);
-    }
+    latent_node *const all[6] = {s->reals,      s->fakes,      s->seen,
+                                 s->logit_real, s->logit_fake, s->logit_moved};
+    for (int i = 0; i < 6; i++)
+        latent_node_release(all[i]);
+    latent_leaves_end(&s->g);
+    latent_leaves_end(&s->d);
 }
+
+/* Takes the tensor over. */
+static latent_node *given(latent_tensor *t, latent_error *e)
+{
+    latent_node *n = t ? latent_op_picture(t, e) : NULL;
+    latent_tensor_release(t);
+    return n;
+}
+
+/* z of n pictures; z2: and another one for each, behind them. */
+static latent_node *draw_z(step *s, int n, int z2, uint64_t purpose)
+{
+    const latent_trainer *t = s->t;
+    int dim = t->g.shape.z;
+    latent_tensor *z = latent_tensor_new((latent_shape){z2 ? 2 * n : n, 1, 1, dim}, s->error);
+    for (int i = 0; z && i < z->shape.n; i++)
+        latent_generator_z(z->data + (size_t)i * (size_t)dim, dim, t->settings.seed,
+                           i < n ? purpose : CHANCE_Z2, t->images + (uint64_t)(i % n));
+    return given(z, s->error);
+}
+
+/* Noise for convolution k of n pictures, the same for those that are different pictures apart. */
+static latent_node *draw_noise(int k, int n, int different, uint64_t seed, latent_error *e)
+{
+    int side = LATENT_GENERATOR_SIDE(k);
+    latent_tensor *noise = latent_tensor_new((latent_shape){n, side, side, 1}, e);
+    size_t pixels = (size_t)side * (size_t)side;
+    for (int i = 0; noise && i < n; i++) {
+        latent_counter_random c = latent_counter_random_at(
+            seed, CHANCE_NOISE, (uint64_t)k * 65536 + (uint64_t)(i % different));
+        for (size_t p = 0; p < pixels; p++)
+            noise->data[(size_t)i * pixels + p] = (float)latent_counter_random_gauss(&c);
+    }
+    return given(noise, e);
+}
+
+#define MOST_ROWS (2 * LATENT_BLOCKS)
+
+/* Pictures of the styles w[row]. */
+static latent_node *draw(const latent_trainer *t, latent_leaves *l, latent_node *const *w, int n,
+                         int different, uint64_t noise_seed, latent_error *e)
+{
+    latent_node *noise[MOST_ROWS] = {NULL}, *pictures = NULL;
+    int failed = 0;
+    for (int k = 0; t->g.shape.noise && k + 1 < t->g.rows && !failed; k++)
+        failed = !(noise[k] = draw_noise(k, n, different, noise_seed, e));
+    if (!failed)
+        pictures = latent_generator_pictures(&t->g.shape, &l->tensors, w,
+                                             t->g.shape.noise ? noise : NULL, e);
+    for (int k = 0; k < MOST_ROWS; k++)
+        latent_node_release(noise[k]);
+    return pictures;
+}
+
+/* The same style for every row. */
+static latent_node *draw_alike(const latent_trainer *t, latent_leaves *l, latent_node *w,
+                               int different, uint64_t noise_seed, latent_error *e)
+{
+    latent_node *all[MOST_ROWS];
+    for (int k = 0; k < MOST_ROWS; k++)
+        all[k] = w;
+    return w ? draw(t, l, all, w->shape.n, different, noise_seed, e) : NULL;
+}
+
+/* The value of x goes to *value.  0 or -1. */
+static int evaluate(step *s, latent_node *x, latent_tensor **value)
+{
+    *value = NULL;
+    return x ? latent_evaluate(x, NULL, value, s->error) : -1;
+}
+
+/* ---- paths: how long the way is that a picture goes when w goes a little way, and that it shall
+   be as long as others */
+
+/* w of half the pictures, and the same again, moved. */
+static latent_node *moved_styles(step *s, int half)
+{
+    const latent_trainer *t = s->t;
+    int dim = t->g.shape.w, twice[MOST_BATCH];
+    latent_tensor *ways = latent_tensor_new((latent_shape){2 * half, 1, 1, dim}, s->error);
+    latent_node *z, *w = NULL, *pair = NULL, *way, *moved = NULL;
+    if (!ways)
+        return NULL;
+    memset(ways->data, 0, ways->count * sizeof(float));
+    for (int i = 0; i < half; i++) {
+        float *to = ways->data + (size_t)(half + i) * (size_t)dim;
+        latent_counter_random c =
+            latent_counter_random_at(t->settings.seed, CHANCE_WAY, t->images + (uint64_t)i);
+        double sum = 1e-12;
+        for (int k = 0; k < dim; k++) {
+            to[k] = (float)latent_counter_random_gauss(&c);
+            sum += (double)to[k] * (double)to[k];
+        }
+        for (int k = 0; k < dim; k++)
+            to[k] *= (float)(PATH_STEP / sqrt(sum));
+        twice[i] = twice[half + i] = i;
+    }
+    z = draw_z(s, half, 0, CHANCE_PATH);
+    way = given(ways, s->error);
+    if (z && way && (w = latent_generator_map(&t->g.shape, &s->g.tensors, z, s->error)) &&
+        (pair = latent_op_pick(w, twice, 2 * half, s->error)))
+        moved = latent_op_add(pair, 1, way, 1, "path", s->error);
+    latent_node_release(z);
+    latent_node_release(way);
+    latent_node_release(w);
+    latent_node_release(pair);
+    return moved;
+}
+
+/* The mean length of the ways follows; the loss of those that are longer or shorter. */
+static latent_node *path_loss(step *s, latent_node *pictures)
+{
+    latent_trainer *t = s->t;
+    float scale = (float)(sqrt((double)t->g.shape.w / ((double)t->g.resolution * t->g.resolution)) /
+                          PATH_STEP);
+    latent_tensor *made;
+    size_t half;
+    double mean = 0;
+    if (evaluate(s, pictures, &made))
+        return NULL;
+    half = made->count / 2;
+    for (size_t i = 0, pairs = (size_t)made->shape.n / 2; i < pairs; i++) {
+        double sum = 1e-12;
+        for (size_t k = i * (half / pairs); k < (i + 1) * (half / pairs); k++)
+            sum += ((double)made->data[half + k] - (double)made->data[k]) *
+                   ((double)made->data[half + k] - (double)made->data[k]);
+        mean += (double)scale * sqrt(sum) / (double)pairs;
+    }
+    latent_tensor_release(made);
+    t->path = t->path > 0 ? t->path + PATH_PACE * ((float)mean - t->path) : (float)mean;
+    return latent_op_path(pictures, scale, t->path, s->error);
+}
+
+static int straighten(step *s)
+{
+    latent_trainer *t = s->t;
+    int half = t->settings.batch / 2;
+    float weight = t->settings.path * (float)t->settings.path_every, is;
+    latent_node *w = moved_styles(s, half);
+    latent_node *pictures = draw_alike(
+        t, &s->g, w, half, latent_counter_random_mix(t->settings.seed + t->steps) + 1, s->error);
+    latent_node *error = path_loss(s, pictures);
+    latent_node *loss = error ? latent_op_sum(&error, &weight, 1, s->error) : NULL;
+    int failed = loss ? latent_parameters_gradient(&t->g.p, loss, NULL, &is, s->error) : -1;
+    if (!failed)
+        t->path_error = sqrt((double)is / (double)weight);
+    latent_node_release(loss);
+    latent_node_release(error);
+    latent_node_release(pictures);
+    latent_node_release(w);
+    return failed;
+}
+
+/* ---- pictures */
 
 typedef struct {
     latent_trainer *t;
     float *pictures;
     atomic_int failed;
     latent_error error; /* of the one that failed first */
+    float change;       /* probability */
 } real_job;
+
+static void mirror(float *p, size_t side)
+{
+    for (size_t y = 0; y < side; y++)
+        for (size_t x = 0; x < side / 2; x++)
+            for (size_t k = 0; k < 3; k++) {
+                float *a = p + (y * side + x) * 3 + k;
+                float *b = p + (y * side + side - 1 - x) * 3 + k, swap = *a;
+                *a = *b;
+                *b = swap;
+            }
+}
 
 static void draw_real(void *context, int i, int slot)
 {
@@ -138,7 +318,6 @@ static void draw_real(void *context, int i, int slot)
         latent_counter_random_at(t->settings.seed, CHANCE_REAL, t->images + (uint64_t)i);
     uint64_t index = s->count ? latent_counter_random_below(&c, s->count) : t->images + (uint64_t)i;
     float *p = j->pictures + (size_t)i * picture_count(t);
-    size_t side = (size_t)t->g.resolution;
     latent_error e = {""};
     (void)slot;
     if (s->draw(s, index, t->g.resolution, p, NULL, NULL, &e)) {
@@ -147,65 +326,8 @@ static void draw_real(void *context, int i, int slot)
         return;
     }
     if (s->mirrored && latent_counter_random_u64(&c) & 1)
-        for (size_t y = 0; y < side; y++)
-            for (size_t x = 0; x < side / 2; x++)
-                for (size_t k = 0; k < 3; k++) {
-                    float *a = p + (y * side + x) * 3 + k;
-                    float *b = p + (y * side + side - 1 - x) * 3 + k, swap = *a;
-                    *a = *b;
-                    *b = swap;
-                }
+        mirror(p, (size_t)t->g.resolution);
 }
-
-/* Pictures for the discriminator, as many side by side as it judges together; and back. */
-static void pack(const latent_trainer *t, int n, const float *from, float *to, int back)
-{
-    size_t together = (size_t)t->d.shape.pack, one = picture_count(t) / 3;
-    for (size_t i = 0; i < (size_t)n; i++)
-        for (size_t k = 0; k < one; k++)
-            for (size_t c = 0; c < 3; c++) {
-                size_t apart = (i * one + k) * 3 + c;
-                size_t packed = ((i / together * one + k) * together + i % together) * 3 + c;
-                if (back)
-                    to[apart] = from[packed];
-                else
-                    to[packed] = from[apart];
-            }
-}
-
-/* R1 by a finite difference: the reals, moved a little along the discriminator's gradient g with
-   respect to them, moved = reals + step g.  With g held, (D(moved) - D(reals)) / step is the sum
-   of |g|^2, and its gradient over D's weights is half of that of the sum of |g|^2, whatever the
-   pictures; a difference along random ways has the same mean, and so much noise that nothing is
-   learned beside it.  The step; the mean of |g|^2 goes to t->penalty. */
-static double move(latent_trainer *t, const float *reals, float *moved)
-{
-    int n = judgements(t);
-    size_t count = (size_t)t->settings.batch * picture_count(t);
-    size_t told = (size_t)n * 16 * (size_t)t->d.shape.seen;
-    const float *seen = t->seen ? t->seen + told : NULL;
-    double sum = 0, step;
-    const float *g;
-    for (int i = 0; i < n; i++)
-        t->g_logit[i] = 1;
-    latent_discriminator_forward(&t->d, n, n, reals, seen, &t->room);
-    g = latent_discriminator_back(&t->d, 0, n, t->g_logit, 1, 0, &t->room);
-    for (size_t k = 0; k < count; k++)
-        sum += (double)g[k] * g[k];
-    for (size_t k = 0; k < told; k++)
-        sum += (double)t->d.g_seen[k] * t->d.g_seen[k];
-    t->penalty = sum / n;
-    step = sum > 0 ? t->settings.r1_step / sqrt(sum / n) : 0;
-    for (size_t k = 0; k < count; k++)
-        moved[k] = reals[k] + (float)step * g[k];
-    for (size_t k = 0; k < told; k++)
-        t->seen[2 * told + k] = seen[k] + (float)step * t->d.g_seen[k];
-    return step;
-}
-
-/* ---- augmentation */
-
-#define ADAPT_EVERY 4 /* steps */
 
 static float probability(const latent_trainer *t)
 {
@@ -214,39 +336,243 @@ static float probability(const latent_trainer *t)
     return t->source->count ? t->augmented : 0;
 }
 
-typedef struct {
-    latent_trainer *t;
-    float p;
-    float *pictures, *to; /* to: of the way back */
-    const float *g;
-} change_job;
-
-/* Picture i of the fakes and the reals, in place. */
-static void change_one(void *context, int i, int slot)
+/* The value of a promise of pictures, as given pictures. */
+static latent_node *settled(step *s, latent_node *x)
 {
-    const change_job *j = context;
-    latent_trainer *t = j->t;
-    size_t count = picture_count(t);
-    float *p = j->pictures + (size_t)i * count;
-    float *before = latent_workspace_slot(&t->room, slot, count);
-    t->changes[i] =
-        latent_augment_draw(j->p, t->g.resolution, t->settings.seed, 2 * t->images + (uint64_t)i);
-    if (!before || (!t->changes[i].moved && !t->changes[i].tinted))
-        return;
-    memcpy(before, p, count * sizeof(float));
-    latent_augment_run(&t->changes[i], t->g.resolution, before, p);
+    latent_tensor *t;
+    int failed = evaluate(s, x, &t);
+    latent_node_release(x);
+    return failed ? NULL : given(t, s->error);
 }
 
-static void change_back(void *context, int i, int slot)
+/* Some of a step's pictures, changed as is their turn. */
+static latent_node *changed(step *s, latent_node *x, int first)
 {
-    const change_job *j = context;
-    size_t at = (size_t)i * picture_count(j->t);
-    (void)slot;
-    latent_augment_back(&j->t->changes[i], j->t->g.resolution, j->g + at, j->to + at);
+    latent_trainer *t = s->t;
+    float p = probability(t);
+    latent_node *y;
+    if (!x || p <= 0)
+        return x;
+    for (int i = first; i < first + x->shape.n; i++)
+        t->changes[i] =
+            latent_augment_draw(p, t->g.resolution, t->settings.seed, 2 * t->images + (uint64_t)i);
+    y = latent_op_change(x, t->changes + first, s->error);
+    latent_node_release(x);
+    return y;
+}
+
+static int draw_reals(step *s)
+{
+    latent_trainer *t = s->t;
+    int n = t->settings.batch, side = t->g.resolution;
+    latent_tensor *pictures = latent_tensor_new((latent_shape){n, side, side, 3}, s->error);
+    real_job real = {.t = t, .pictures = pictures ? pictures->data : NULL};
+    if (!pictures)
+        return -1;
+    atomic_init(&real.failed, 0);
+    latent_parallel(n, draw_real, &real);
+    if (atomic_load(&real.failed)) {
+        latent_tensor_release(pictures);
+        return latent_fail(s->error, "%s", real.error.text);
+    }
+    s->reals = changed(s, given(pictures, s->error), n);
+    if (s->reals && probability(t) > 0)
+        s->reals = settled(s, s->reals);
+    return s->reals ? 0 : -1;
+}
+
+static int draw_fakes(step *s)
+{
+    latent_trainer *t = s->t;
+    int n = t->settings.batch, mixed = t->settings.mixing > 0, of[MOST_BATCH], failed = 0;
+    latent_node *row[MOST_ROWS] = {NULL}, *z = draw_z(s, n, mixed, CHANCE_Z);
+    latent_node *w = z ? latent_generator_map(&t->g.shape, &s->g.tensors, z, s->error) : NULL;
+    for (int i = 0; i < n; i++) {
+        latent_counter_random c =
+            latent_counter_random_at(t->settings.seed, CHANCE_CROSSING, t->images + (uint64_t)i);
+        t->crossing[i] = latent_counter_random_uniform(&c) < (double)t->settings.mixing
+                             ? 1 + (int)latent_counter_random_below(&c, (uint64_t)(t->g.rows - 1))
+                             : t->g.rows;
+    }
+    for (int k = 0; w && k < t->g.rows && !failed; k++) {
+        for (int i = 0; i < n; i++)
+            of[i] = k < t->crossing[i] ? i : n + i;
+        row[k] = mixed ? latent_op_pick(w, of, n, s->error) : latent_node_retain(w);
+        failed = !row[k];
+    }
+    if (w && !failed)
+        s->fakes = changed(s,
+                           draw(t, &s->g, row, n, n,
+                                latent_counter_random_mix(t->settings.seed + t->steps), s->error),
+                           0);
+    for (int k = 0; k < MOST_ROWS; k++)
+        latent_node_release(row[k]);
+    latent_node_release(w);
+    latent_node_release(z);
+    return s->fakes ? 0 : -1;
+}
+
+/* ---- what the discriminator says */
+
+/* What the feature network sees in pictures.  It remembers the last ones only, so they come back
+   before others go in: reals, which do not come back, then fakes. */
+static int look_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    latent_feature_network *eye = *(latent_feature_network *const *)n->params;
+    latent_shape x = n->in[0]->shape;
+    int side = latent_feature_network_side(eye), c = latent_feature_network_channels(eye);
+    if (!latent_feature_network_suits(eye, x.n, x.w, side, c))
+        return latent_fail(e, "the clip-tiny looks at other pictures than %d of %d", x.n, x.w);
+    *s = (latent_shape){x.n, side, side, c};
+    return 0;
+}
+
+static int look_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                        latent_error *e)
+{
+    (void)e;
+    latent_feature_network_look(*(latent_feature_network *const *)n->params, out->shape.n,
+                                in[0]->data, out->data);
+    return 0;
+}
+
+static int look_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
+                         latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
+{
+    (void)in;
+    (void)e;
+    latent_feature_network_back(*(latent_feature_network *const *)n->params, out->shape.n,
+                                grad_out->data, grad_in[0]->data);
+    return 0;
+}
+
+static const latent_op op_look = {
+    .name = "look",
+    .n_computed = -1,
+    .shape = look_shape,
+    .forward = look_forward,
+    .backward = look_backward,
+};
+
+static latent_node *look(step *s, latent_node *pictures)
+{
+    return latent_node_make(&op_look, &pictures, 1, &s->t->eye, sizeof(s->t->eye), "look",
+                            s->error);
+}
+
+static latent_node *judge(step *s, latent_node *pictures, latent_node *seen)
+{
+    const latent_discriminator_shape *shape = &s->t->d.shape;
+    latent_node *packed = latent_op_pack(pictures, shape->pack, s->error), *logits = NULL;
+    if (packed)
+        logits = latent_discriminator_logits(shape, &s->d.tensors, packed, seen, s->error);
+    latent_node_release(packed);
+    return logits;
+}
+
+/* R1 by a finite difference: the reals, moved a little along the discriminator's gradient g with
+   respect to them, moved = reals + step g.  With g held, (D(moved) - D(reals)) / step is the sum
+   of |g|^2, and its gradient over D's weights is half of that of the sum of |g|^2, whatever the
+   pictures; a difference along random ways has the same mean, and so much noise that nothing is
+   learned beside it.  The mean of |g|^2 goes to t->penalty. */
+typedef struct {
+    const latent_node *leaf[2]; /* the reals, and what was seen in them or NULL */
+    latent_tensor *g[2];
+} slopes;
+
+static int is_given(const latent_node *leaf, void *context)
+{
+    const slopes *s = context;
+    return leaf == s->leaf[0] || leaf == s->leaf[1];
+}
+
+static void take_slope(const latent_node *leaf, const latent_tensor *grad, void *context)
+{
+    slopes *s = context;
+    int i = leaf == s->leaf[1];
+    if ((s->g[i] = latent_tensor_new(grad->shape, NULL)))
+        memcpy(s->g[i]->data, grad->data, grad->count * sizeof(float));
+}
+
+static double squares(const latent_tensor *t)
+{
+    double sum = 0;
+    for (size_t k = 0; t && k < t->count; k++)
+        sum += (double)t->data[k] * (double)t->data[k];
+    return sum;
+}
+
+/* from + step g, in g's memory, as a promise. */
+static latent_node *moved(step *s, latent_node *from, latent_tensor *g, double step)
+{
+    latent_tensor *value = from && g ? from->op->leaf(from) : NULL;
+    for (size_t k = 0; value && k < g->count; k++)
+        g->data[k] = value->data[k] + (float)step * g->data[k];
+    latent_tensor_release(value);
+    return value ? given(latent_tensor_retain(g), s->error) : NULL;
+}
+
+static int move_reals(step *s)
+{
+    latent_trainer *t = s->t;
+    slopes to = {{s->reals, s->seen}, {NULL, NULL}};
+    latent_gradient_of of = {is_given, take_slope, &to};
+    latent_node *sum = NULL, *reals = NULL, *seen = NULL;
+    float one = (float)judgements(t), is;
+    double length;
+    int failed = -1;
+    sum = latent_op_mean(s->logit_real, s->error);
+    if (sum && !latent_gradient(sum, &of, NULL, &is, s->error) && to.g[0] &&
+        (to.g[1] || !s->seen)) {
+        /* the gradient of the sum of all logits, not of their mean */
+        for (int i = 0; i < 2; i++)
+            for (size_t k = 0; to.g[i] && k < to.g[i]->count; k++)
+                to.g[i]->data[k] *= one;
+        length = squares(to.g[0]) + squares(to.g[1]);
+        t->penalty = length / (double)one;
+        failed = 0;
+        if (length > 0) {
+            double step = (double)t->settings.r1_step / sqrt(t->penalty);
+            reals = moved(s, s->reals, to.g[0], step);
+            seen = moved(s, s->seen, to.g[1], step);
+            if (reals && (seen || !s->seen))
+                s->logit_moved = judge(s, reals, seen);
+            s->pull = 1 / step;
+            failed = s->logit_moved ? 0 : -1;
+        }
+    }
+    latent_node_release(sum);
+    latent_node_release(reals);
+    latent_node_release(seen);
+    latent_tensor_release(to.g[0]);
+    latent_tensor_release(to.g[1]);
+    return failed;
+}
+
+/* The discriminator's loss. */
+static latent_node *loss_of_d(step *s)
+{
+    const latent_train_settings *set = &s->t->settings;
+    float pull = set->r1 * (float)set->r1_every * (float)s->pull;
+    const float weight[4] = {1, 1, pull, -pull};
+    latent_node *part[4] = {NULL}, *loss = NULL;
+    int n = s->logit_moved ? 4 : 2, failed;
+    part[0] = latent_op_logistic(s->logit_fake, 1, s->error);
+    part[1] = latent_op_logistic(s->logit_real, -1, s->error);
+    if (n > 2) {
+        part[2] = latent_op_mean(s->logit_moved, s->error);
+        part[3] = latent_op_mean(s->logit_real, s->error);
+    }
+    failed = !part[0] || !part[1] || (n > 2 && (!part[2] || !part[3]));
+    if (!failed)
+        loss = latent_op_sum(part, weight, n, s->error);
+    for (int i = 0; i < 4; i++)
+        latent_node_release(part[i]);
+    return loss;
 }
 
 /* The discriminator knows too many of the reals for reals: change more. */
-static void adapt(latent_trainer *t, const float *logit_real)
+static void adapt(latent_trainer *t, const latent_tensor *logit_real)
 {
     const latent_train_settings *s = &t->settings;
     float step = (float)(s->batch * ADAPT_EVERY) / s->augment_pace;
@@ -254,7 +580,7 @@ static void adapt(latent_trainer *t, const float *logit_real)
     if (s->augment >= 0 || !t->source->count)
         return;
     for (int i = 0; i < n; i++)
-        t->signs += logit_real[i] > 0 ? 1 : logit_real[i] < 0 ? -1 : 0;
+        t->signs += logit_real->data[i] > 0 ? 1 : logit_real->data[i] < 0 ? -1 : 0;
     if (t->steps % ADAPT_EVERY)
         return;
     t->augmented += t->signs / (float)(n * ADAPT_EVERY) > s->augment_target ? step : -step;
@@ -262,181 +588,117 @@ static void adapt(latent_trainer *t, const float *logit_real)
     t->signs = 0;
 }
 
+static double mean_of(const latent_tensor *t)
+{
+    double sum = 0;
+    for (size_t k = 0; k < t->count; k++)
+        sum += (double)t->data[k] / (double)t->count;
+    return sum;
+}
+
 static double softplus(double x)
 {
     return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
 }
 
-static double sigmoid(double x)
+static double mean_softplus(const latent_tensor *t, double sign)
 {
-    return 1 / (1 + exp(-x));
+    double sum = 0;
+    for (size_t k = 0; k < t->count; k++)
+        sum += softplus(sign * (double)t->data[k]) / (double)t->count;
+    return sum;
 }
 
-/* Paths: how long the way is that a picture goes when w goes a little way, and that it shall be as
-   long as others. */
-static void straighten(latent_trainer *t)
+/* Both networks' gradients of one step, and what is told of it. */
+static int gradients(step *s)
 {
-    int half = t->settings.batch / 2, dim = t->g.shape.w;
-    uint64_t seed = t->settings.seed;
-    size_t count = picture_count(t);
-    double scale = sqrt((double)dim / ((double)t->g.resolution * t->g.resolution)) / PATH_STEP;
-    double mean = 0, length[MOST_BATCH / 2], error = 0;
-    float *difference = t->pictures; /* of each pair, and its negative */
-    const float *made;
-    draw_latents(t->z, half, t->g.shape.z, seed, CHANCE_PATH, t->images);
-    draw_latents(t->way, half, dim, seed, CHANCE_WAY, t->images);
-    for (int i = 0; i < half; i++) {
-        float *way = t->way + (size_t)i * (size_t)dim;
-        double sum = 1e-12;
-        for (int k = 0; k < dim; k++)
-            sum += (double)way[k] * way[k];
-        for (int k = 0; k < dim; k++)
-            way[k] *= (float)(PATH_STEP / sqrt(sum));
+    latent_trainer *t = s->t;
+    const latent_train_settings *set = &t->settings;
+    latent_node *loss = NULL, *seen = NULL;
+    latent_tensor *fake = NULL, *real = NULL;
+    float is;
+    int failed;
+    if (set->path > 0 && t->steps % (uint64_t)set->path_every == 0 && straighten(s))
+        return -1;
+    if (draw_reals(s) || (t->d.shape.seen && !(s->seen = settled(s, look(s, s->reals)))) ||
+        !(s->logit_real = judge(s, s->reals, s->seen)) ||
+        (set->r1 > 0 && t->steps % (uint64_t)set->r1_every == 0 && move_reals(s)) || draw_fakes(s))
+        return -1;
+    if (t->d.shape.seen && !(seen = look(s, s->fakes)))
+        return -1;
+    s->logit_fake = judge(s, s->fakes, seen);
+    latent_node_release(seen);
+    /* the generator's gradient, through the discriminator as it is; then the discriminator's */
+    if (s->logit_fake)
+        loss = latent_op_logistic(s->logit_fake, -1, s->error);
+    failed = !loss || latent_parameters_gradient(&t->g.p, loss, NULL, &is, s->error);
+    latent_node_release(loss);
+    if (failed)
+        return -1;
+    loss = loss_of_d(s);
+    failed = !loss || latent_parameters_gradient(&t->d.p, loss, NULL, &is, s->error);
+    latent_node_release(loss);
+    if (!failed)
+        failed = evaluate(s, s->logit_fake, &fake) || evaluate(s, s->logit_real, &real);
+    if (!failed) {
+        t->logit_fake = mean_of(fake);
+        t->logit_real = mean_of(real);
+        t->loss_g = mean_softplus(fake, -1);
+        t->loss_d = mean_softplus(fake, 1) + mean_softplus(real, -1);
+        t->images += (uint64_t)set->batch;
+        t->steps++;
+        adapt(t, real);
     }
-    t->g.way = t->way;
-    made = latent_generator_forward(&t->g, 2 * half, 0, t->z, NULL, NULL,
-                                    latent_counter_random_mix(seed + t->steps) + 1, &t->room);
-    for (int i = 0; i < half; i++) {
-        const float *from = made + (size_t)i * count, *to = from + (size_t)half * count;
-        float *d = difference + (size_t)(half + i) * count;
-        double sum = 1e-12;
-        for (size_t k = 0; k < count; k++) {
-            d[k] = to[k] - from[k];
-            sum += (double)d[k] * d[k];
-        }
-        length[i] = scale * sqrt(sum);
-        mean += length[i] / half;
-    }
-    t->path = t->path > 0 ? t->path + PATH_PACE * ((float)mean - t->path) : (float)mean;
-    for (int i = 0; i < half; i++) {
-        double off = length[i] - (double)t->path;
-        float g = (float)(2 * (double)t->settings.path * t->settings.path_every / half * off *
-                          scale * scale / length[i]);
-        float *d = difference + (size_t)i * count, *other = d + (size_t)half * count;
-        error += off * off / half;
-        for (size_t k = 0; k < count; k++) {
-            other[k] *= g;
-            d[k] = -other[k];
-        }
-    }
-    t->path_error = sqrt(error);
-    latent_generator_back(&t->g, 2 * half, difference, &t->room);
-    t->g.way = NULL;
+    latent_tensor_release(fake);
+    latent_tensor_release(real);
+    return failed ? -1 : 0;
 }
 
-static const float *draw_fakes(latent_trainer *t)
+static void forget_gradients(latent_trainer *t)
 {
-    int n = t->settings.batch, dim = t->g.shape.z, rows = t->g.rows;
-    uint64_t seed = t->settings.seed;
-    int mixed = t->settings.mixing > 0;
-    draw_latents(t->z, n, dim, seed, CHANCE_Z, t->images);
-    if (mixed)
-        draw_latents(t->z2, n, dim, seed, CHANCE_Z2, t->images);
-    for (int i = 0; i < n; i++) {
-        latent_counter_random c =
-            latent_counter_random_at(seed, CHANCE_CROSSING, t->images + (uint64_t)i);
-        t->crossing[i] = latent_counter_random_uniform(&c) < t->settings.mixing
-                             ? 1 + (int)latent_counter_random_below(&c, (uint64_t)(rows - 1))
-                             : rows;
+    memset(t->g.p.gradient, 0, t->g.p.count * sizeof(float));
+    memset(t->d.p.gradient, 0, t->d.p.count * sizeof(float));
+}
+
+/* Adam's steps.  How many numbers were none. */
+static size_t go(latent_trainer *t)
+{
+    const latent_train_settings *s = &t->settings;
+    latent_adam adam = {.beta1 = 0, .beta2 = 0.99f, .epsilon = 1e-8f};
+    double half = (double)s->half_life;
+    size_t wrong;
+    if (!isfinite(t->loss_g) || !isfinite(t->loss_d)) {
+        forget_gradients(t);
+        return 1;
     }
-    return latent_generator_forward(&t->g, n, 0, t->z, mixed ? t->z2 : NULL, t->crossing,
-                                    latent_counter_random_mix(seed + t->steps), &t->room);
+    if (half > (double)s->ramp * (double)t->images)
+        half = (double)s->ramp * (double)t->images;
+    adam.keep = half > 0 ? (float)pow(0.5, s->batch / half) : 0;
+    adam.rate = s->rate_g;
+    wrong = latent_adam_step(&t->g.p, &adam);
+    adam.rate = s->rate_d;
+    return wrong + latent_adam_step(&t->d.p, &adam);
 }
 
 int latent_trainer_step(latent_trainer *t, latent_error *e)
 {
-    const latent_train_settings *s = &t->settings;
-    int n = s->batch, m = judgements(t);
-    int penalised = s->r1 > 0 && t->steps % (uint64_t)s->r1_every == 0;
-    size_t count = (size_t)n * picture_count(t), wrong = 0;
-    float *fakes = t->pictures, *reals = fakes + count, *packed = t->packed;
-    latent_adam adam = {.beta1 = 0, .beta2 = 0.99f, .epsilon = 1e-8f};
-    real_job real = {.t = t, .pictures = reals};
-    change_job change = {.t = t, .pictures = fakes};
-    double half = s->half_life, loss_g = 0, loss_d = 0, step = 0;
-    const float *logit, *g;
-    if (t->seen && !(t->eye && latent_feature_network_suits(t->eye, 2 * n, t->g.resolution, 4,
-                                                            t->d.shape.seen)))
+    step s = {.t = t, .error = e};
+    size_t room = latent_cache();
+    int n = t->settings.batch, failed;
+    if (t->d.shape.seen &&
+        !(t->eye && latent_feature_network_suits(t->eye, n, t->g.resolution, 4, t->d.shape.seen)))
         return latent_fail(e, "this discriminator needs a clip-tiny for pictures of its size, the "
                               "one that it was trained with");
-    if (s->path > 0 && t->steps % (uint64_t)s->path_every == 0)
-        straighten(t);
-    /* pictures */
-    atomic_init(&real.failed, 0);
-    latent_parallel(n, draw_real, &real);
-    if (atomic_load(&real.failed))
-        return latent_fail(e, "%s", real.error.text);
-    memcpy(fakes, draw_fakes(t), count * sizeof(float));
-    change.p = probability(t);
-    if (change.p > 0)
-        latent_parallel(2 * n, change_one, &change);
-    if (packed != fakes)
-        pack(t, 2 * n, fakes, packed, 0);
-    if (t->seen)
-        latent_feature_network_look(t->eye, 2 * n, fakes, t->seen);
-    if (penalised)
-        step = move(t, packed + count, packed + 2 * count);
-    penalised = step > 0;
-    /* what the discriminator says */
-    logit = latent_discriminator_forward(&t->d, penalised ? 3 * m : 2 * m, m, packed, t->seen,
-                                         &t->room);
-    t->logit_real = t->logit_fake = 0;
-    for (int i = 0; i < m; i++) {
-        t->logit_fake += (double)logit[i] / m;
-        t->logit_real += (double)logit[m + i] / m;
-        loss_g += softplus(-logit[i]) / m;
-        loss_d += (softplus(logit[i]) + softplus(-logit[m + i])) / m;
-        t->g_logit[i] = (float)(-sigmoid(-logit[i]) / m);
+    latent_cache_set(SIZE_MAX); /* the values of a step are all needed again on the way back */
+    failed = latent_leaves_begin(&s.g, &t->g.p, 0, e) || latent_leaves_begin(&s.d, &t->d.p, 0, e) ||
+             gradients(&s);
+    step_end(&s);
+    latent_cache_set(room);
+    if (failed) {
+        forget_gradients(t);
+        return -1;
     }
-    /* the generator's gradient, through the discriminator as it is */
-    g = latent_discriminator_back(&t->d, 0, m, t->g_logit, 1, 0, &t->room);
-    if (t->seen)
-        latent_feature_network_back(t->eye, n, t->d.g_seen, t->d.g_pictures);
-    if (packed != fakes) {
-        float *apart = t->g.g_picture[change.p > 0 ? 0 : 1];
-        pack(t, n, g, apart, 1);
-        g = apart;
-    }
-    if (change.p > 0) {
-        change.to = t->g.g_picture[1];
-        change.g = g;
-        latent_parallel(n, change_back, &change);
-        g = t->g.g_picture[1];
-    }
-    latent_generator_back(&t->g, n, g, &t->room);
-    /* the discriminator's */
-    for (int i = 0; i < m; i++) {
-        t->g_logit[i] = (float)(sigmoid(logit[i]) / m);
-        t->g_logit[m + i] = (float)(-sigmoid(-logit[m + i]) / m);
-        if (penalised) {
-            float pull = (float)(s->r1 * s->r1_every / step / m);
-            t->g_logit[2 * m + i] = pull;
-            t->g_logit[m + i] -= pull;
-        }
-    }
-    latent_discriminator_back(&t->d, 0, penalised ? 3 * m : 2 * m, t->g_logit, 0, 1, &t->room);
-    if (t->room.failed)
-        return latent_fail(e, "no memory for a step of training");
-    t->loss_g = loss_g;
-    t->loss_d = loss_d;
-    /* the steps */
-    t->images += (uint64_t)n;
-    t->steps++;
-    adapt(t, logit + m);
-    if (!isfinite(loss_g) || !isfinite(loss_d)) {
-        memset(t->g.p.gradient, 0, t->g.p.count * sizeof(float));
-        memset(t->d.p.gradient, 0, t->d.p.count * sizeof(float));
-        wrong = 1;
-    } else {
-        if (half > s->ramp * (double)t->images)
-            half = s->ramp * (double)t->images;
-        adam.keep = half > 0 ? (float)pow(0.5, n / half) : 0;
-        adam.rate = s->rate_g;
-        wrong = latent_adam_step(&t->g.p, &adam);
-        adam.rate = s->rate_d;
-        wrong += latent_adam_step(&t->d.p, &adam);
-    }
-    t->bad = wrong ? t->bad + 1 : 0;
+    t->bad = go(t) ? t->bad + 1 : 0;
     if (t->bad > PATIENCE)
         return latent_fail(e,
                            "the training gave no numbers for %d steps; go back to an earlier "
@@ -445,17 +707,45 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
     return 0;
 }
 
-void latent_trainer_sample(latent_trainer *t, uint64_t seed, uint64_t first, int n, float *pictures)
+static int sample(latent_trainer *t, latent_leaves *l, uint64_t seed, uint64_t first, int n,
+                  float *pictures, latent_error *e)
+{
+    int dim = t->g.shape.z, failed;
+    latent_tensor *z = latent_tensor_new((latent_shape){n, 1, 1, dim}, e), *made = NULL;
+    latent_node *from, *w, *drawn;
+    for (int i = 0; z && i < n; i++)
+        latent_generator_z(z->data + (size_t)i * (size_t)dim, dim, seed, CHANCE_Z,
+                           first + (uint64_t)i);
+    from = given(z, e);
+    w = from ? latent_generator_map(&t->g.shape, &l->tensors, from, e) : NULL;
+    drawn = draw_alike(t, l, w, n, 0, e);
+    failed = drawn ? latent_evaluate(drawn, NULL, &made, e) : -1;
+    if (!failed)
+        memcpy(pictures, made->data, made->count * sizeof(float));
+    latent_tensor_release(made);
+    latent_node_release(drawn);
+    latent_node_release(w);
+    latent_node_release(from);
+    return failed;
+}
+
+int latent_trainer_sample(latent_trainer *t, uint64_t seed, uint64_t first, int n, float *pictures,
+                          latent_error *e)
 {
     size_t one = picture_count(t);
-    for (int done = 0; done < n;) {
+    latent_leaves l;
+    int failed;
+    if (latent_leaves_begin(&l, &t->g.p, 1, e))
+        return -1;
+    failed = 0;
+    for (int done = 0; done < n && !failed;) {
         int some = n - done < t->settings.batch ? n - done : t->settings.batch;
-        draw_latents(t->z, some, t->g.shape.z, seed, CHANCE_Z, first + (uint64_t)done);
-        memcpy(pictures + (size_t)done * one,
-               latent_generator_forward(&t->g, some, 1, t->z, NULL, NULL, 0, &t->room),
-               (size_t)some * one * sizeof(float));
+        failed =
+            sample(t, &l, seed, first + (uint64_t)done, some, pictures + (size_t)done * one, e);
         done += some;
     }
+    latent_leaves_end(&l);
+    return failed;
 }
 
 /* ---- checkpoints */
@@ -541,7 +831,7 @@ int latent_trainer_save(latent_trainer *t, const char *path, latent_error *e)
     int n = fields(t, &t->g.shape, &t->d.shape, f);
     number text[NUMBERS];
     char channels[2][100];
-    latent_meta_out meta[NUMBERS + 3];
+    latent_meta_out meta[NUMBERS + 4];
     for (int i = 0; i < n; i++) {
         if (f[i].count)
             snprintf(text[i].text, sizeof(text[i].text), "%llu", (unsigned long long)*f[i].count);
@@ -554,6 +844,7 @@ int latent_trainer_save(latent_trainer *t, const char *path, latent_error *e)
     shape_text(channels[0], sizeof(channels[0]), t->g.shape.channels, t->g.shape.blocks);
     shape_text(channels[1], sizeof(channels[1]), t->d.shape.channels, t->d.shape.blocks);
     meta[n++] = (latent_meta_out){"latent", "training of stylegan2"};
+    meta[n++] = (latent_meta_out){"order", "as in models"}; /* not that of old_checkpoint.h */
     meta[n++] = (latent_meta_out){"channels_g", channels[0]};
     meta[n++] = (latent_meta_out){"channels_d", channels[1]};
     return latent_checkpoint_write(path, parts, 2, meta, (size_t)n, e);
@@ -629,7 +920,8 @@ static int resume(latent_trainer *t, int anew, const char *path, latent_error *e
                              t->settings.batch);
     if (!failed) {
         const latent_checkpoint_part parts[2] = PARTS;
-        failed = latent_checkpoint_read(w, parts, 2, e);
+        failed = latent_weights_text(w, "order") ? latent_checkpoint_read(w, parts, 2, e)
+                                                 : latent_old_checkpoint_read(w, parts, 2, e);
         t->g.shape.rate = g.rate > 0 ? g.rate : LATENT_MAPPING_RATE;
         t->settings = said.settings;
         t->images = said.images;

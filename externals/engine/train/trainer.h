@@ -12,8 +12,8 @@
 #define LATENT_TRAINER_H
 #include "../data/source.h"
 #include "augment.h"
-#include "discriminator.h"
 #include "feature_network.h"
+#include "networks.h"
 
 #pragma GCC visibility push(default)
 
@@ -42,7 +42,6 @@ typedef struct {
     latent_train_settings settings; /* rates, r1 and freeze may change between steps */
     latent_generator g;
     latent_discriminator d;
-    latent_workspace room;
     latent_source *source; /* not owned */
     latent_feature_network
         *eye;        /* or NULL; not owned; the discriminator's shape has what it sees */
@@ -55,12 +54,8 @@ typedef struct {
     double loss_g, loss_d, logit_real, logit_fake, penalty;
     float path;        /* the mean length of a path so far: of w's way of length 1 in a picture, */
     double path_error; /* and how unlike they were in the last step that measured them */
-    /* [batch] each; [2 batch] pictures, fakes and reals; and [3 batch] as the discriminator saw
-       them, fakes, reals, reals moved a little (one memory where it judges them one by one) */
-    float *z, *z2, *way, *pictures, *packed, *g_logit;
-    float *seen; /* [3 batch]: what the eye saw in these */
-    latent_augmentation *changes;
-    int *crossing;
+    latent_augmentation *changes; /* [2 batch]: of the fakes and the reals */
+    int *crossing;                /* [batch]: from this row of styles on, the second one rules */
 } latent_trainer;
 
 /* 0, or -1 and a sentence. */
@@ -73,13 +68,14 @@ void latent_trainer_free(latent_trainer *t);
 latent_discriminator_shape latent_trainer_default_discriminator(const latent_generator_shape *g);
 
 /* One step with the next pictures of the source.  0; -1 and a sentence when the source fails, there
-   is no memory, or step after step gives no numbers.  Takes a tenth of a second or so; works with
-   the calling thread's pool. */
+   is no memory, or step after step gives no numbers.  Takes a tenth of a second or so; works on
+   the calling thread's evaluator, and leaves no values there. */
 int latent_trainer_step(latent_trainer *t, latent_error *e);
 
-/* n pictures [n][r][r][3] by the average, of the z number first and on of that seed, psi 1. */
-void latent_trainer_sample(latent_trainer *t, uint64_t seed, uint64_t first, int n,
-                           float *pictures);
+/* n pictures [n][r][r][3] by the average, of the z number first and on of that seed, psi 1.  0, or
+   -1 and a sentence. */
+int latent_trainer_sample(latent_trainer *t, uint64_t seed, uint64_t first, int n, float *pictures,
+                          latent_error *e);
 
 /* The whole state, and back; the shapes must be those of t. */
 int latent_trainer_save(latent_trainer *t, const char *path, latent_error *e);

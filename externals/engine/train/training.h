@@ -79,10 +79,5 @@ latent_train_job *latent_train_job_new(latent_training *t, latent_train_task tas
    there is no such size. */
 int latent_train_shape(int size, latent_generator_shape *shape, latent_error *e);
 
-/* The generator's average (or its values) as a model that plays, label for messages.  NULL and a
-   sentence. */
-latent_model *latent_generator_model(const latent_generator *g, int average, const char *label,
-                                     latent_error *e);
-
 #pragma GCC visibility pop
 #endif

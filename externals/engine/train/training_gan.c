@@ -25,31 +25,6 @@ int latent_train_shape(int size, latent_generator_shape *shape, latent_error *e)
     return 0;
 }
 
-/* ---- snapshots */
-
-latent_model *latent_generator_model(const latent_generator *g, int average, const char *label,
-                                     latent_error *e)
-{
-    const char *folder = getenv("TMPDIR");
-    char path[600], file[640];
-    latent_weights *w = NULL;
-    latent_model *m = NULL;
-    snprintf(path, sizeof(path), "%.500s/latent-XXXXXX", folder && *folder ? folder : P_tmpdir);
-    if (!mkdtemp(path)) {
-        latent_fail(e, "cannot write to %.300s: %s", path, strerror(errno));
-        return NULL;
-    }
-    snprintf(file, sizeof(file), "%s/model.safetensors", path);
-    if (!latent_generator_write(g, file, average, 0, NULL, 0, e))
-        w = latent_weights_open(file, e);
-    if (w)
-        m = latent_model_from_weights(w, label, (latent_progress){NULL, NULL}, e);
-    latent_weights_close(w);
-    unlink(file);
-    rmdir(path);
-    return m;
-}
-
 /* ---- making networks */
 
 static void gan_report(latent_train_job *j)

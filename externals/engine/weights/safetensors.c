@@ -447,7 +447,21 @@ static int write_all(int fd, const void *data, size_t n)
     return 0;
 }
 
-static int write_numbers(int fd, const latent_tensor_out *t)
+/* Where numbers go: a file, or a text that grows. */
+typedef struct {
+    int fd; /* -1: memory */
+    buffer *memory;
+} sink;
+
+static int give(const sink *to, const void *data, size_t n)
+{
+    if (to->fd >= 0)
+        return write_all(to->fd, data, n);
+    put(to->memory, data, n);
+    return to->memory->failed ? -1 : 0;
+}
+
+static int write_numbers(const sink *to, const latent_tensor_out *t)
 {
     uint8_t block[32768];
     int64_t count = count_of(t);
@@ -463,7 +477,7 @@ static int write_numbers(int fd, const latent_tensor_out *t)
             for (size_t byte = 0; byte < size; byte++)
                 block[k * size + byte] = (uint8_t)(bits >> 8 * byte);
         }
-        if (write_all(fd, block, n * size) < 0)
+        if (give(to, block, n * size) < 0)
             return -1;
     }
     return 0;
@@ -523,22 +537,58 @@ static void put_header(buffer *b, const latent_tensor_out *tensors, size_t n_ten
         b->text[i] = (char)((b->length - 8) >> 8 * i);
 }
 
+static int write_all_numbers(const sink *to, const latent_tensor_out *tensors, size_t n_tensors)
+{
+    int failed = 0;
+    for (int k = 0; k < 2; k++)
+        for (size_t i = 0; i < n_tensors && !failed; i++)
+            if (tensors[i].dtype == order[k])
+                failed = write_numbers(to, tensors + i);
+    return failed;
+}
+
 static int write_file(const char *path, const buffer *header, const latent_tensor_out *tensors,
                       size_t n_tensors)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), failed;
     if (fd < 0)
         return -1;
-    failed = write_all(fd, header->text, header->length);
-    for (int k = 0; k < 2; k++)
-        for (size_t i = 0; i < n_tensors && !failed; i++)
-            if (tensors[i].dtype == order[k])
-                failed = write_numbers(fd, tensors + i);
+    failed = write_all(fd, header->text, header->length) ||
+             write_all_numbers(&(sink){fd, NULL}, tensors, n_tensors);
     if (!failed)
         failed = fsync(fd);
     if (close(fd) < 0)
         failed = -1;
     return failed;
+}
+
+static int check_tensors(const latent_tensor_out *tensors, size_t n_tensors, latent_error *e)
+{
+    for (size_t i = 0; i < n_tensors; i++)
+        if ((tensors[i].dtype != LATENT_F32 && tensors[i].dtype != LATENT_F16) ||
+            count_of(tensors + i) < 0)
+            return latent_fail(e,
+                               "%s cannot be written: it has no proper shape, or is to be "
+                               "stored as something else than float32 or float16",
+                               latent_print(tensors[i].name).text);
+    return 0;
+}
+
+int latent_safetensors_pack(const latent_tensor_out *tensors, size_t n_tensors,
+                            const latent_meta_out *meta, size_t n_meta, void **data, size_t *size,
+                            latent_error *e)
+{
+    buffer all = {0};
+    if (check_tensors(tensors, n_tensors, e))
+        return -1;
+    put_header(&all, tensors, n_tensors, meta, n_meta);
+    if (all.failed || write_all_numbers(&(sink){-1, &all}, tensors, n_tensors)) {
+        free(all.text);
+        return latent_fail(e, "no memory for a model of %zu tensors", n_tensors);
+    }
+    *data = all.text;
+    *size = all.length;
+    return 0;
 }
 
 int latent_safetensors_write(const char *path, const latent_tensor_out *tensors, size_t n_tensors,
@@ -548,13 +598,8 @@ int latent_safetensors_write(const char *path, const latent_tensor_out *tensors,
     size_t room = strlen(path) + 32;
     char *beside;
     int failed;
-    for (size_t i = 0; i < n_tensors; i++)
-        if ((tensors[i].dtype != LATENT_F32 && tensors[i].dtype != LATENT_F16) ||
-            count_of(tensors + i) < 0)
-            return latent_fail(e,
-                               "%s cannot be written: it has no proper shape, or is to be "
-                               "stored as something else than float32 or float16",
-                               latent_print(tensors[i].name).text);
+    if (check_tensors(tensors, n_tensors, e))
+        return -1;
     put_header(&header, tensors, n_tensors, meta, n_meta);
     beside = malloc(room);
     if (header.failed || !beside) {
