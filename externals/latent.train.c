@@ -41,6 +41,14 @@
    attack f         how far pictures are moved against the network before it learns from them (0)
    and its loss is loss <loss> <share of pictures and sentences that found each other>.
 
+   [latent.train diffusion] learns to find pictures in noise when it is told of them, for
+   [latent.denoise] and [latent.sampler]; the built-in clip-tiny reads for it.  It has new <size>
+   (64), data, start, stop, save, resume, write, rate (0.01), snapshot, batch (32), steps (7500),
+   seed, name and info, and
+   drop f           so often it sees a picture without its words, so that guidance can work (0.12)
+   keep n           so many pictures are drawn once, kept in memory and seen again; 0: all are new
+   and its loss is loss <loss> 0.
+
    Settings are flags too, [latent.train -name fish -seed 7].  It works in a thread of its own that
    gives way to everything else. */
 #include "engine/media/picture.h"
@@ -52,13 +60,13 @@
 
 #define SCORED 1000 /* pictures */
 
-static t_class *latent_train_class, *latent_train_clip_class;
+static t_class *latent_train_class, *latent_train_clip_class, *latent_train_diffusion_class;
 
 typedef struct {
     t_object x_obj;
     t_latent_training_session *x_pupil;
-    double x_rate, x_r1, x_augment, x_mixing, x_path, x_snapshot, x_disturb, x_attack;
-    int x_batch, x_freeze, x_mirror, x_seed, x_z, x_steps;
+    double x_rate, x_r1, x_augment, x_mixing, x_path, x_snapshot, x_disturb, x_attack, x_drop;
+    int x_batch, x_freeze, x_mirror, x_seed, x_z, x_steps, x_keep, x_size;
     t_symbol *x_name;
     t_outlet *x_out, *x_info;
 } t_latent_train;
@@ -96,31 +104,56 @@ static const t_latent_param latent_train_clip_params[] = {
     {"name", LATENT_WORD, offsetof(t_latent_train, x_name), 0, 0, NULL, latent_train_renamed},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
-static int latent_train_is_clip(const t_latent_train *x)
+static const t_latent_param latent_train_diffusion_params[] = {
+    {"rate", LATENT_REAL, offsetof(t_latent_train, x_rate), 0, 1, NULL, NULL},
+    {"batch", LATENT_WHOLE, offsetof(t_latent_train, x_batch), 1, 64, NULL, NULL},
+    {"steps", LATENT_WHOLE, offsetof(t_latent_train, x_steps), 1, 1e9, NULL, NULL},
+    {"drop", LATENT_REAL, offsetof(t_latent_train, x_drop), 0, 1, NULL, NULL},
+    {"keep", LATENT_WHOLE, offsetof(t_latent_train, x_keep), 0, 1 << 20, NULL, NULL},
+    {"snapshot", LATENT_REAL, offsetof(t_latent_train, x_snapshot), 0, 1e6, NULL, NULL},
+    {"seed", LATENT_WHOLE, offsetof(t_latent_train, x_seed), 0, 1 << 24, NULL, NULL},
+    {"name", LATENT_WORD, offsetof(t_latent_train, x_name), 0, 0, NULL, latent_train_renamed},
+    {NULL, 0, 0, 0, 0, NULL, NULL}};
+
+static int latent_train_is(const t_latent_train *x, const t_class *c)
 {
-    return pd_class(&x->x_obj.ob_pd) == latent_train_clip_class;
+    return pd_class(&x->x_obj.ob_pd) == c;
 }
 
 static const t_latent_param *latent_train_table(const t_latent_train *x)
 {
-    return latent_train_is_clip(x) ? latent_train_clip_params : latent_train_params;
+    return latent_train_is(x, latent_train_clip_class)        ? latent_train_clip_params
+           : latent_train_is(x, latent_train_diffusion_class) ? latent_train_diffusion_params
+                                                              : latent_train_params;
 }
 
 static void latent_train_usual(t_latent_train *x)
 {
     latent_train_settings usual = latent_train_defaults();
     latent_clip_settings clip = latent_clip_settings_usual();
-    x->x_rate = (double)(latent_train_is_clip(x) ? clip.rate : usual.rate_g);
-    x->x_batch = latent_train_is_clip(x) ? clip.batch : usual.batch;
+    latent_diffusion_settings diffusion = latent_diffusion_settings_usual(64);
+    x->x_rate = (double)usual.rate_g;
+    x->x_batch = usual.batch;
+    x->x_steps = (int)clip.steps;
+    if (latent_train_is(x, latent_train_clip_class)) {
+        x->x_rate = (double)clip.rate;
+        x->x_batch = clip.batch;
+    }
+    if (latent_train_is(x, latent_train_diffusion_class)) {
+        x->x_rate = (double)diffusion.rate;
+        x->x_batch = diffusion.batch;
+        x->x_steps = (int)(diffusion.images / diffusion.batch);
+    }
+    x->x_drop = (double)diffusion.drop;
     x->x_r1 = (double)usual.r1;
     x->x_augment = (double)usual.augment;
     x->x_mixing = (double)usual.mixing;
     x->x_path = (double)usual.path;
-    x->x_steps = (int)clip.steps;
     x->x_disturb = (double)clip.disturb;
     x->x_attack = (double)clip.attack;
     x->x_seed = (int)usual.seed;
     x->x_z = 128;
+    x->x_size = 64;
     x->x_snapshot = 1;
     x->x_name = &s_;
 }
@@ -146,6 +179,13 @@ static void latent_train_wishes(void *z, latent_train_job *j)
     j->clip.steps = x->x_steps;
     j->clip.disturb = (float)x->x_disturb;
     j->clip.attack = (float)x->x_attack;
+    j->diffusion = latent_diffusion_settings_usual(x->x_size);
+    j->diffusion.batch = x->x_batch;
+    j->diffusion.seed = (uint64_t)x->x_seed;
+    j->diffusion.rate = (float)x->x_rate;
+    j->diffusion.images = (int64_t)x->x_steps * x->x_batch;
+    j->diffusion.drop = (float)x->x_drop;
+    j->diffusion.kept = x->x_keep;
 }
 
 /* ---- messages */
@@ -173,6 +213,22 @@ static void latent_train_new_clip(t_latent_train *x, t_symbol *s, int argc, t_at
 {
     (void)s;
     latent_params_rest(&x->x_obj, 0, argc, argv);
+    latent_training_session_make(x->x_pupil, NULL);
+}
+
+static void latent_train_new_diffusion(t_latent_train *x, t_symbol *s, int argc, t_atom *argv)
+{
+    latent_diffusion_sizes sizes;
+    latent_error e;
+    int size = argc ? latent_whole(atom_getfloat(argv), INT_MIN, INT_MAX) : 64;
+    (void)s;
+    latent_params_rest(&x->x_obj, 1, argc, argv);
+    sizes = latent_diffusion_usual(size);
+    if (latent_diffusion_check(&sizes, &e)) {
+        latent_complain(&x->x_obj, "%s", e.text);
+        return;
+    }
+    x->x_size = size;
     latent_training_session_make(x->x_pupil, NULL);
 }
 
@@ -237,10 +293,15 @@ static void latent_train_ready(void *z)
 
 static void *latent_train_new(t_symbol *s, int argc, t_atom *argv)
 {
-    int clip = argc && !strcmp(atom_getsymbol(argv)->s_name, "clip");
-    t_latent_train *x =
-        (t_latent_train *)pd_new(clip ? latent_train_clip_class : latent_train_class);
-    t_pupil_manners manners = {.kind = clip ? &latent_training_clip : &latent_training_gan,
+    const char *word = argc ? atom_getsymbol(argv)->s_name : "";
+    int clip = !strcmp(word, "clip"), diffusion = !strcmp(word, "diffusion");
+    t_latent_train *x = (t_latent_train *)pd_new(clip        ? latent_train_clip_class
+                                                 : diffusion ? latent_train_diffusion_class
+                                                             : latent_train_class);
+    t_pupil_manners manners = {.kind = clip        ? &latent_training_clip
+                                       : diffusion ? &latent_training_diffusion
+                                                   : &latent_training_gan,
+                               .reads = diffusion,
                                .read = latent_picture_read,
                                .wishes = latent_train_wishes,
                                .ready = latent_train_ready,
@@ -249,7 +310,7 @@ static void *latent_train_new(t_symbol *s, int argc, t_atom *argv)
     (void)s;
     latent_train_usual(x);
     argc = latent_params_flags(&x->x_obj, latent_train_table(x), argc, argv);
-    latent_params_rest(&x->x_obj, clip, argc, argv);
+    latent_params_rest(&x->x_obj, clip || diffusion, argc, argv);
     x->x_out = manners.news = outlet_new(&x->x_obj, &s_bang);
     x->x_info = manners.info = outlet_new(&x->x_obj, 0);
     if ((x->x_pupil = latent_training_session_new(&x->x_obj, manners)))
@@ -289,4 +350,6 @@ void setup_latent0x2etrain(void)
     latent_train_class = c;
     latent_train_clip_class =
         latent_train_setup(NULL, (t_method)latent_train_new_clip, latent_train_clip_params);
+    latent_train_diffusion_class = latent_train_setup(NULL, (t_method)latent_train_new_diffusion,
+                                                      latent_train_diffusion_params);
 }

@@ -3,7 +3,8 @@
 
        train_diffusion <folder> [setting value] ...
 
-       source w     rule:fish, or another rule          size n      pixels (64)
+       source w     rule:fish, or another rule; first:fish: as it was before it grew
+       size n      pixels (64)
        images n     of the whole training (240,000)     batch n     pictures a step (32)
        rate f       of Adam at its highest (0.01)       seed n      (1)
        kept n       drawn once and seen again (16384)   drop f      without words so often (0.12)
@@ -217,13 +218,15 @@ int main(int argc, char **argv)
     latent_evaluator *v = NULL;
     latent_model *clip = NULL;
     latent_source *source = NULL;
+    const latent_rule *rule;
     FILE *record = NULL;
     int failed;
     o.learn.kept = 16384;
     for (int i = 2; i < argc; i += 2)
         if (i + 1 == argc || set(&o, argv[i], argv[i + 1]))
             argc = 0;
-    if (argc < 2 || strncmp(o.source, "rule:", 5) || !latent_rule_find(o.source + 5)) {
+    rule = strchr(o.source, ':') ? latent_rule_find(strchr(o.source, ':') + 1) : NULL;
+    if (argc < 2 || !rule) {
         fprintf(stderr, "train_diffusion <folder> [source rule:fish] [size n] [images n] ...\n");
         return 2;
     }
@@ -240,8 +243,9 @@ int main(int argc, char **argv)
              (!o.bare && latent_folder_make(o.folder, &e));
     latent_evaluator_use(v);
     failed = failed || !(clip = latent_model_load(o.clip, (latent_progress){NULL, NULL}, &e)) ||
-             !(source = latent_source_rule(latent_rule_find(o.source + 5), (uint32_t)o.learn.seed,
-                                           &e)) ||
+             !(source = strncmp(o.source, "first:", 6)
+                            ? latent_source_rule(rule, (uint32_t)o.learn.seed, &e)
+                            : latent_source_rule_first(rule, (uint32_t)o.learn.seed, &e)) ||
              sheet_words(source, clip, words, &e) ||
              !(t = !o.bare && !access(path, R_OK)
                        ? latent_diffusion_training_open(source, clip, path, &o.learn, &e)

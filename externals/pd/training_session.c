@@ -22,7 +22,8 @@ struct _latent_training_session {
     t_symbol *known;           /* as what the network is known, or NULL */
     latent_model *model;       /* the last snapshot, held, or NULL */
     t_latent_modelref *from;   /* while a model is awaited */
-    t_latent_modelref *eyes;   /* the clip-tiny that scores; NULL until one is asked for */
+    t_latent_modelref *eyes;   /* the clip-tiny that scores or reads; NULL until it is wanted */
+    latent_train_job *unread;  /* makes networks as soon as that is here, or NULL */
     int scores;                /* pictures of a score that waits for it, or 0 */
     int running, waits;        /* waits: for the networks that are to be trained */
     double images, next, left; /* pictures: so far, at the next snapshot, to the end */
@@ -65,7 +66,7 @@ static void go_on(t_latent_training_session *x)
 {
     int snapshots = whole(*x->manners.snapshot) > 0 && x->known;
     latent_train_job *j;
-    if ((x->waits = latent_modelref_loading(x->from)))
+    if ((x->waits = latent_modelref_loading(x->from) || x->unread))
         return;
     if (!(j = ask(x, LATENT_TRAIN_RUN))) {
         x->running = 0;
@@ -200,6 +201,41 @@ static void done(void *z, latent_job *job)
     leave(x);
 }
 
+/* ---- what needs a clip-tiny */
+
+/* It is here, or there is none. */
+static void read_now(t_latent_training_session *x)
+{
+    latent_train_job *j = x->unread;
+    latent_model *m = latent_modelref_get(x->eyes, 1);
+    x->unread = NULL;
+    if (!m) {
+        j->job.discard(&j->job);
+        x->running = 0;
+        return;
+    }
+    j->model = latent_model_retain(m);
+    send(x, j);
+    if (x->running && x->waits)
+        go_on(x);
+}
+
+/* A job that makes networks: sent once who reads for them is here; the newest counts. */
+static void send_made(t_latent_training_session *x, latent_train_job *j)
+{
+    if (!x->manners.reads) {
+        send(x, j);
+        return;
+    }
+    if (x->unread)
+        x->unread->job.discard(&x->unread->job);
+    x->unread = j;
+    if (!x->eyes)
+        x->eyes = latent_encoder_new(x->owner, 0, NULL, x->manners.ready);
+    if (x->unread && (latent_offline() || !latent_modelref_loading(x->eyes)))
+        read_now(x);
+}
+
 /* ---- messages */
 
 void latent_training_session_make(t_latent_training_session *x, const latent_generator_shape *shape)
@@ -209,7 +245,7 @@ void latent_training_session_make(t_latent_training_session *x, const latent_gen
         return;
     if (shape)
         j->shape = *shape;
-    send(x, j);
+    send_made(x, j);
 }
 
 static void open_file(t_latent_training_session *x, latent_train_task task, const char *file)
@@ -220,7 +256,7 @@ static void open_file(t_latent_training_session *x, latent_train_task task, cons
     snprintf(j->file, sizeof(j->file), "%s", file);
     j->read = x->manners.read;
     if ((j->paths = latent_find_paths(x->owner, x->canvas, file)))
-        send(x, j);
+        (task == LATENT_TRAIN_RESUME ? send_made : send)(x, j);
     else
         j->job.discard(&j->job);
 }
@@ -260,6 +296,8 @@ void latent_training_session_ready(t_latent_training_session *x)
         take_from(x);
     if (!x->gone && x->scores && latent_modelref_get(x->eyes, 0))
         take_eyes(x);
+    if (!x->gone && x->unread && !latent_modelref_loading(x->eyes))
+        read_now(x);
     leave(x);
 }
 
@@ -383,6 +421,8 @@ void latent_training_session_free(t_latent_training_session *x)
     latent_job_queue_free(x->mail);
     latent_modelref_free(x->from);
     latent_modelref_free(x->eyes);
+    if (x->unread)
+        x->unread->job.discard(&x->unread->job);
     if (x->known)
         latent_model_name(x->owner, x->known, NULL, NULL);
     latent_model_release(x->model);

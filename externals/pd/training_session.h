@@ -21,6 +21,7 @@ typedef struct {
     void (*ready)(void *owner); /* a model has arrived: calls latent_training_session_ready() */
     t_symbol *const *name;      /* that of the network for other boxes, or the empty one */
     const double *snapshot;     /* thousand pictures between two of them; 0: none */
+    int reads;                  /* new networks are told words by the built-in clip-tiny */
 } t_pupil_manners;
 
 /* Inside the owner's new method; settings are read when they are needed.  NULL: no memory. */
@@ -29,7 +30,7 @@ void latent_training_session_free(t_latent_training_session *x); /* x may be NUL
 void latent_training_session_renamed(t_latent_training_session *x);
 void latent_training_session_ready(t_latent_training_session *x);
 
-/* Fresh networks; shape is the generator's, NULL for a clip-tiny. */
+/* Fresh networks; shape is the generator's, NULL for others. */
 void latent_training_session_make(t_latent_training_session *x,
                                   const latent_generator_shape *shape);
 /* Those of a file, of a model's name, or of the built-in model. */

@@ -124,7 +124,7 @@ static latent_node *loss_of(const latent_diffusion_net *net, latent_node *words,
 
 static float value_of(latent_node *n) /* takes it over */
 {
-    latent_tensor *t;
+    latent_tensor *t = NULL;
     latent_error e = {""};
     float value;
     good(!n || latent_evaluate(n, NULL, &t, &e), &e);
@@ -322,6 +322,69 @@ static void a_training_resumes_to_the_bit(void **state)
     discs->release(discs);
 }
 
+/* ---- as a model: what other files know of it */
+
+static void a_model_guesses_what_is_clean(void **state)
+{
+    latent_error e = {""};
+    latent_diffusion_settings s = settings();
+    latent_diffusion_training *t = training(NULL, &s);
+    latent_diffusion_net net;
+    latent_node *x = by_chance((latent_shape){1, 8, 8, 3}, 8), *words, *told, *v, *guess, *back;
+    latent_tensor *is = NULL, *velocity, *same = NULL, *noised;
+    const latent_level level = {0.6f, 1.8f, 1, 4}; /* that of a flow at 0.75, times 2.4 */
+    const float at[1] = {0.75f};
+    latent_node *flow;
+    latent_model *m;
+    char path[80];
+    (void)state;
+    place(path, "model.safetensors");
+    good(latent_diffusion_training_save(t, path, NULL, &e), &e);
+    m = latent_model_load(path, (latent_progress){NULL, NULL}, &e);
+    good(!m, &e);
+    good(latent_model_is(m, LATENT_DENOISER, &e) || latent_model_is(m, LATENT_DECODER, &e), &e);
+    assert_int_equal(m->denoiser.channels, 3);
+    assert_int_equal(m->denoiser.width, 8);
+    assert_int_equal(m->denoiser.multiple, 4);
+    assert_int_equal(m->denoiser.embedding, 128);
+    assert_int_equal(m->denoiser.flow, 1);
+    words = by_chance((latent_shape){1, 1, 1, 128}, 9);
+    told = latent_op_lengths(words, 1, sqrtf(128), NULL, &e);
+    good(latent_diffusion_training_net(t, &net, &e), &e);
+    flow = latent_op_add(x, 1 / 2.4f, x, 0, NULL, &e);
+    v = latent_diffusion_velocity(&net, flow, at, told, &e);
+    guess = latent_model_denoise(m, x, level, words, &e);
+    good(!guess || latent_evaluate(guess, NULL, &is, &e), &e);
+    good(latent_evaluate(v, NULL, &velocity, &e) || latent_evaluate(flow, NULL, &noised, &e), &e);
+    for (size_t i = 0; i < is->count; i++) {
+        float should = noised->data[i] - 0.75f * velocity->data[i];
+        if (!(fabsf(is->data[i] - should) < 0.02f)) /* half precision */
+            fail_msg("a guess of %g is not %g", (double)is->data[i], (double)should);
+    }
+    latent_node_release(guess);
+    guess = latent_model_encode(m, x, &e);
+    back = guess ? latent_model_decode(m, guess, &e) : NULL;
+    good(!back || latent_evaluate(back, NULL, &same, &e), &e);
+    latent_tensor_release(noised);
+    good(latent_evaluate(x, NULL, &noised, &e), &e);
+    for (size_t i = 0; i < same->count; i++)
+        assert_true(fabsf(same->data[i] - noised->data[i]) < 1e-4f);
+    latent_tensor_release(is);
+    latent_tensor_release(velocity);
+    latent_tensor_release(noised);
+    latent_tensor_release(same);
+    latent_node_release(x);
+    latent_node_release(words);
+    latent_node_release(told);
+    latent_node_release(v);
+    latent_node_release(flow);
+    latent_node_release(guess);
+    latent_node_release(back);
+    latent_diffusion_net_free(&net);
+    latent_model_release(m);
+    latent_diffusion_training_free(t);
+}
+
 /* ---- files */
 
 static void damaged_files_are_refused(void **state)
@@ -482,6 +545,7 @@ int main(void)
         cmocka_unit_test(stages_have_names),
         cmocka_unit_test(a_loss_falls),
         cmocka_unit_test(a_training_resumes_to_the_bit),
+        cmocka_unit_test(a_model_guesses_what_is_clean),
         cmocka_unit_test(damaged_files_are_refused),
         cmocka_unit_test(impossible_sizes_are_refused),
         cmocka_unit_test(a_larger_network_begins_with_a_smaller_one),

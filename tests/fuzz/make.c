@@ -129,6 +129,50 @@ int fuzz_make_tiny_training(const char *path, latent_error *e)
     return failed ? -1 : 0;
 }
 
+/* ---- diffusion-tiny */
+
+/* With the clip-tiny of above, which reads for it. */
+static latent_diffusion_training *diffusion(latent_error *e)
+{
+    latent_diffusion_settings s = latent_diffusion_settings_usual(4);
+    latent_clip_training *reads = tiny(e);
+    latent_model *clip = reads ? latent_clip_training_snapshot(reads, "small", e) : NULL;
+    latent_diffusion_training *t = NULL;
+    s.sizes = (latent_diffusion_sizes){.resolution = 4,
+                                       .channels = 3,
+                                       .shuffle = 1,
+                                       .levels = 2,
+                                       .width = {2, 4},
+                                       .heads = 2,
+                                       .waves = 2,
+                                       .words = 4,
+                                       .embedding = 3,
+                                       .mean = 0.5f,
+                                       .deviation = 0.5f};
+    s.batch = 2;
+    if (clip)
+        t = latent_diffusion_training_new(NULL, clip, &s, e);
+    latent_model_release(clip);
+    latent_clip_training_free(reads);
+    return t;
+}
+
+int fuzz_make_diffusion(const char *path, latent_error *e)
+{
+    latent_diffusion_training *t = diffusion(e);
+    int failed = !t || latent_diffusion_training_save(t, path, "small", e);
+    latent_diffusion_training_free(t);
+    return failed ? -1 : 0;
+}
+
+int fuzz_make_diffusion_training(const char *path, latent_error *e)
+{
+    latent_diffusion_training *t = diffusion(e);
+    int failed = !t || latent_diffusion_training_write(t, path, e);
+    latent_diffusion_training_free(t);
+    return failed ? -1 : 0;
+}
+
 /* ---- generators */
 
 int fuzz_make_training(const char *path, latent_error *e)

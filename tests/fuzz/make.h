@@ -9,6 +9,8 @@ int fuzz_make_clip(const char *path, int hugging_face, latent_error *e);
 int fuzz_make_tiny(const char *path, latent_error *e); /* a clip-tiny */
 /* The trainings of a clip-tiny, and of a generator. */
 int fuzz_make_tiny_training(const char *path, latent_error *e);
+int fuzz_make_diffusion(const char *path, latent_error *e); /* a diffusion-tiny */
+int fuzz_make_diffusion_training(const char *path, latent_error *e);
 int fuzz_make_training(const char *path, latent_error *e);
 /* StyleGAN2's generator: kind 0 skip, 1 resnet, 2 orig. */
 int fuzz_make_generator(const char *path, int kind, latent_error *e);

@@ -118,6 +118,28 @@ static void draw(latent_node *n, const latent_error *why)
     latent_tensor_trim(0);
 }
 
+/* A step from noise, with and without words, and there and back. */
+static void denoise(latent_model *m)
+{
+    static const float numbers[64 * 64 * 4];
+    const latent_denoiser_dims *d = &m->denoiser;
+    latent_error e = {""};
+    latent_node *x, *words;
+    if (d->channels > 4 || d->height > 64 || d->width > 64 || d->embedding > 4096)
+        return;
+    x = latent_op_planes(numbers, d->channels, d->height, d->width, NULL, &e);
+    words = d->embedding ? latent_op_planes(numbers, d->embedding, 1, 1, NULL, &e) : NULL;
+    draw(latent_model_denoise(m, x, (latent_level){0.25f, 0.75f, 0, 0}, NULL, &e), &e);
+    if (words)
+        draw(latent_model_denoise(m, x, (latent_level){0, 1, 0, 0}, words, &e), &e);
+    if (m->arch->decoder) {
+        draw(latent_model_encode(m, x, &e), &e);
+        draw(latent_model_decode(m, x, &e), &e);
+    }
+    latent_node_release(x);
+    latent_node_release(words);
+}
+
 /* Plays it as the boxes do, unless it is so large that this says nothing new. */
 static void play(latent_model *m)
 {
@@ -134,6 +156,10 @@ static void play(latent_model *m)
         draw(latent_model_embed_picture(m, picture, &e), &e);
         latent_node_release(picture);
         draw(latent_model_embed_text(m, "a fish", &e), &e);
+        return;
+    }
+    if (m->arch->denoiser) {
+        denoise(m);
         return;
     }
     fuzz_check(!latent_model_is(m, LATENT_GENERATOR, &e));
@@ -223,7 +249,17 @@ void fuzz_directions(const uint8_t *data, size_t size)
     }
 }
 
-/* A checkpoint of either kind of training. */
+/* A clip-tiny, which reads for a denoiser in training. */
+static latent_model *reader(void)
+{
+    const char *path = fuzz_file("reader.safetensors", (const uint8_t *)"", 0);
+    latent_error e = {""};
+    latent_model *m = NULL;
+    fuzz_check(!fuzz_make_tiny(path, &e) && (m = latent_model_load(path, quietly, &e)));
+    return m;
+}
+
+/* A checkpoint of any kind of training. */
 void fuzz_trainings(const uint8_t *data, size_t size)
 {
     const char *path = fuzz_file("checkpoint.safetensors", data, size);
@@ -231,6 +267,9 @@ void fuzz_trainings(const uint8_t *data, size_t size)
     latent_error e = {""};
     latent_trainer t;
     latent_clip_training *clip;
+    static latent_model *reads;
+    const latent_diffusion_settings denoising = latent_diffusion_settings_usual(64);
+    latent_diffusion_training *diffusion;
     if (latent_trainer_open(&t, path, &e))
         fuzz_refused(&e);
     else
@@ -239,4 +278,10 @@ void fuzz_trainings(const uint8_t *data, size_t size)
     if (!(clip = latent_clip_training_open(NULL, path, &settings, &e)))
         fuzz_refused(&e);
     latent_clip_training_free(clip);
+    e.text[0] = 0;
+    if (!reads)
+        reads = reader();
+    if (!(diffusion = latent_diffusion_training_open(NULL, reads, path, &denoising, &e)))
+        fuzz_refused(&e);
+    latent_diffusion_training_free(diffusion);
 }

@@ -333,6 +333,8 @@ static const struct {
     {"clip-tiny", fuzz_make_tiny, fuzz_models},
     {"training of a generator", fuzz_make_training, fuzz_trainings},
     {"training of a clip-tiny", fuzz_make_tiny_training, fuzz_trainings},
+    {"diffusion-tiny", fuzz_make_diffusion, fuzz_models},
+    {"training of a diffusion-tiny", fuzz_make_diffusion_training, fuzz_trainings},
 };
 #define N_BASES (sizeof(bases) / sizeof(*bases))
 
@@ -344,7 +346,9 @@ static const char *const keys[] = {
     "batch",        "seed",          "rate_g",     "rate_d",     "r1",          "r1_every",
     "half_life",    "ramp",          "mixing",     "path",       "path_every",  "images",
     "train_steps",  "bad",           "z",          "w",          "mapping",     "noise",
-    "clamp",        "channels_g",    "channels_d", "steps",
+    "clamp",        "channels_g",    "channels_d", "steps",      "shuffle",     "levels",
+    "heads",        "waves",         "words",      "mean",       "deviation",   "channels",
+    "kept",
 };
 
 static void fill_stride(part *t)
@@ -419,11 +423,31 @@ static const int64_t sizes[] = {
     0,       1,          2,          3,           4,         5,         7,         8,
     16,      17,         64,         127,         1000,      65536,     65537,     1 << 20,
     1 << 24, 0x7fffffff, 0x80000000, 0x100000000, 1LL << 40, 1LL << 61, INT64_MAX, -1};
-static const char *const texts[] = {
-    "",          "0",          "1",      "-1",    "2",      "3",          "nan",
-    "inf",       "1e308",      "1e-320", "0.5",   "999999", "true",       "None",
-    "gelu",      "quick_gelu", "64",     "1 2 3", "4",      "4294967296", "-9223372036854775808",
-    "clip-tiny", "stylegan2",  "grams"};
+static const char *const texts[] = {"",
+                                    "0",
+                                    "1",
+                                    "-1",
+                                    "2",
+                                    "3",
+                                    "nan",
+                                    "inf",
+                                    "1e308",
+                                    "1e-320",
+                                    "0.5",
+                                    "999999",
+                                    "true",
+                                    "None",
+                                    "gelu",
+                                    "quick_gelu",
+                                    "64",
+                                    "1 2 3",
+                                    "4",
+                                    "4294967296",
+                                    "-9223372036854775808",
+                                    "clip-tiny",
+                                    "stylegan2",
+                                    "grams",
+                                    "diffusion-tiny"};
 #define OF(list) list[below(sizeof(list) / sizeof(*list))]
 
 /* As many numbers as the shape says, where that is few enough: those it had, then others. */

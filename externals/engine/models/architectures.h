@@ -6,6 +6,7 @@
 extern const latent_arch latent_arch_stylegan2;
 extern const latent_arch latent_arch_clip;
 extern const latent_arch latent_arch_clip_tiny;
+extern const latent_arch latent_arch_diffusion_tiny;
 
 /* signature.c: writes m->generator.drawer, from the tensors whose names begin with prefix.  0, or
    -1 and a sentence. */

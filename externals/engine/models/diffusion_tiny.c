@@ -486,18 +486,40 @@ int latent_diffusion_read_sizes(const latent_weights *w, latent_diffusion_sizes 
     return latent_diffusion_check(s, e);
 }
 
+/* NULL and a sentence where it is missing or has another shape. */
+static const latent_entry *find(const latent_weights *w, const latent_diffusion_tensor *t,
+                                const char *prefix, latent_error *e)
+{
+    char name[80];
+    const latent_entry *entry;
+    int same;
+    snprintf(name, sizeof(name), "%.30s%s", prefix, t->name);
+    entry = latent_weights_find(w, name);
+    same = entry && entry->rank == t->rank;
+    for (int k = 0; same && k < t->rank; k++)
+        same = entry->dim[k] == t->dim[k];
+    if (same)
+        return entry;
+    latent_fail(e, entry ? "%s has not the shape that the other sizes ask for" : "%s is missing",
+                name);
+    return NULL;
+}
+
+int latent_diffusion_there(const latent_weights *w, const latent_diffusion_sizes *s,
+                           const char *prefix, latent_error *e)
+{
+    latent_diffusion_tensor t;
+    for (int i = 0; latent_diffusion_tensor_at(s, i, &t); i++)
+        if (!find(w, &t, prefix, e))
+            return -1;
+    return 0;
+}
+
 int latent_diffusion_fetch(latent_weights *w, const latent_diffusion_tensor *t, float *to,
                            latent_error *e)
 {
-    const latent_entry *entry = latent_weights_find(w, t->name);
-    int same = entry && entry->rank == t->rank;
-    if (!entry)
-        return latent_fail(e, "%s is missing", t->name);
-    for (int k = 0; same && k < t->rank; k++)
-        same = entry->dim[k] == t->dim[k];
-    if (!same)
-        return latent_fail(e, "%s has not the shape that the other sizes ask for", t->name);
-    if (latent_weights_read(w, entry, to, e))
+    const latent_entry *entry = find(w, t, "", e);
+    if (!entry || latent_weights_read(w, entry, to, e))
         return -1;
     for (size_t k = 0; k < t->count; k++)
         if (!isfinite(to[k]))
@@ -545,7 +567,10 @@ static int fill(latent_diffusion_net *net, latent_weights *w, const float *data,
 int latent_diffusion_net_read(latent_diffusion_net *net, latent_weights *w, latent_error *e)
 {
     memset(net, 0, sizeof(*net));
-    return latent_diffusion_read_sizes(w, &net->sizes, e) ? -1 : fill(net, w, NULL, NULL, e);
+    return latent_diffusion_read_sizes(w, &net->sizes, e) ||
+                   latent_diffusion_there(w, &net->sizes, "", e)
+               ? -1
+               : fill(net, w, NULL, NULL, e);
 }
 
 int latent_diffusion_net_of(latent_diffusion_net *net, const float *data, const size_t *at,

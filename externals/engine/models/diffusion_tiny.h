@@ -23,8 +23,7 @@
    ("width" as numbers with spaces between). */
 #ifndef LATENT_DIFFUSION_TINY_H
 #define LATENT_DIFFUSION_TINY_H
-#include "../graph/graph.h"
-#include "../weights/weights.h"
+#include "model.h"
 
 #pragma GCC visibility push(default)
 
@@ -107,6 +106,10 @@ latent_node *latent_diffusion_velocity(const latent_diffusion_net *net, latent_n
 int latent_diffusion_read_sizes(const latent_weights *w, latent_diffusion_sizes *s,
                                 latent_error *e);
 int latent_diffusion_meta(const latent_diffusion_sizes *s, latent_meta_out *meta, char text[][48]);
+/* Are all tensors of these sizes there, of the right shapes, with prefix before their names?  To be
+   asked before memory is taken on a file's word.  -1 and a sentence. */
+int latent_diffusion_there(const latent_weights *w, const latent_diffusion_sizes *s,
+                           const char *prefix, latent_error *e);
 /* Tensor t out of a file, t->count floats; -1 and a sentence where it is missing, has another shape
    or numbers that are none. */
 int latent_diffusion_fetch(latent_weights *w, const latent_diffusion_tensor *t, float *to,
@@ -116,6 +119,9 @@ int latent_diffusion_fetch(latent_weights *w, const latent_diffusion_tensor *t, 
 int latent_diffusion_net_read(latent_diffusion_net *net, latent_weights *w, latent_error *e);
 int latent_diffusion_net_of(latent_diffusion_net *net, const float *data, const size_t *at,
                             latent_error *e);
+/* The network as a model, with one holder; takes what net holds over, and leaves it cleared.  NULL
+   and a sentence. */
+latent_model *latent_diffusion_model(latent_diffusion_net *net, const char *label, latent_error *e);
 /* Brings the rows of t to its length times factor. */
 void latent_diffusion_lengths(const latent_diffusion_tensor *t, double factor, float *x);
 

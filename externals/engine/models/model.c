@@ -15,6 +15,7 @@ static const latent_arch *const architectures[] = {
     &latent_arch_stylegan2,
     &latent_arch_clip,
     &latent_arch_clip_tiny,
+    &latent_arch_diffusion_tiny,
 };
 
 static atomic_size_t all_bytes; /* of the models' weights */

@@ -18,7 +18,7 @@
 #define WARM_UP 100  /* steps */
 #define CONSTANT 0.4 /* of the training */
 #define LOWEST 0.01  /* of the rate, at the end */
-#define KEEP 0.9995f /* of the average, a step */
+#define FORGET 8     /* the average is about the last ninth of the training so far */
 #define RESTORE 10   /* steps after which the weights have their usual length again */
 #define MOST_BAD 20  /* steps in a row that give no numbers */
 
@@ -51,9 +51,9 @@ struct latent_diffusion_training {
     int count;
     int bad; /* steps in a row that gave no numbers */
     kept_picture *kept;
-    uint64_t *index;                         /* [batch] of the source */
-    float *picture;                          /* [batch][side][side][channels] */
-    float *words;                            /* [batch][words] */
+    uint64_t *index; /* [batch] of the source */
+    float *picture;  /* [batch][side][side][channels], from the first step on */
+    float *words;    /* [batch][words] */
     char (*text)[LANGUAGES][LATENT_CAPTION]; /* [batch] */
     latent_error *errors;                    /* [batch] */
     int *failed;                             /* [batch] */
@@ -110,6 +110,8 @@ static int check(const latent_diffusion_settings *s, latent_model *clip, latent_
         return latent_fail(e, "a batch of %d pictures; 1 to %d are possible", s->batch, MOST_BATCH);
     if (s->kept < 0 || s->kept > MOST_KEPT)
         return latent_fail(e, "%d pictures to be kept; 0 to %d are possible", s->kept, MOST_KEPT);
+    if (latent_model_is(clip, LATENT_ENCODER, e))
+        return -1;
     if (clip->encoder.embedding != s->sizes.words)
         return latent_fail(e, "the network that reads says %d numbers of a sentence; %d are wanted",
                            clip->encoder.embedding, s->sizes.words);
@@ -132,7 +134,6 @@ latent_diffusion_training *latent_diffusion_training_new(latent_source *source, 
     t->source = source;
     t->clip = latent_model_retain(clip);
     t->index = malloc(batch * sizeof(*t->index));
-    t->picture = malloc(batch * numbers_of(&settings->sizes) * sizeof(float));
     t->words = malloc(batch * (size_t)settings->sizes.words * sizeof(float));
     t->text = malloc(batch * sizeof(*t->text));
     t->errors = malloc(batch * sizeof(*t->errors));
@@ -142,7 +143,7 @@ latent_diffusion_training *latent_diffusion_training_new(latent_source *source, 
         latent_diffusion_training_free(t);
         return NULL;
     }
-    if (!t->index || !t->picture || !t->words || !t->text || !t->errors || !t->failed ||
+    if (!t->index || !t->words || !t->text || !t->errors || !t->failed ||
         (settings->kept && !t->kept)) {
         latent_diffusion_training_free(t);
         latent_fail(e, "no memory for a training with batches of %d pictures", settings->batch);
@@ -322,6 +323,9 @@ static int gather(latent_diffusion_training *t, latent_error *e)
 {
     if (!t->source)
         return latent_fail(e, "there are no pictures to learn from");
+    if (!t->picture && !(t->picture = malloc((size_t)t->settings.batch *
+                                             numbers_of(&t->settings.sizes) * sizeof(float))))
+        return latent_fail(e, "no memory for batches of %d pictures", t->settings.batch);
     for (int i = 0; i < t->settings.batch; i++)
         t->index[i] = pick(t, i);
     latent_parallel(t->settings.batch, draw_one, t);
@@ -463,7 +467,7 @@ static float rate_now(const latent_diffusion_training *t)
 int latent_diffusion_training_step(latent_diffusion_training *t, double *loss, latent_error *e)
 {
     latent_adam adam = {.beta1 = 0.9f, .beta2 = 0.99f, .epsilon = 1e-8f, .rate = rate_now(t)};
-    float young = (float)(t->p.steps + 1) / (float)(t->p.steps + 10), value = 0;
+    float value = 0;
     latent_diffusion_net net;
     latent_node *n = NULL;
     int failed;
@@ -477,7 +481,7 @@ int latent_diffusion_training_step(latent_diffusion_training *t, double *loss, l
         memset(t->p.gradient, 0, t->p.count * sizeof(float));
         return -1;
     }
-    adam.keep = young < KEEP ? young : KEEP;
+    adam.keep = (float)pow(1 - 1 / (double)(t->p.steps + 1), FORGET);
     t->bad = latent_adam_step(&t->p, &adam) || !isfinite(value) ? t->bad + 1 : 0;
     if (t->bad >= MOST_BAD)
         return latent_fail(e, "the training gives no numbers any more; go back to a checkpoint, "
@@ -580,7 +584,8 @@ latent_diffusion_training *latent_diffusion_training_open(latent_source *source,
     const char *kind = w ? latent_weights_text(w, "training") : NULL;
     if (w && (!kind || strcmp(kind, "diffusion-tiny")))
         latent_fail(e, "this is no checkpoint of a diffusion-tiny");
-    else if (w && !latent_diffusion_read_sizes(w, &s.sizes, e)) {
+    else if (w && !latent_diffusion_read_sizes(w, &s.sizes, e) &&
+             !latent_diffusion_there(w, &s.sizes, "diffusion.", e)) {
         const char *seed = latent_weights_text(w, "seed");
         s.batch = setting(w, "batch");
         s.kept = setting(w, "kept");
@@ -631,6 +636,7 @@ int latent_diffusion_training_from(latent_diffusion_training *t, const char *pat
     latent_diffusion_sizes s, mine = t->settings.sizes;
     int times = 1, failed = !w || latent_diffusion_read_sizes(w, &s, e);
     float *x = NULL;
+    failed = failed || latent_diffusion_there(w, &s, "", e);
     if (!failed) {
         times = s.shuffle <= mine.shuffle ? mine.shuffle / s.shuffle : 1;
         mine.resolution = s.resolution;

@@ -3,7 +3,8 @@
    one of eight cases none), buries each under its own share t of noise, t = sigmoid(normal), and
    asks the network for the velocity noise - picture: the mean of the squared errors (rectified
    flow, Liu et al. 2022; t as Esser et al. 2024).  Adam, its rate constant for the first two fifths
-   of the training, then a cosine; the network that is saved is the average of the last ones.
+   of the training, then a cosine; the network that is saved is the average of the last ones, of as
+   many as there have been for long (the power function of Karras et al. 2024).
 
    The same graph plays and learns: the weights are leaves of it here (parameters.h).  The same
    settings, source and seed give the same network to the bit, resumed from a checkpoint or not.

@@ -7,14 +7,17 @@
 #include "../data/source_folder.h"
 #include "../models/model.h"
 #include "clip.h"
+#include "diffusion.h"
 #include "evaluation.h"
 #include "trainer.h"
 
 #pragma GCC visibility push(default)
 
-/* What learns: a generator with its discriminator (trainer.h), or a clip-tiny (clip.h). */
+/* What learns: a generator with its discriminator (trainer.h), a clip-tiny (clip.h), or a denoiser
+   (diffusion.h). */
 typedef struct latent_training_kind latent_training_kind;
-extern const latent_training_kind latent_training_gan, latent_training_clip;
+extern const latent_training_kind latent_training_gan, latent_training_clip,
+    latent_training_diffusion;
 
 /* One training: at first empty.  Shared by a box and its jobs. */
 typedef struct latent_training latent_training;
@@ -24,13 +27,13 @@ void latent_training_release(latent_training *t); /* any thread, constant time; 
 
 typedef enum {
     LATENT_TRAIN_NEW,    /* fresh networks of a shape */
-    LATENT_TRAIN_FROM,   /* networks of a model or its file; not for a clip-tiny */
+    LATENT_TRAIN_FROM,   /* networks of a model or its file; a generator's alone */
     LATENT_TRAIN_DATA,   /* other pictures from now on */
     LATENT_TRAIN_RUN,    /* trains for a while */
     LATENT_TRAIN_SAVE,   /* the whole state to a file */
     LATENT_TRAIN_RESUME, /* and back */
-    LATENT_TRAIN_WRITE,  /* the generator, or the clip-tiny, as a model's file */
-    LATENT_TRAIN_SCORE   /* how far it is from its pictures; not for a clip-tiny */
+    LATENT_TRAIN_WRITE,  /* the generator, the clip-tiny or the denoiser as a model's file */
+    LATENT_TRAIN_SCORE   /* how far it is from its pictures; a generator's alone */
 } latent_train_task;
 
 /* Numbers of a training as they stand. */
@@ -39,7 +42,8 @@ typedef struct {
     double images;  /* seen */
     double speed;   /* a second */
     double loss[2]; /* means of the job's steps: the generator's and the discriminator's; or the
-                       clip-tiny's, and the share of pictures and sentences that found each other */
+                       clip-tiny's, and the share of pictures and sentences that found each other;
+                       or the denoiser's, and 0 */
     double augmented;
     int size, z, parameters;
     double data;                    /* data: how many pictures there are; 0: without end */
@@ -53,9 +57,11 @@ typedef struct {
     latent_train_task task;
     latent_generator_shape shape; /* new */
     latent_train_settings
-        settings;               /* new, from, run: all; from, run: the batch and the seed stay */
-    latent_clip_settings clip;  /* the same for a clip-tiny */
-    latent_model *model;        /* from: held, or NULL; score: the clip-tiny that looks, held */
+        settings;              /* new, from, run: all; from, run: the batch and the seed stay */
+    latent_clip_settings clip; /* the same for a clip-tiny */
+    latent_diffusion_settings diffusion; /* and for a denoiser */
+    latent_model *model;        /* from: held, or NULL; score: the clip-tiny that looks, held; new
+                                   and resume of a denoiser: the one that reads, held */
     char *paths;                /* from, resume: as latent_model_load_first wants them;
                                    data: the same of a folder; malloc'd */
     latent_source *source;      /* data: owned; or NULL, a folder: */

@@ -1,5 +1,5 @@
-/* training_kind: what training.c shares with the kinds of training, training_gan.c and
-   training_clip.c. */
+/* training_kind: what training.c shares with the kinds of training, training_gan.c,
+   training_clip.c and training_diffusion.c. */
 #ifndef LATENT_TRAINING_KIND_H
 #define LATENT_TRAINING_KIND_H
 #include "../base/deferred_free.h"
@@ -10,12 +10,13 @@ struct latent_training {
     latent_deferred_free grave;
     atomic_int refs;
     const latent_training_kind *kind;
-    int made;                    /* are there networks? */
-    latent_trainer trainer;      /* these, */
-    latent_clip_training *clip;  /* or this one */
-    latent_source *source;       /* or NULL */
-    latent_evaluation *exam;     /* of source, or NULL */
-    latent_evaluator *evaluator; /* its own: nobody who plays waits for it */
+    int made;                             /* are there networks? */
+    latent_trainer trainer;               /* these, */
+    latent_clip_training *clip;           /* or this one, */
+    latent_diffusion_training *diffusion; /* or this one */
+    latent_source *source;                /* or NULL */
+    latent_evaluation *exam;              /* of source, or NULL */
+    latent_evaluator *evaluator;          /* its own: nobody who plays waits for it */
 };
 
 /* What differs between the kinds.  Functions of jobs give 0, or -1 and a sentence; what a job could
