@@ -571,6 +571,31 @@ static latent_node *softmax(latent_node **in, int batch, latent_error *e)
     return latent_op_softmax(in[0], NULL, e);
 }
 
+static latent_node *gru(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_gru(in[0], in[1], in[2], in[3], NULL, e);
+}
+
+static latent_node *gru_from_nothing(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_gru(in[0], in[1], in[2], NULL, NULL, e);
+}
+
+static latent_node *mixture_loss(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_mixture_loss(in[0], in[1], 2, e);
+}
+
+static latent_node *choice_loss(latent_node **in, int batch, latent_error *e)
+{
+    static const int came[15] = {3, 0, -1, 6, 6, 2, 5, -1, 1, 4, 3, 0, 2, 6, 1};
+    (void)batch;
+    return latent_op_choice_loss(in[0], came, e);
+}
+
 static latent_node *concat(latent_node **in, int batch, latent_error *e)
 {
     (void)batch;
@@ -823,6 +848,10 @@ static const op_case cases[] = {
     {"group norm", group_norm, {{0, 5, 3, 6}, {1, 1, 1, 6}, {1, 1, 1, 6}}, 1e-2, 2e-3},
     {"lengths", lengths, {{7, 5, 3, 3}}, 1e-2, 2e-3},
     {"softmax", softmax, {{0, 5, 3, 7}}, 1e-2, 1e-3},
+    {"gru", gru, {{0, 1, 5, 9}, {1, 1, 9, 3}, {1, 1, 1, 3}, {0, 1, 1, 3}}, 1e-2, 2e-3},
+    {"gru from nothing", gru_from_nothing, {{0, 1, 4, 9}, {1, 1, 9, 3}, {1, 1, 1, 3}}, 1e-2, 2e-3},
+    {"mixture loss", mixture_loss, {{0, 1, 5, 14}, {0, 1, 5, 3}}, 1e-2, 2e-3},
+    {"choice loss", choice_loss, {{0, 1, 5, 7}}, 1e-2, 1e-3},
     {"concat", concat, {{0, 5, 3, 4}, {0, 5, 3, 1}, {0, 5, 3, 3}}, 1e-2, 1e-3},
     {"enlarge", enlarge, {{0, 5, 3, 4}}, 1e-2, 1e-3},
     {"shrink", shrink, {{0, 9, 3, 4}}, 1e-2, 1e-3},

@@ -111,6 +111,24 @@ latent_node *latent_op_mask(latent_node *a, latent_node *b, latent_node *mask, c
 latent_node *latent_op_randn(latent_shape s, uint32_t seed, int call, latent_error *e);
 /* numpy's RandomState(seed).randn(n, c, h, w). */
 latent_node *latent_op_randn_numpy(latent_shape s, uint32_t seed, latent_error *e);
+/* recurrent.c */
+
+/* A gated recurrent unit over the steps of each row (Cho et al. 2014): gates [n][1][t][3h] are what
+   comes from outside for the reset, the update and the new value, biases and all; weight
+   [1][1][3h][h] what comes from what is remembered, bias [1][1][1][h] is added to the new value's
+   part of that; start [n][1][1][h], or NULL for 0.  What is remembered after each step,
+   [n][1][t][h]. */
+latent_node *latent_op_gru(latent_node *gates, latent_node *weight, latent_node *bias,
+                           latent_node *start, const char *stage, latent_error *e);
+
+/* mixture.c: minus the mean logarithm of how likely rows [n][1][t][d] are by the mixtures
+   [n][1][t][parts (1 + 2d)] (mixture.h), one number. */
+latent_node *latent_op_mixture_loss(latent_node *mixture, latent_node *rows, int parts,
+                                    latent_error *e);
+
+/* choice.c: what the mean logarithm of softmax(x) is, with its sign turned, at the numbers that
+   came, one a row of x [n][1][t][c]; -1: this row does not count. */
+latent_node *latent_op_choice_loss(latent_node *x, const int *came, latent_error *e);
 
 #pragma GCC visibility pop
 #endif
