@@ -3,6 +3,7 @@
 #include "engine/latents/directions.h"
 #include "engine/models/clip_config.h"
 #include "engine/models/model.h"
+#include "engine/sequence/follow.h"
 #include "engine/train/training.h"
 #include "engine/weights/arrays.h"
 #include "engine/weights/weights.h"
@@ -284,4 +285,23 @@ void fuzz_trainings(const uint8_t *data, size_t size)
     if (!(diffusion = latent_diffusion_training_open(NULL, reads, path, &denoising, &e)))
         fuzz_refused(&e);
     latent_diffusion_training_free(diffusion);
+}
+
+/* What [latent.predict] has written; what can be read can be written. */
+void fuzz_walks(const uint8_t *data, size_t size)
+{
+    latent_error e = {""};
+    latent_walk_names names;
+    latent_learner *l = latent_learner_read_memory(data, size, 200, &names, &e);
+    latent_player *p;
+    const latent_walk none = {0};
+    if (!l) {
+        fuzz_refused(&e);
+        return;
+    }
+    if (!(p = latent_learner_player(l, &none, &e)))
+        fuzz_refused(&e);
+    latent_player_free(p);
+    fuzz_check(!latent_learner_write(l, &names, fuzz_file("walk.safetensors", data, 0), &e));
+    latent_learner_free(l);
 }

@@ -22,6 +22,7 @@ const fuzz_entry fuzz_table[] = {
     {"beside", fuzz_beside, 16 << 10},
     {"directions", fuzz_directions, 16 << 10},
     {"trainings", fuzz_trainings, TABLE << 10},
+    {"walks", fuzz_walks, TABLE << 10},
     {"json", fuzz_json, 16 << 10},
     {"captions", fuzz_captions, 16 << 10},
     {"vocabularies", fuzz_vocabularies, 16 << 10},

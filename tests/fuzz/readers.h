@@ -41,6 +41,7 @@ void fuzz_models(const uint8_t *data, size_t size);
 void fuzz_beside(const uint8_t *data, size_t size);
 void fuzz_directions(const uint8_t *data, size_t size);
 void fuzz_trainings(const uint8_t *data, size_t size);
+void fuzz_walks(const uint8_t *data, size_t size);
 void fuzz_json(const uint8_t *data, size_t size);
 void fuzz_captions(const uint8_t *data, size_t size);
 void fuzz_vocabularies(const uint8_t *data, size_t size);

@@ -4,6 +4,7 @@
 #include "engine/media/film.h"
 #include "engine/media/metadata.h"
 #include "engine/media/picture.h"
+#include "engine/sequence/follow.h"
 #include "engine/weights/weights.h"
 #include "helper_files.h"
 #include "make.h"
@@ -96,6 +97,26 @@ static void directions(void)
     latent_directions_free(d);
 }
 
+/* A walk of 12 rows, learned from for one step. */
+static void walks(void)
+{
+    latent_error e = {""};
+    const latent_walk_names names = {{"there", "back"}, 2};
+    latent_learner *l = latent_learner_new(8, 0, 100, &e);
+    latent_walk w;
+    double loss;
+    latent_walk_init(&w, 100);
+    for (int i = 0; i < 12; i++) {
+        const float row[2] = {(float)(i % 4), (float)(i % 3)};
+        done(latent_walk_add(&w, row, 2, .1f, 0, &e), &e);
+    }
+    done(!l || latent_learner_rows(l, &w, &e) || latent_learner_learn(l, 1, 0, &loss, NULL, &e) ||
+             latent_learner_write(l, &names, in("walks", "walk.safetensors"), &e),
+         &e);
+    latent_walk_free(&w);
+    latent_learner_free(l);
+}
+
 int main(int argc, char **argv)
 {
     latent_error e = {""};
@@ -119,6 +140,7 @@ int main(int argc, char **argv)
     done(fuzz_make_training(in("trainings", "generator.safetensors"), &e), &e);
     done(fuzz_make_tiny_training(in("trainings", "tiny.safetensors"), &e), &e);
     directions();
+    walks();
     pictures();
     films();
     return failed;

@@ -1,6 +1,7 @@
 /* mixture: a mixture of normal distributions as the last layer of a network gives it (Bishop 1994):
-   [parts] the logarithms of the weights (not yet adding up to 1), [parts][wide] means, [parts][wide]
-   logarithms of the deviations, kept within limits.  For the loss and for those who draw from it. */
+   [parts] the logarithms of the weights (not yet adding up to 1), [parts][wide] means,
+   [parts][wide] logarithms of the deviations, kept within limits.  For the loss and for those who
+   draw from it. */
 #ifndef LATENT_MIXTURE_H
 #define LATENT_MIXTURE_H
 #include <stddef.h>

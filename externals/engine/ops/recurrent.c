@@ -43,7 +43,8 @@ static float sigmoid(float x)
     return 1 / (1 + expf(-x));
 }
 
-/* One step of one row: before [wide] becomes after [wide]; a [3 wide] is the product with before. */
+/* One step of one row: before [wide] becomes after [wide]; a [3 wide] is the product with before.
+   */
 static void gru_step(const unit *j, const float *x, const float *a, const float *before,
                      float *after)
 {

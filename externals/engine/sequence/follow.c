@@ -354,8 +354,6 @@ struct latent_player {
     float place[LATENT_SPACE_MOST]; /* of the last row */
     float *mind;                    /* [units] */
     float *mixture;                 /* what is to come next */
-    double usual; /* mean of minus the logarithm of the density, of rows that came */
-    int judged;
 };
 
 void latent_player_free(latent_player *p)
@@ -429,8 +427,8 @@ static double unlikely(const latent_player *p, const float *y, float seconds)
     return -latent_mixture_log(p->mixture, LATENT_FOLLOW_PARTS, said_of(n), step, share);
 }
 
-int latent_player_hear(latent_player *p, const float *row, float seconds, int follows,
-                       double *surprise, latent_error *e)
+int latent_player_hear(latent_player *p, const float *row, float seconds, int follows, double *bits,
+                       latent_error *e)
 {
     latent_evaluator *before;
     float y[LATENT_SPACE_MOST];
@@ -440,16 +438,8 @@ int latent_player_hear(latent_player *p, const float *row, float seconds, int fo
         memset(p->mind, 0, (size_t)p->units * sizeof(float));
         p->heard = 0;
     }
-    if (surprise)
-        *surprise = 0;
-    if (p->heard) {
-        double is = unlikely(p, y, seconds);
-        double weight = p->judged < 50 ? 1. / (p->judged + 1) : .02;
-        if (surprise && p->judged)
-            *surprise = (is - p->usual) / log(2);
-        p->usual += weight * (fmin(is, 1e4) - p->usual);
-        p->judged++;
-    }
+    if (bits)
+        *bits = p->heard ? unlikely(p, y, seconds) / log(2) : (double)NAN;
     before = latent_evaluator_use(p->evaluator);
     failed = take_in(p, y, seconds, e);
     latent_evaluator_use(before);

@@ -27,8 +27,8 @@ void latent_learner_free(latent_learner *l); /* may be NULL */
 int latent_learner_rows(latent_learner *l, const latent_walk *more, latent_error *e);
 void latent_learner_forget(latent_learner *l, int walk);
 /* So many steps of learning.  recent: the share of windows that is taken from the last quarter of
-   the rows.  *loss: the mean of the steps (minus the logarithm of the density, a row).  0, or -1 and
-   a sentence; with fewer than LATENT_FOLLOW_LEAST rows it does nothing and *loss is NaN. */
+   the rows.  *loss: the mean of the steps (minus the logarithm of the density, a row).  0, or -1
+   and a sentence; with fewer than LATENT_FOLLOW_LEAST rows it does nothing and *loss is NaN. */
 int latent_learner_learn(latent_learner *l, int steps, double recent, double *loss,
                          const atomic_int *cancel, latent_error *e);
 /* How many steps it has learned, and from how many rows. */
@@ -59,10 +59,11 @@ latent_player *latent_learner_player(latent_learner *l, const latent_walk *heard
 void latent_player_free(latent_player *p);      /* may be NULL */
 int latent_player_wide(const latent_player *p); /* numbers of a row */
 
-/* A row has come, as many seconds after the one before; follows: it belongs to the same walk.
-   *surprise (may be NULL): how many bits less likely it was than rows have been on the mean. */
-int latent_player_hear(latent_player *p, const float *row, float seconds, int follows,
-                       double *surprise, latent_error *e);
+/* A row has come, as many seconds after the one before; follows: it belongs to the same walk. *bits
+   (may be NULL): minus the logarithm, to the base 2, of how likely that was (a density: it may be
+   below 0); NaN for the first row. */
+int latent_player_hear(latent_player *p, const float *row, float seconds, int follows, double *bits,
+                       latent_error *e);
 
 typedef struct {
     double temperature; /* 0: the likeliest; 1: as learned; more: wilder */
@@ -73,7 +74,8 @@ typedef struct {
 /* Goes on by a row, which is as if it had been heard. */
 int latent_player_say(latent_player *p, const latent_saying *how, float *row, float *seconds,
                       latent_error *e);
-/* What may come next: share[parts] adding up to 1, the largest first, and the rows [parts][wide]. */
+/* What may come next: share[parts] adding up to 1, the largest first, and the rows [parts][wide].
+   */
 void latent_player_likely(const latent_player *p, float share[LATENT_FOLLOW_PARTS], float *rows);
 
 #pragma GCC visibility pop

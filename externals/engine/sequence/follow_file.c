@@ -1,5 +1,5 @@
-/* follow_file: a learner on the disk: where its walk takes place, its network, and the rows, so that
-   it can go on learning.  Safetensors; what is read comes from strangers. */
+/* follow_file: a learner on the disk: where its walk takes place, its network, and the rows, so
+   that it can go on learning.  Safetensors; what is read comes from strangers. */
 #include "follow_file.h"
 #include "../weights/weights.h"
 #include <math.h>

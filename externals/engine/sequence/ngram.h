@@ -1,6 +1,6 @@
-/* ngram: what came next, wherever the last few tokens stood before: the plainest way to go on with a
-   text, without a network (Shannon 1948).  Counts of longer contexts go before those of shorter ones
-   (Witten and Bell 1991).  For [latent.predict -net ngram]. */
+/* ngram: what came next, wherever the last few tokens stood before: the plainest way to go on with
+   a text, without a network (Shannon 1948).  Counts of longer contexts go before those of shorter
+   ones (Witten and Bell 1991).  For [latent.predict -net ngram]. */
 #ifndef LATENT_NGRAM_H
 #define LATENT_NGRAM_H
 #include "../base/error.h"

@@ -174,6 +174,8 @@ int latent_space_suits(const latent_space *s, const latent_walk *w)
         for (int k = 0; k < s->n; k++)
             squares[k] += (double)y[k] * (double)y[k];
     }
+    if (!(total > 0)) /* it stands still */
+        return 1;
     for (int k = 0; k < s->n; k++) {
         double wide = squares[k] / n;
         inside += squares[k] * (double)s->deviation[k] * (double)s->deviation[k];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define LARGEST 1e6f
+#define NUMBERS (1 << 24) /* of all rows together */
 
 void latent_walk_init(latent_walk *w, int most)
 {
@@ -46,6 +47,7 @@ static void move(latent_walk *w, int from, int to, int n)
 int latent_walk_add(latent_walk *w, const float *row, int wide, float seconds, int walk,
                     latent_error *e)
 {
+    int most = w->most < NUMBERS / (wide > 0 ? wide : 1) ? w->most : NUMBERS / wide;
     if (wide < 1 || wide > LATENT_WALK_WIDE)
         return latent_fail(e, "a row of %d numbers came; 1 to %d can be followed", wide,
                            LATENT_WALK_WIDE);
@@ -57,9 +59,9 @@ int latent_walk_add(latent_walk *w, const float *row, int wide, float seconds, i
             return latent_fail(e, "number %d of the row is %g; numbers up to %g can be followed",
                                i + 1, (double)row[i], (double)LARGEST);
     /* a quarter more than are kept, so that the oldest go many at a time */
-    if (w->n >= w->most + w->most / 4) {
-        move(w, w->n - w->most + 1, 0, w->most - 1);
-        w->n = w->most - 1;
+    if (w->n >= most + most / 4) {
+        move(w, w->n - most + 1, 0, most - 1);
+        w->n = most - 1;
     }
     if (wide != w->wide) { /* the first one */
         latent_walk_free(w);

@@ -20,8 +20,8 @@ typedef struct {
 /* Keeps at most so many rows: the oldest go.  Zeroed memory is an empty walk, too. */
 void latent_walk_init(latent_walk *w, int most);
 void latent_walk_free(latent_walk *w); /* leaves an empty one */
-/* One more row.  seconds are kept between 1 ms and 10 s.  -1 and a sentence: no memory, numbers that
-   are NaN or infinite or beyond 1e6, or not as many as the rows before have. */
+/* One more row.  seconds are kept between 1 ms and 10 s.  -1 and a sentence: no memory, numbers
+   that are NaN or infinite or beyond 1e6, or not as many as the rows before have. */
 int latent_walk_add(latent_walk *w, const float *row, int wide, float seconds, int walk,
                     latent_error *e);
 /* All rows of other, in their order. */
