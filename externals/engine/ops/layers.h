@@ -111,6 +111,7 @@ latent_node *latent_op_mask(latent_node *a, latent_node *b, latent_node *mask, c
 latent_node *latent_op_randn(latent_shape s, uint32_t seed, int call, latent_error *e);
 /* numpy's RandomState(seed).randn(n, c, h, w). */
 latent_node *latent_op_randn_numpy(latent_shape s, uint32_t seed, latent_error *e);
+
 /* recurrent.c */
 
 /* A gated recurrent unit over the steps of each row (Cho et al. 2014): gates [n][1][t][3h] are what
