@@ -365,8 +365,7 @@ int main(int argc, char **argv)
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
     if (latent_folder_make(o.folder, &e) ||
-        (o.eye && !(eye = latent_feature_network_open(o.eye, 2 * o.batch, &e))) ||
-        begin(&t, &o, eye, &e)) {
+        (o.eye && !(eye = latent_feature_network_open(o.eye, &e))) || begin(&t, &o, eye, &e)) {
         fprintf(stderr, "train: %s\n", e.text);
         return 1;
     }

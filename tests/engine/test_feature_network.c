@@ -40,29 +40,30 @@ static float *fish(void)
 static latent_feature_network *open_eye(void)
 {
     latent_error e = {""};
-    latent_feature_network *eye = latent_feature_network_open(CLIP, 2 * N, &e);
+    latent_feature_network *eye = latent_feature_network_open(CLIP, &e);
     if (!eye)
         fail_msg("%s", e.text);
     return eye;
 }
 
-static void as_a_promise(const latent_feature_network *eye, const float *pictures,
-                         const float *features)
+static latent_variables *variables_of(const float *pictures)
 {
     latent_error e = {""};
-    latent_tensor *t = latent_tensor_new((latent_shape){N, SIZE, SIZE, 3}, &e), *is;
-    latent_node *shown, *seen;
-    memcpy(t->data, pictures, t->count * sizeof(float));
-    shown = latent_op_picture(t, &e);
-    seen = latent_feature_network_see(eye, shown, &e);
-    assert_non_null(seen);
-    assert_int_equal(latent_evaluate(seen, NULL, &is, &e), 0);
-    for (size_t k = 0; k < is->count; k++)
-        assert_true(fabsf(is->data[k] - features[k]) < 1e-4f);
-    latent_tensor_release(is);
-    latent_tensor_release(t);
-    latent_node_release(seen);
-    latent_node_release(shown);
+    latent_variables *v = latent_variables_new();
+    assert_int_equal(latent_variables_add(v, (latent_shape){N, SIZE, SIZE, 3}, pictures, &e), 0);
+    return v;
+}
+
+/* Takes the promise over. */
+static latent_tensor *value_of(latent_node *n)
+{
+    latent_error e = {""};
+    latent_tensor *t;
+    assert_non_null(n);
+    if (latent_evaluate(n, NULL, &t, &e))
+        fail_msg("%s", e.text);
+    latent_node_release(n);
+    return t;
 }
 
 static void sees_what_boxes_see(void **state)
@@ -72,80 +73,87 @@ static void sees_what_boxes_see(void **state)
     latent_error e = {""};
     size_t side = (size_t)latent_feature_network_side(eye),
            c = (size_t)latent_feature_network_channels(eye);
-    float *pictures = fish(), *features = malloc(N * side * side * c * sizeof(float));
+    float *pictures = fish();
+    latent_variables *v = variables_of(pictures);
+    latent_node *shown = latent_variables_at(v, 0, &e);
+    latent_tensor *seen = value_of(latent_feature_network_see(eye, shown, &e)),
+                  *pooled = value_of(latent_model_pooled(clip, shown, &e));
     (void)state;
-    assert_true(latent_feature_network_suits(eye, 2 * N, SIZE, 4, (int)c));
-    assert_false(latent_feature_network_suits(eye, 2 * N + 4, SIZE, 4, (int)c));
-    assert_false(latent_feature_network_suits(eye, N, SIZE / 2, 4, (int)c));
+    assert_true(latent_feature_network_suits(eye, SIZE, 4, (int)c));
+    assert_false(latent_feature_network_suits(eye, SIZE / 2, 4, (int)c));
     assert_int_equal(side, 4);
-    latent_feature_network_look(eye, N, pictures, features);
-    as_a_promise(eye, pictures, features);
-    for (size_t i = 0; i < N; i++) {
-        latent_tensor *t = latent_tensor_new((latent_shape){1, SIZE, SIZE, 3}, &e), *pooled = NULL;
-        latent_node *shown, *seen;
-        memcpy(t->data, pictures + i * PIXELS, PIXELS * sizeof(float));
-        shown = latent_op_picture(t, &e);
-        seen = latent_model_pooled(clip, shown, &e);
-        assert_int_equal(latent_evaluate(seen, NULL, &pooled, &e), 0);
-        assert_int_equal(pooled->shape.c, c);
+    assert_int_equal(pooled->shape.c, c);
+    for (size_t i = 0; i < N; i++)
         for (size_t k = 0; k < c; k++) {
             double mean = 0;
             for (size_t p = 0; p < side * side; p++)
-                mean += features[(i * side * side + p) * c + k] / (double)(side * side);
-            assert_true(fabs(mean - pooled->data[k]) < 1e-3);
+                mean += seen->data[(i * side * side + p) * c + k] / (double)(side * side);
+            assert_true(fabs(mean - pooled->data[i * c + k]) < 1e-3);
         }
-        latent_node_release(seen);
-        latent_node_release(shown);
-        latent_tensor_release(pooled);
-        latent_tensor_release(t);
-    }
+    latent_tensor_release(seen);
+    latent_tensor_release(pooled);
+    latent_node_release(shown);
+    latent_variables_free(v);
     latent_model_release(clip);
     latent_feature_network_free(eye);
     free(pictures);
-    free(features);
+}
+
+/* The features of v's pictures along r, a promise. */
+static latent_node *along(const latent_feature_network *eye, latent_variables *v, latent_node *r)
+{
+    latent_error e = {""};
+    latent_node *pictures = latent_variables_at(v, 0, &e);
+    latent_node *seen = latent_feature_network_see(eye, pictures, &e);
+    latent_node *loss = seen ? latent_op_dot(seen, r, &e) : NULL;
+    latent_node_release(pictures);
+    latent_node_release(seen);
+    if (!loss)
+        fail_msg("%s", e.text);
+    return loss;
 }
 
 static void way_back_of_the_eye(void **state)
 {
     latent_feature_network *eye = open_eye();
-    size_t count = N *
-                   (size_t)(latent_feature_network_side(eye) * latent_feature_network_side(eye)) *
-                   (size_t)latent_feature_network_channels(eye);
-    float *pictures = fish(), *features = malloc(count * sizeof(float)), *r = some(count, 3);
-    float *g = calloc(N * PIXELS, sizeof(float)), *way = some(N * PIXELS, 5), *moved;
-    double is, up, down, step = 1e-3, longer;
+    latent_error e = {""};
+    int side = latent_feature_network_side(eye), c = latent_feature_network_channels(eye);
+    size_t count = N * PIXELS;
+    float *pictures = fish(), *g = malloc(count * sizeof(float)), *way = some(count, 5), value;
+    latent_tensor *t = latent_tensor_new((latent_shape){N, side, side, c}, &e);
+    float *numbers = some(t->count, 3);
+    latent_variables *v = variables_of(pictures);
+    latent_node *r, *loss;
+    double is, sides[2], step = 1e-3, longer;
     (void)state;
-    latent_feature_network_look(eye, N, pictures, features);
-    latent_feature_network_back(eye, N, r, g);
-    longer = sqrt(dot(way, way, N * PIXELS) / dot(g, g, N * PIXELS));
-    for (size_t k = 0; k < N * PIXELS;
-         k++) /* along the gradient as well, so that there is something to see */
+    memcpy(t->data, numbers, t->count * sizeof(float));
+    r = latent_op_picture(t, &e);
+    loss = along(eye, v, r);
+    assert_int_equal(latent_variables_gradient(v, loss, NULL, &value, g, &e), 0);
+    latent_node_release(loss);
+    longer = sqrt(dot(way, way, count) / dot(g, g, count));
+    for (size_t k = 0; k < count; k++) /* along the gradient as well, for something to see */
         way[k] += (float)longer * g[k];
-    is = dot(g, way, N * PIXELS);
-    moved = malloc(N * PIXELS * sizeof(float));
-    for (size_t k = 0; k < N * PIXELS; k++)
-        moved[k] = pictures[k] + (float)step * way[k];
-    latent_feature_network_look(eye, N, moved, features);
-    up = dot(features, r, count);
-    for (size_t k = 0; k < N * PIXELS; k++)
-        moved[k] = pictures[k] - (float)step * way[k];
-    latent_feature_network_look(eye, N, moved, features);
-    down = dot(features, r, count);
-    if (!(fabs(is - (up - down) / (2 * step)) < 0.02 * fabs(is)))
-        fail_msg("the gradient says %g, the difference %g", is, (up - down) / (2 * step));
-    /* the gradient is added to what is there */
-    latent_feature_network_look(eye, N, pictures, features);
-    memcpy(moved, g, N * PIXELS * sizeof(float));
-    latent_feature_network_back(eye, N, r, g);
-    for (size_t k = 0; k < N * PIXELS; k++)
-        assert_true(fabsf(g[k] - 2 * moved[k]) <= 1e-6f + 1e-4f * fabsf(g[k]));
+    is = dot(g, way, count);
+    for (int s = 0; s < 2; s++) {
+        float *now = latent_variables_change(v, 0, &e);
+        latent_tensor *sum;
+        for (size_t k = 0; k < count; k++)
+            now[k] = pictures[k] + (float)(s ? step : -step) * way[k];
+        sum = value_of(along(eye, v, r));
+        sides[s] = sum->data[0];
+        latent_tensor_release(sum);
+    }
+    if (!(fabs(is - (sides[1] - sides[0]) / (2 * step)) < 0.02 * fabs(is)))
+        fail_msg("the gradient says %g, the difference %g", is, (sides[1] - sides[0]) / (2 * step));
     latent_feature_network_free(eye);
+    latent_variables_free(v);
+    latent_node_release(r);
+    latent_tensor_release(t);
+    free(numbers);
     free(pictures);
-    free(features);
-    free(r);
     free(g);
     free(way);
-    free(moved);
 }
 
 /* What a discriminator says of pictures and of what is seen in them, as one number. */
@@ -252,10 +260,10 @@ static void refusals(void **state)
 {
     latent_error e = {""};
     (void)state;
-    assert_null(latent_feature_network_open("examples/models/fish.safetensors", N, &e));
+    assert_null(latent_feature_network_open("examples/models/fish.safetensors", &e));
     assert_true(*e.text);
-    assert_null(latent_feature_network_open("tests/engine/test_feature_network.c", N, &e));
-    assert_null(latent_feature_network_open("there is none", N, &e));
+    assert_null(latent_feature_network_open("tests/engine/test_feature_network.c", &e));
+    assert_null(latent_feature_network_open("there is none", &e));
 }
 
 int main(void)

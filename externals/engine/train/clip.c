@@ -8,6 +8,7 @@
 #include "../ops/ops.h"
 #include "parameters.h"
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -514,9 +515,16 @@ int latent_clip_training_step(latent_clip_training *t, latent_clip_report *r, la
 {
     float *log_scale = latent_parameter_value(&t->p, t->scale), loss, found;
     latent_adam adam = {.beta1 = 0.9f, .beta2 = 0.98f, .epsilon = 1e-8f};
+    size_t cache = latent_cache();
+    int failed;
     if (!t->source)
         return latent_fail(e, "there are no pictures to learn from");
-    if (gather(t, e) || learn(t, &loss, &found, e))
+    if (gather(t, e))
+        return -1;
+    latent_cache_set(SIZE_MAX); /* the values of a step are all needed again on the way back */
+    failed = learn(t, &loss, &found, e);
+    latent_cache_set(cache);
+    if (failed)
         return -1;
     adam.rate = rate_now(t);
     adam.keep = keep_now(t);

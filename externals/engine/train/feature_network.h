@@ -10,29 +10,20 @@
 
 typedef struct latent_feature_network latent_feature_network;
 
-/* The picture tower of the clip-tiny in a file, for n pictures at a time, a multiple of 4.  NULL
-   and a sentence. */
-latent_feature_network *latent_feature_network_open(const char *path, int n, latent_error *e);
+/* The picture tower of the clip-tiny in a file.  NULL and a sentence. */
+latent_feature_network *latent_feature_network_open(const char *path, latent_error *e);
 void latent_feature_network_free(latent_feature_network *eye); /* eye may be NULL */
 /* It gives [side][side][channels] a picture, of deviation about 1. */
 int latent_feature_network_side(const latent_feature_network *eye);
 int latent_feature_network_channels(const latent_feature_network *eye);
-/* Can it look at n pictures of that size and give such features? */
-int latent_feature_network_suits(const latent_feature_network *eye, int n, int resolution, int side,
+/* Does it look at pictures of that size and give such features? */
+int latent_feature_network_suits(const latent_feature_network *eye, int resolution, int side,
                                  int channels);
 
-/* The features of pictures [n][resolution][resolution][3], any n, as a promise that can be
-   differentiated: [n][side][side][channels].  NULL and a sentence. */
+/* The features of pictures [n][resolution][resolution][3] as a promise that can be differentiated,
+   [n][side][side][channels].  NULL and a sentence. */
 latent_node *latent_feature_network_see(const latent_feature_network *eye, latent_node *pictures,
                                         latent_error *e);
-
-/* The features of n pictures [n][resolution][resolution][3], a multiple of 4, at most those that it
-   was made for; and from the gradient with respect to the features of the first n of them to that
-   with respect to the pictures, which is added to.  On the calling thread's pool. */
-void latent_feature_network_look(latent_feature_network *eye, int n, const float *pictures,
-                                 float *features);
-void latent_feature_network_back(latent_feature_network *eye, int n, const float *g_features,
-                                 float *g_pictures);
 
 #pragma GCC visibility pop
 #endif

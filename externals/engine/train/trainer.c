@@ -414,50 +414,9 @@ static int draw_fakes(step *s)
 
 /* ---- what the discriminator says */
 
-/* What the feature network sees in pictures.  It remembers the last ones only, so they come back
-   before others go in: reals, which do not come back, then fakes. */
-static int look_shape(const latent_node *n, latent_shape *s, latent_error *e)
-{
-    latent_feature_network *eye = *(latent_feature_network *const *)n->params;
-    latent_shape x = n->in[0]->shape;
-    int side = latent_feature_network_side(eye), c = latent_feature_network_channels(eye);
-    if (!latent_feature_network_suits(eye, x.n, x.w, side, c))
-        return latent_fail(e, "the clip-tiny looks at other pictures than %d of %d", x.n, x.w);
-    *s = (latent_shape){x.n, side, side, c};
-    return 0;
-}
-
-static int look_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
-                        latent_error *e)
-{
-    (void)e;
-    latent_feature_network_look(*(latent_feature_network *const *)n->params, out->shape.n,
-                                in[0]->data, out->data);
-    return 0;
-}
-
-static int look_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
-                         latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
-{
-    (void)in;
-    (void)e;
-    latent_feature_network_back(*(latent_feature_network *const *)n->params, out->shape.n,
-                                grad_out->data, grad_in[0]->data);
-    return 0;
-}
-
-static const latent_op op_look = {
-    .name = "look",
-    .n_computed = -1,
-    .shape = look_shape,
-    .forward = look_forward,
-    .backward = look_backward,
-};
-
 static latent_node *look(step *s, latent_node *pictures)
 {
-    return latent_node_make(&op_look, &pictures, 1, &s->t->eye, sizeof(s->t->eye), "look",
-                            s->error);
+    return latent_feature_network_see(s->t->eye, pictures, s->error);
 }
 
 static latent_node *judge(step *s, latent_node *pictures, latent_node *seen)
@@ -684,9 +643,9 @@ int latent_trainer_step(latent_trainer *t, latent_error *e)
 {
     step s = {.t = t, .error = e};
     size_t room = latent_cache();
-    int n = t->settings.batch, failed;
+    int failed;
     if (t->d.shape.seen &&
-        !(t->eye && latent_feature_network_suits(t->eye, n, t->g.resolution, 4, t->d.shape.seen)))
+        !(t->eye && latent_feature_network_suits(t->eye, t->g.resolution, 4, t->d.shape.seen)))
         return latent_fail(e, "this discriminator needs a clip-tiny for pictures of its size, the "
                               "one that it was trained with");
     latent_cache_set(SIZE_MAX); /* the values of a step are all needed again on the way back */
