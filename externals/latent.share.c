@@ -6,12 +6,13 @@
 
    w and h (1024 1024) are for how many pixels there is room; larger pictures are made smaller.
    When Gem was there first, its own numbers hold.  See engine/stage/share.h. */
-#include "engine/base/seconds.h"
 #include "engine/graph/evaluate.h"
 #include "engine/picture/pixels.h"
 #include "engine/stage/share.h"
 #include "pd/box.h"
 #include "pd/job_queue.h"
+#include "pd/rate.h"
+#include "pd/size.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,8 +26,7 @@ typedef struct {
     latent_node *x_node; /* the newest picture, or NULL */
     int x_due;           /* Gem has it not yet */
     int x_busy;          /* one is being made */
-    double x_since;      /* so many were handed over since then */
-    int x_count;
+    t_latent_rate x_rate;
     t_latent_job_queue *x_jobs;
     t_outlet *x_outlet;
 } t_latent_share;
@@ -76,30 +76,22 @@ static void latent_share_advance(t_latent_share *x)
     latent_complain(&x->x_obj, "no memory, or no thread, to compute with");
 }
 
-static void latent_share_count(t_latent_share *x)
-{
-    double now = latent_seconds();
-    t_atom a;
-    if (x->x_count && now - x->x_since < 1) {
-        x->x_count++;
-        return;
-    }
-    SETFLOAT(&a, (t_float)(x->x_count / (now - x->x_since)));
-    if (x->x_count > 1 && now - x->x_since < 3)
-        outlet_anything(x->x_outlet, gensym("fps"), 1, &a);
-    x->x_since = now;
-    x->x_count = 1;
-}
-
 static void latent_share_done(void *z, latent_job *job)
 {
     t_latent_share *x = z;
+    double fps;
+    t_atom a;
     x->x_busy = 0;
     latent_share_advance(x);
-    if (job->failed)
+    if (job->failed) {
         latent_complain(&x->x_obj, "%s", job->error.text);
-    else
-        latent_share_count(x);
+        return;
+    }
+    latent_rate_count(&x->x_rate);
+    if (!latent_rate_told(&x->x_rate, &fps))
+        return;
+    SETFLOAT(&a, (t_float)fps);
+    outlet_anything(x->x_outlet, gensym("fps"), 1, &a);
 }
 
 static void latent_share_image(t_latent_share *x, t_symbol *s, int argc, t_atom *argv)
@@ -120,35 +112,19 @@ static void latent_share_image(t_latent_share *x, t_symbol *s, int argc, t_atom 
     latent_share_advance(x);
 }
 
-/* Two numbers behind the name, or 1024 1024. */
-static void latent_share_size(t_latent_share *x, int argc, const t_atom *argv, int *w, int *h)
-{
-    t_float a = atom_getfloatarg(1, argc, (t_atom *)argv);
-    t_float b = argc > 2 ? atom_getfloatarg(2, argc, (t_atom *)argv) : a;
-    *w = *h = 1024;
-    if (argc > 3 || (argc > 1 && !(a >= 1 && a <= LARGEST && b >= 1 && b <= LARGEST)))
-        latent_complain(&x->x_obj,
-                        "behind the name stand one or two numbers from 1 to %d, width and height; "
-                        "they are 1024 1024 now",
-                        LARGEST);
-    else if (argc > 1) {
-        *w = latent_whole(a, 1, LARGEST);
-        *h = latent_whole(b, 1, LARGEST);
-    }
-}
-
 static void *latent_share_new_box(t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_share *x = (t_latent_share *)pd_new(latent_share_class);
     char name[MAXPDSTRING] = "latent";
-    int w, h;
+    int w = 1024, h = 1024;
     latent_error e;
     (void)s;
     if (argc && argv->a_type == A_FLOAT) /* a number is a name as Gem writes it */
         snprintf(name, sizeof(name), "%g", (double)argv->a_w.w_float);
     else if (argc)
         snprintf(name, sizeof(name), "%s", atom_getsymbol(argv)->s_name);
-    latent_share_size(x, argc, argv, &w, &h);
+    if (argc > 1)
+        latent_size_take(&x->x_obj, 1, LARGEST, argc - 1, argv + 1, &w, &h);
     x->x_outlet = outlet_new(&x->x_obj, 0);
     x->x_jobs = latent_job_queue_new(x, LATENT_EVALUATOR, 0, latent_share_done);
     if (!(x->x_share = latent_share_new(name, w, h, &e))) {

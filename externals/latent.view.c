@@ -4,9 +4,11 @@
    size n [m]   the frame: n wide and m (or n) high; kept when the patch is saved
    scaling blocks or smooth   how small pictures are enlarged (blocks until told)
    clear        shows nothing
+   files 0, 1   1: each picture is also a PNG, for editors whose patch shows nothing here (0)
    outlet       shape w h   of the pictures that come, when it changes
                 fps f       how many a second were drawn, about once a second while they come
                 dropped n   how many came too fast to be drawn, when it changes
+                file name   of the PNG, two names in turn, when files is 1
                 click x y   where the picture was clicked, 0 to 1 from the left and from the top
 
    What nobody sees is not computed: without a window (-nogui, a closed subpatch, a Pd without Tk)
@@ -18,6 +20,8 @@
 #include "pd/box.h"
 #include "pd/frame.h"
 #include "pd/job_queue.h"
+#include "pd/rate.h"
+#include "pd/size.h"
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -34,13 +38,14 @@ typedef struct {
     t_object x_obj;
     t_latent_frame x_frame;
     int x_scaling;         /* a latent_enlarging */
+    int x_files, x_turn;   /* PNG are written; which name is next */
+    unsigned x_id;         /* of the names; 0: none yet */
     latent_node *x_node;   /* the newest picture, or NULL */
     int x_due;             /* it is not in the window yet */
     int x_busy;            /* one is being made, or waits for Tk */
     char *x_file;          /* the one that waits for Tk */
     double x_last;         /* when the last one was asked for; seconds */
-    double x_since;        /* fps: so many were drawn since then */
-    int x_count;           /* the one at that moment included */
+    t_latent_rate x_rate;  /* of what was drawn */
     int x_dropped, x_told; /* in all; what the outlet has said */
     int x_shape_w, x_shape_h;
     t_latent_job_queue *x_mail;
@@ -52,6 +57,8 @@ typedef struct {
 typedef struct {
     int h, w;
     latent_enlarging enlarging;
+    int tk;             /* a file for Tk is wanted */
+    char png[PATH_MAX]; /* and a PNG of this name, or "" */
     void (*discard)(latent_job *job);
 } t_room;
 
@@ -63,6 +70,11 @@ static int latent_view_digest(latent_request *r, latent_error *e)
 {
     const t_room *room = r->settings;
     char path[PATH_MAX];
+    if (*room->png &&
+        latent_screen_write_png(r->value, room->h, room->w, room->enlarging, room->png, e))
+        return -1;
+    if (!room->tk)
+        return 0;
     if (latent_screen_write(r->value, room->h, room->w, room->enlarging, path, sizeof(path), e))
         return -1;
     r->result = strdup(path);
@@ -88,6 +100,12 @@ static latent_request *latent_view_request(t_latent_view *x)
     room->h = x->x_frame.h * latent_frame_zoom(&x->x_frame);
     room->w = x->x_frame.w * latent_frame_zoom(&x->x_frame);
     room->enlarging = (latent_enlarging)x->x_scaling;
+    room->tk = latent_frame_visible(&x->x_frame);
+    *room->png = 0;
+    if (x->x_files && !x->x_id)
+        x->x_id = latent_screen_id();
+    if (x->x_files)
+        latent_screen_name(x->x_id, x->x_turn ^= 1, room->png, sizeof(room->png));
     room->discard = r->job.discard;
     r->job.discard = latent_view_discard;
     return r;
@@ -103,14 +121,12 @@ static void latent_view_say(t_latent_view *x, const char *word, int n, double a,
     outlet_anything(x->x_outlet, gensym(word), n, at);
 }
 
-static void latent_view_count_picture(t_latent_view *x)
+static void latent_view_forget_file(t_latent_view *x)
 {
-    double now = sys_getrealtime();
-    if (x->x_count == 0 || now - x->x_since > 2) { /* the first, or the first after a pause */
-        x->x_since = now;
-        x->x_count = 0;
-    }
-    x->x_count++;
+    if (x->x_file)
+        latent_frame_delete_file(x->x_file);
+    free(x->x_file);
+    x->x_file = NULL;
 }
 
 /* Called when Tk has time for us. */
@@ -122,7 +138,7 @@ static void latent_view_to_tk(t_gobj *z, t_glist *glist)
         return;
     if (x->x_node && latent_frame_visible(&x->x_frame)) {
         latent_frame_picture(&x->x_frame, x->x_file);
-        latent_view_count_picture(x);
+        latent_rate_count(&x->x_rate);
     } else {
         latent_frame_delete_file(x->x_file);
         x->x_due = x->x_node != NULL;
@@ -195,17 +211,27 @@ static void latent_view_done(void *z, latent_job *job)
 {
     t_latent_view *x = z;
     latent_request *r = (latent_request *)job;
-    int drawing = r->settings != NULL;
+    const t_room *room = r->settings;
+    int drawing = room != NULL;
+    t_atom at;
     if (job->failed) {
         latent_complain(&x->x_obj, "%s", job->error.text);
         x->x_busy = drawing ? 0 : x->x_busy;
     } else if (drawing) {
+        latent_view_forget_file(x); /* Tk has not taken it, or never will */
         x->x_file = r->result;
         r->result = NULL;
-        if (latent_frame_visible(&x->x_frame))
+        x->x_busy = x->x_file && !*room->png;
+        if (x->x_file && latent_frame_visible(&x->x_frame))
             sys_queuegui(x, x->x_frame.glist, latent_view_to_tk);
         else
             latent_view_to_tk((t_gobj *)x, x->x_frame.glist);
+        if (*room->png) { /* last: what is said may delete the box */
+            SETSYMBOL(&at, gensym(room->png));
+            clock_delay(x->x_clock, 0);
+            outlet_anything(x->x_outlet, gensym("file"), 1, &at);
+            return;
+        }
     }
     if (!x->x_busy)
         clock_delay(x->x_clock, 0);
@@ -223,7 +249,7 @@ static void latent_view_send(t_latent_view *x, latent_request *r)
 static void latent_view_advance(t_latent_view *x)
 {
     double wait;
-    if (!x->x_due || x->x_busy || !latent_frame_visible(&x->x_frame))
+    if (!x->x_due || x->x_busy || !(x->x_files || latent_frame_visible(&x->x_frame)))
         return;
     wait = x->x_last + INTERVAL - sys_getrealtime();
     if (wait > 0) {
@@ -238,14 +264,10 @@ static void latent_view_advance(t_latent_view *x)
 
 static void latent_view_tick(t_latent_view *x)
 {
-    double now = sys_getrealtime();
+    double fps;
     latent_view_advance(x);
-    if (x->x_count > 1 && now - x->x_since >= 1) {
-        double fps = (x->x_count - 1) / (now - x->x_since);
-        x->x_since = now;
-        x->x_count = 1;
+    if (latent_rate_told(&x->x_rate, &fps))
         latent_view_say(x, "fps", 1, fps, 0);
-    }
     if (x->x_told != x->x_dropped) {
         x->x_told = x->x_dropped;
         latent_view_say(x, "dropped", 1, x->x_told, 0);
@@ -289,23 +311,6 @@ static void latent_view_clear(t_latent_view *x)
 
 /* ---- the frame */
 
-/* Takes one or two numbers as the size; 0, or -1 after a complaint. */
-static int latent_view_set_size(t_latent_view *x, int argc, const t_atom *argv)
-{
-    t_float w = atom_getfloatarg(0, argc, (t_atom *)argv);
-    t_float h = argc > 1 ? atom_getfloatarg(1, argc, (t_atom *)argv) : w;
-    if (argc > 2 || !(w >= SMALLEST && w <= LARGEST && h >= SMALLEST && h <= LARGEST)) {
-        latent_complain(&x->x_obj,
-                        "a size is one or two numbers from %d to %d, width and height; "
-                        "it stays %d %d",
-                        SMALLEST, LARGEST, x->x_frame.w, x->x_frame.h);
-        return -1;
-    }
-    x->x_frame.w = latent_whole(w, SMALLEST, LARGEST);
-    x->x_frame.h = latent_whole(h, SMALLEST, LARGEST);
-    return 0;
-}
-
 static void latent_view_redraw(void *z)
 {
     t_latent_view *x = z;
@@ -316,19 +321,28 @@ static void latent_view_redraw(void *z)
     canvas_fixlinesfor(x->x_frame.glist, &x->x_obj);
 }
 
+static void latent_view_again(void *z)
+{
+    t_latent_view *x = z;
+    x->x_due = x->x_node != NULL;
+    x->x_busy &= !x->x_files; /* a window that does not answer is waited for no longer */
+    clock_delay(x->x_clock, 0);
+}
+
 static void latent_view_size(t_latent_view *x, t_symbol *s, int argc, t_atom *argv)
 {
     (void)s;
-    if (latent_view_set_size(x, argc, argv))
+    if (latent_size_take(&x->x_obj, SMALLEST, LARGEST, argc, argv, &x->x_frame.w, &x->x_frame.h))
         return;
     latent_frame_save_size(&x->x_frame);
     latent_view_redraw(x);
 }
 
-static const t_latent_param latent_view_params[] = {{"scaling", LATENT_CHOICE,
-                                                     offsetof(t_latent_view, x_scaling), 0, 0,
-                                                     "blocks smooth", latent_view_redraw},
-                                                    {NULL, 0, 0, 0, 0, NULL, NULL}};
+static const t_latent_param latent_view_params[] = {
+    {"scaling", LATENT_CHOICE, offsetof(t_latent_view, x_scaling), 0, 0, "blocks smooth",
+     latent_view_redraw},
+    {"files", LATENT_WHOLE, offsetof(t_latent_view, x_files), 0, 1, NULL, latent_view_again},
+    {NULL, 0, 0, 0, 0, NULL, NULL}};
 
 /* ---- birth and death */
 
@@ -343,7 +357,7 @@ static void *latent_view_new(t_symbol *s, int argc, t_atom *argv)
             argv[kept++] = argv[i];
     argc = latent_params_flags(&x->x_obj, latent_view_params, kept, argv);
     if (argc)
-        latent_view_set_size(x, argc, argv);
+        latent_size_take(&x->x_obj, SMALLEST, LARGEST, argc, argv, &x->x_frame.w, &x->x_frame.h);
     x->x_outlet = outlet_new(&x->x_obj, 0);
     x->x_clock = clock_new(x, (t_method)latent_view_tick);
     x->x_mail = latent_job_queue_new(x, LATENT_EVALUATOR, 0, latent_view_done);
@@ -355,9 +369,9 @@ static void latent_view_free(t_latent_view *x)
     latent_job_queue_free(x->x_mail);
     sys_unqueuegui(x);
     clock_free(x->x_clock);
-    if (x->x_file)
-        latent_frame_delete_file(x->x_file);
-    free(x->x_file);
+    latent_view_forget_file(x);
+    if (x->x_id)
+        latent_screen_forget_names(x->x_id);
     latent_frame_free(&x->x_frame);
     latent_node_release(x->x_node);
 }

@@ -23,6 +23,7 @@
 #include "engine/stage/window.h"
 #include "pd/box.h"
 #include "pd/job_queue.h"
+#include "pd/size.h"
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,20 +233,10 @@ static void latent_window_close_message(t_latent_window *x)
     x->x_due = x->x_node != NULL;
 }
 
-/* Takes one or two numbers as the size; 0, or -1 after a complaint. */
 static int latent_window_set_size(t_latent_window *x, int argc, t_atom *argv)
 {
-    t_float w = atom_getfloatarg(0, argc, argv), h = argc > 1 ? atom_getfloatarg(1, argc, argv) : w;
-    if (argc > 2 || !(w >= SMALLEST && w <= LARGEST && h >= SMALLEST && h <= LARGEST)) {
-        latent_complain(&x->x_obj,
-                        "a size is one or two numbers from %d to %d, width and height; "
-                        "it stays %d %d",
-                        SMALLEST, LARGEST, x->x_settings.width, x->x_settings.height);
-        return -1;
-    }
-    x->x_settings.width = latent_whole(w, SMALLEST, LARGEST);
-    x->x_settings.height = latent_whole(h, SMALLEST, LARGEST);
-    return 0;
+    return latent_size_take(&x->x_obj, SMALLEST, LARGEST, argc, argv, &x->x_settings.width,
+                            &x->x_settings.height);
 }
 
 static void latent_window_size(t_latent_window *x, t_symbol *s, int argc, t_atom *argv)

@@ -195,6 +195,16 @@ static void test_screen(void **state)
     for (int i = 0; i < 1000 && !stat(left, &st); i++)
         usleep(5000);
     assert_int_equal(stat(left, &st), -1);
+    latent_screen_name(latent_screen_id(), 0, left, sizeof(left)); /* a PNG takes another's place */
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(latent_screen_write_png(t, 8, 4, LATENT_BLOCKS, left, &e), 0);
+    f = fopen(left, "rb");
+    assert_non_null(f);
+    assert_int_equal(fread(bytes, 1, 8, f), 8);
+    fclose(f);
+    assert_memory_equal(bytes, "\x89PNG\r\n\x1a\n", 8);
+    assert_int_equal(latent_screen_write_png(t, 8, 4, LATENT_BLOCKS, "no-such-folder/a.png", &e),
+                     -1);
     latent_screen_sweep(0);
     assert_int_equal(stat(path, &st), 0);
     latent_screen_sweep(1);

@@ -13,6 +13,15 @@
 int latent_screen_write(const latent_tensor *t, int room_h, int room_w, latent_enlarging enlarging,
                         char *path, size_t path_room, latent_error *e);
 
+/* The same as a PNG of that name, where what stands is always whole: for editors that show files. */
+int latent_screen_write_png(const latent_tensor *t, int room_h, int room_w,
+                            latent_enlarging enlarging, const char *path, latent_error *e);
+/* Two names for such files, in the same folder, belong to each id; the ids are 1, 2, 3 ... */
+unsigned latent_screen_id(void);
+void latent_screen_name(unsigned id, int turn, char *path, size_t room);
+/* Has a worker delete both files. */
+void latent_screen_forget_names(unsigned id);
+
 /* Has a worker delete a file that nobody has read: even in memory that can take milliseconds. */
 void latent_screen_forget(const char *path);
 
