@@ -516,6 +516,24 @@ static void a_seed_is_a_picture(void **state)
     latent_diffusion_training_free(t);
 }
 
+/* Or nothing would ever be found in the cache. */
+static void the_same_again_is_one_promise(void **state)
+{
+    learner l = learner_new();
+    latent_error e = {""};
+    latent_node *x =
+        latent_op_normal((latent_shape){2, little.resolution, little.resolution, 3}, 5, &e);
+    latent_node *one = latent_diffusion_velocity(&l.net, x, levels, NULL, &e);
+    latent_node *two = latent_diffusion_velocity(&l.net, x, levels, NULL, &e);
+    (void)state;
+    assert_non_null(one);
+    assert_ptr_equal(one, two);
+    latent_node_release(one);
+    latent_node_release(two);
+    latent_node_release(x);
+    learner_free(&l);
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -541,6 +559,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_gradient_is_right),
+        cmocka_unit_test(the_same_again_is_one_promise),
         cmocka_unit_test(a_network_plays_as_it_learned),
         cmocka_unit_test(stages_have_names),
         cmocka_unit_test(a_loss_falls),

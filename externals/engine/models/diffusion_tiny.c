@@ -294,20 +294,6 @@ static latent_node *attention(const builder *b, int at, int heads, latent_node *
 
 /* ---- the chain */
 
-/* One channel of ones, of that size. */
-static latent_node *ones(latent_shape s, latent_error *e)
-{
-    latent_tensor *t = latent_tensor_new((latent_shape){s.n, s.h, s.w, 1}, e);
-    latent_node *n;
-    if (!t)
-        return NULL;
-    for (size_t i = 0; i < t->count; i++)
-        t->data[i] = 1;
-    n = latent_op_parameter(t, e);
-    latent_tensor_release(t);
-    return n;
-}
-
 static latent_node *told(const builder *b, const latent_diffusion_net *net, const float *level,
                          int n, latent_node *words)
 {
@@ -331,7 +317,7 @@ int latent_diffusion_input(const latent_diffusion_net *net, latent_node *x, cons
     latent_node *both[2] = {NULL, NULL};
     memset(to, 0, sizeof(*to));
     both[0] = latent_op_unshuffle(x, net->sizes.shuffle, e);
-    both[1] = both[0] ? ones(both[0]->shape, e) : NULL;
+    both[1] = both[0] ? latent_op_constant(both[0]->shape, 1, 1, e) : NULL;
     if (both[1])
         to->x = conv(&b, INPUT, latent_op_concat(both, 2, e));
     latent_node_release(both[0]);

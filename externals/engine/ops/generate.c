@@ -63,6 +63,42 @@ latent_node *latent_op_timestep(const float *time, int n, int c, float period, f
     return latent_node_make(&op_timestep, NULL, 0, &p, sizeof(p), "timestep", e);
 }
 
+/* ---- one number everywhere */
+
+typedef struct {
+    latent_shape shape;
+    float number;
+} constant_params;
+
+static int constant_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    (void)e;
+    *s = ((const constant_params *)n->params)->shape;
+    return 0;
+}
+
+static int constant_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                            latent_error *e)
+{
+    (void)in;
+    (void)e;
+    for (size_t i = 0; i < out->count; i++)
+        out->data[i] = ((const constant_params *)n->params)->number;
+    return 0;
+}
+
+static const latent_op op_constant = {
+    .name = "constant",
+    .shape = constant_shape,
+    .forward = constant_forward,
+};
+
+latent_node *latent_op_constant(latent_shape s, int c, float number, latent_error *e)
+{
+    constant_params p = {{s.n, s.h, s.w, c}, number};
+    return latent_node_make(&op_constant, NULL, 0, &p, sizeof(p), NULL, e);
+}
+
 /* ---- chance */
 
 typedef struct {

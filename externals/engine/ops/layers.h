@@ -93,6 +93,8 @@ latent_node *latent_op_attend(latent_node *q, latent_node *k, latent_node *v, in
    exp(-log(period) i / (c / 2 - shift)); cosines first, as diffusion networks have them. */
 latent_node *latent_op_timestep(const float *time, int n, int c, float period, float shift,
                                 latent_error *e);
+/* c channels of that number, otherwise of that shape. */
+latent_node *latent_op_constant(latent_shape s, int c, float number, latent_error *e);
 /* Normally distributed numbers, the same for the same seed. */
 latent_node *latent_op_normal(latent_shape s, uint32_t seed, latent_error *e);
 
