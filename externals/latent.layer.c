@@ -4,7 +4,9 @@
    features        from [latent.input] or the layer before
    bang            the same again
    right inlet     list: w or W+ for this layer alone (its own rows are taken)
-                   clear: the w that rides along with the features again
+                   image: this layer's noise map, whatever noise says (unless none): the grey of its
+                   middle square, with mean 0 and deviation 1 as noise has it
+                   clear: the w that rides along with the features and the network's noise again
    noise const, noise none, noise random, noise learned      (const until told)
    seed n          of random noise
    strength f      how much of the noise, 1 as the network was trained
@@ -25,8 +27,8 @@ typedef struct {
     t_latent_modelref *x_model; /* NULL: the features' own */
     t_symbol *x_layer;
     t_latent_noise x_noise;
-    t_latent_list x_own; /* empty: what rides along */
-    latent_node *x_in, *x_last;
+    t_latent_list x_own;                /* empty: what rides along */
+    latent_node *x_in, *x_last, *x_map; /* x_map: the picture that is the noise, or NULL */
     int x_waits;
     struct _latent_inlet *x_right;
     t_outlet *x_out;
@@ -77,6 +79,10 @@ static void latent_layer_bang(t_latent_layer *x)
     context.rows = latent_layer_rows(x, m);
     context.own = x->x_own.n ? x->x_own.v : NULL;
     context.noise = latent_noise_of(&x->x_noise);
+    if (x->x_map && context.noise.mode != LATENT_NOISE_NONE) {
+        context.noise.mode = LATENT_NOISE_PICTURE;
+        context.noise.picture = x->x_map;
+    }
     if ((layer = latent_model_layer(m, x->x_layer->s_name, &e)) < 0 ||
         !(n = latent_model_forward(m, layer, x->x_in, &context, &e))) {
         latent_complain(&x->x_obj, "%s", e.text);
@@ -97,21 +103,34 @@ static void latent_layer_features(t_latent_layer *x, t_symbol *s, int argc, t_at
     latent_layer_bang(x);
 }
 
+static void latent_layer_clear(t_latent_layer *x)
+{
+    x->x_own.n = 0;
+    latent_node_release(x->x_map);
+    x->x_map = NULL;
+}
+
+static void latent_layer_map(t_latent_layer *x, t_symbol *s, int argc, t_atom *argv)
+{
+    latent_node *n = latent_promise_get(&x->x_obj, s, argc, argv);
+    if (!n)
+        return;
+    latent_node_release(x->x_map);
+    x->x_map = n;
+}
+
 static void latent_layer_right(void *z, t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_layer *x = z;
     if (s == gensym("clear"))
-        x->x_own.n = 0;
+        latent_layer_clear(x);
+    else if (s == gensym("image"))
+        latent_layer_map(x, s, argc, argv);
     else if (s == &s_list || s == &s_float) {
         if (latent_style_fits(&x->x_obj, latent_layer_network(x, 0), argc, argv))
             latent_list_set(&x->x_obj, &x->x_own, argc, argv);
     } else
-        latent_wrong_right(&x->x_obj, LATENT_TAKES_STYLE, s, argc, argv);
-}
-
-static void latent_layer_clear(t_latent_layer *x)
-{
-    x->x_own.n = 0;
+        latent_wrong_right(&x->x_obj, LATENT_TAKES_STYLE_OR_MAP, s, argc, argv);
 }
 
 static void latent_layer_ready(void *z)
@@ -151,6 +170,7 @@ static void latent_layer_free(t_latent_layer *x)
     latent_inlet_free(x->x_right);
     latent_node_release(x->x_in);
     latent_node_release(x->x_last);
+    latent_node_release(x->x_map);
     latent_list_free(&x->x_own);
 }
 

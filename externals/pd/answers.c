@@ -58,6 +58,9 @@ static const t_taken taken[LATENT_TAKES] = {
                             {[FEATURES] = "features are made of a style w already: [latent.rgb] "
                                           "makes a picture of them",
                              [PICTURE] = FINDS}},
+    [LATENT_TAKES_STYLE_OR_MAP] = {"a style w, a list of numbers, or a picture, which is its noise",
+                                   "[latent.noise] and then [latent.map] make a style w",
+                                   {[FEATURES] = "[latent.rgb] makes a picture of features"}},
     [LATENT_TAKES_LATENT] =
         {"a latent, a list of numbers",
          "[latent.noise] makes a z, and [latent.map] a style w of it",

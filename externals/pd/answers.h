@@ -11,10 +11,11 @@ typedef enum {
     LATENT_TAKES_MESSAGES, /* nothing but messages: [latent.model], [latent.engine] ... */
     LATENT_TAKES_BANG,     /* a chain begins here: a bang, or the number of a seed */
     LATENT_TAKES_Z,
-    LATENT_TAKES_STYLE,   /* w or W+ */
-    LATENT_TAKES_LATENT,  /* any list that moves, steps or is kept */
-    LATENT_TAKES_VALUES,  /* sensors, MIDI, sound as numbers */
-    LATENT_TAKES_NUMBERS, /* of a picture or spectrum */
+    LATENT_TAKES_STYLE,        /* w or W+ */
+    LATENT_TAKES_STYLE_OR_MAP, /* or a picture as noise */
+    LATENT_TAKES_LATENT,       /* any list that moves, steps or is kept */
+    LATENT_TAKES_VALUES,       /* sensors, MIDI, sound as numbers */
+    LATENT_TAKES_NUMBERS,      /* of a picture or spectrum */
     LATENT_TAKES_GRADIENT,
     LATENT_TAKES_FEATURES,
     LATENT_TAKES_PICTURE,

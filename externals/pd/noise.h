@@ -45,8 +45,9 @@ static inline latent_noise latent_noise_of(t_latent_noise *n)
         n->maps = latent_noise_maps_new((uint32_t)n->seed);
         n->maps_seed = n->seed;
     }
-    return (latent_noise){n->mode, n->maps ? latent_noise_maps_number(n->maps) : (uint32_t)n->seed,
-                          (float)n->strength};
+    return (latent_noise){.mode = n->mode,
+                          .seed = n->maps ? latent_noise_maps_number(n->maps) : (uint32_t)n->seed,
+                          .strength = (float)n->strength};
 }
 
 #endif

@@ -27,7 +27,7 @@ static latent_model *load(const char *path)
 static latent_node *draw(latent_model *m, const float *w)
 {
     latent_error e = {""};
-    latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
+    latent_noise noise = {.mode = LATENT_NOISE_CONST, .strength = 1};
     latent_node *picture = latent_model_picture(m, w, 1, LATENT_WHOLE_PICTURE, noise, &e);
     if (!picture)
         die(e.text);

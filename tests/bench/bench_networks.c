@@ -133,7 +133,7 @@ static void styles(const latent_model *m, float *ws, uint32_t seed)
 
 static latent_node *promise(latent_model *m, const float *ws)
 {
-    latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
+    latent_noise noise = {.mode = LATENT_NOISE_CONST, .strength = 1};
     latent_error e = {""};
     latent_node *rgb =
         latent_model_picture(m, ws, m->generator.num_ws, LATENT_WHOLE_PICTURE, noise, &e);

@@ -111,7 +111,7 @@ latent_model *network_model(const network *n)
 latent_node *network_picture(latent_model *m, const float *ws, int rows)
 {
     latent_error e = {""};
-    latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
+    latent_noise noise = {.mode = LATENT_NOISE_CONST, .strength = 1};
     latent_node *rgb = latent_model_picture(m, ws, rows, LATENT_WHOLE_PICTURE, noise, &e);
     if (!rgb)
         fail_msg("%s", e.text);

@@ -346,7 +346,7 @@ static void guidance_goes_down(void **state)
     assert_int_equal(latent_optimiser_start(&o, m->generator.w_avg, m->generator.w_dim, &e), 0);
     for (int k = 0; k < STEPS; k++) {
         latent_guide_kept now = {{NULL}, 0};
-        latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
+        latent_noise noise = {.mode = LATENT_NOISE_CONST, .strength = 1};
         latent_node *picture, *loss;
         latent_optimiser_now(&o, &settings, NULL, w);
         picture = latent_model_picture(m, w, 1, LATENT_WHOLE_PICTURE, noise, &e);

@@ -46,7 +46,8 @@ static void roughness(void **state)
 static latent_node *draw(latent_model *m, latent_noise_maps *maps, const float *w)
 {
     latent_error e = {""};
-    latent_noise noise = {LATENT_NOISE_LEARNED, latent_noise_maps_number(maps), 1};
+    latent_noise noise = {
+        .mode = LATENT_NOISE_LEARNED, .seed = latent_noise_maps_number(maps), .strength = 1};
     latent_node *picture =
         latent_model_picture(m, w, m->generator.num_ws, LATENT_WHOLE_PICTURE, noise, &e);
     if (!picture)

@@ -565,6 +565,12 @@ static latent_node *lengths(latent_node **in, int batch, latent_error *e)
     return latent_op_lengths(in[0], 7, 1, NULL, e);
 }
 
+static latent_node *as_noise(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_as_noise(in[0], NULL, e);
+}
+
 static latent_node *softmax(latent_node **in, int batch, latent_error *e)
 {
     (void)batch;
@@ -852,6 +858,7 @@ static const op_case cases[] = {
     {"gru from nothing", gru_from_nothing, {{0, 1, 4, 9}, {1, 1, 9, 3}, {1, 1, 1, 3}}, 1e-2, 2e-3},
     {"mixture loss", mixture_loss, {{0, 1, 5, 14}, {0, 1, 5, 3}}, 1e-2, 2e-3},
     {"choice loss", choice_loss, {{0, 1, 5, 7}}, 1e-2, 1e-3},
+    {"as noise", as_noise, {{0, 5, 3, 3}}, 1e-2, 2e-3},
     {"concat", concat, {{0, 5, 3, 4}, {0, 5, 3, 1}, {0, 5, 3, 3}}, 1e-2, 1e-3},
     {"enlarge", enlarge, {{0, 5, 3, 4}}, 1e-2, 1e-3},
     {"shrink", shrink, {{0, 9, 3, 4}}, 1e-2, 1e-3},

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 static const network_plan plan = {SKIP, 6, 5, 2, 3, {8, 8, 8}, 3, 0, 1};
-static const latent_noise quiet = {LATENT_NOISE_NONE, 0, 1};
+static const latent_noise quiet = {.mode = LATENT_NOISE_NONE, .strength = 1};
 
 static latent_model *model_of(uint32_t seed)
 {

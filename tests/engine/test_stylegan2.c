@@ -3,7 +3,9 @@
    reading back. */
 #include "../helpers/npz.h"
 #include "engine/graph/evaluate.h"
+#include "engine/graph/gradient.h"
 #include "engine/models/model.h"
+#include "engine/ops/encoder.h"
 #include "helper_network.h"
 #include <math.h>
 #include <setjmp.h>
@@ -18,8 +20,8 @@
 
 #define TOLERANCE 1e-5
 
-static const latent_noise noise_const = {LATENT_NOISE_CONST, 0, 1};
-static const latent_noise noise_none = {LATENT_NOISE_NONE, 0, 1};
+static const latent_noise noise_const = {.mode = LATENT_NOISE_CONST, .strength = 1};
+static const latent_noise noise_none = {.mode = LATENT_NOISE_NONE, .strength = 1};
 static const latent_progress quietly = {NULL, NULL};
 
 static const char *oracle(void)
@@ -315,11 +317,111 @@ static void a_small_budget_changes_nothing(void **state)
     latent_model_release(m);
 }
 
+/* ---- a picture as noise */
+
+/* What is drawn with styles ws over noise that was drawn with styles drawer, times other numbers:
+   one number.  given: the noise is taken as it is. */
+static latent_node *over_drawn_noise(latent_model *m, const float *ws, const float *drawer,
+                                     int given, latent_node *times)
+{
+    latent_error e = {""};
+    latent_node *below = image(m, drawer, 1, noise_none), *taken, *with, *sum;
+    taken = given ? latent_op_stop_gradient(below, &e) : latent_node_retain(below);
+    with = image(m, ws, 1,
+                 (latent_noise){.mode = LATENT_NOISE_PICTURE, .strength = 3, .picture = taken});
+    sum = latent_op_dot(with, times, &e);
+    if (!sum)
+        fail_msg("%s", e.text);
+    latent_node_release(below);
+    latent_node_release(taken);
+    latent_node_release(with);
+    return sum;
+}
+
+static double sum_of(latent_node *n)
+{
+    size_t count;
+    float *v = planes(n, &count);
+    double is = v[0];
+    free(v);
+    latent_node_release(n);
+    return is;
+}
+
+/* It is seen; one of one colour is no noise; and the gradient goes through it to the styles that
+   drew it. */
+static void a_picture_as_noise(void **state)
+{
+    enum { W = 8 };
+    const float H = 3e-4f;
+    static network plan;
+    latent_error e = {""};
+    latent_model *m;
+    float ws[W], drawer[W], up[W], down[W], value, *grad, *plain, *even, *seen;
+    latent_noise noise = {.mode = LATENT_NOISE_PICTURE, .strength = 3};
+    latent_tensor *grey = latent_tensor_new((latent_shape){1, 20, 30, 3}, &e), *t;
+    latent_node *with, *times;
+    double along = 0, differs;
+    int rows, w_dim;
+    size_t n;
+    (void)state;
+    network_make(&plan, (network_plan){SKIP, W, W, 2, 3, {16, 12, 8}, 3, 0, 1}, 4);
+    m = network_model(&plan);
+    some_styles(m, ws, 1, 3);
+    some_styles(m, drawer, 1, 5);
+    assert_null(latent_model_picture(m, ws, 1, LATENT_WHOLE_PICTURE, noise, &e));
+    for (size_t i = 0; i < grey->count; i++)
+        grey->data[i] = .3f;
+    noise.picture = latent_op_picture(grey, &e);
+    even = planes(with = image(m, ws, 1, noise), &n);
+    latent_node_release(with);
+    latent_node_release(noise.picture);
+    plain = planes(with = image(m, ws, 1, noise_none), &n);
+    latent_node_release(with);
+    assert_true(distance(even, plain, n) < 1e-4);
+    t = latent_tensor_new((latent_shape){1, 16, 16, 3}, &e);
+    for (size_t i = 0; i < t->count; i++)
+        t->data[i] = (float)((int)(i * 37 % 23) - 11) / 11;
+    times = latent_op_picture(t, &e);
+    noise.picture = times;
+    seen = planes(with = image(m, ws, 1, noise), &n);
+    latent_node_release(with);
+    assert_true(distance(seen, plain, n) > 1e-2);
+    for (int given = 0; given < 2; given++) {
+        with = over_drawn_noise(m, ws, drawer, given, times);
+        if (latent_gradient_styles(with, NULL, &value, &grad, &rows, &w_dim, &e))
+            fail_msg("%s", e.text);
+        latent_node_release(with);
+        for (int i = 0; i < rows * w_dim; i++) /* along (1, -1, 1 ...) */
+            along += (double)(i % w_dim % 2 ? -grad[i] : grad[i]) * (given ? -1 : 1);
+        free(grad);
+    }
+    for (int i = 0; i < W; i++) {
+        up[i] = drawer[i] + (i % 2 ? -H : H);
+        down[i] = drawer[i] - (i % 2 ? -H : H);
+    }
+    differs = sum_of(over_drawn_noise(m, ws, up, 1, times)) -
+              sum_of(over_drawn_noise(m, ws, down, 1, times));
+    differs /= 2 * H;
+    if (!(fabs(along - differs) < .03 * fabs(along)))
+        fail_msg("along the gradient %g, but it is %g", along, differs);
+    latent_node_release(times);
+    latent_tensor_release(grey);
+    latent_tensor_release(t);
+    free(even);
+    free(plain);
+    free(seen);
+    latent_model_release(m);
+    network_free(&plan);
+}
+
 static void random_noise_follows_its_seed(void **state)
 {
     latent_model *m = builtin();
     float *ws = malloc((size_t)m->generator.w_dim * sizeof(float)), *first, *second;
-    latent_noise noise = {LATENT_NOISE_RANDOM, 7, 10}; /* a network may have learned little */
+    latent_noise noise = {.mode = LATENT_NOISE_RANDOM,
+                          .seed = 7,
+                          .strength = 10}; /* a network may have learned little */
     latent_node *a, *b, *c;
     size_t n;
     (void)state;
@@ -537,6 +639,7 @@ int main(void)
         cmocka_unit_test(only_what_changed_is_computed),
         cmocka_unit_test(a_small_budget_changes_nothing),
         cmocka_unit_test(random_noise_follows_its_seed),
+        cmocka_unit_test(a_picture_as_noise),
         cmocka_unit_test(written_and_read_back),
         cmocka_unit_test(smallest_networks),
         cmocka_unit_test(another_mapping_rate),

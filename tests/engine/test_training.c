@@ -434,7 +434,7 @@ static void what_it_writes_plays(void **state)
     assert_int_equal(m->generator.height, 16);
     assert_int_equal(m->generator.z_dim, 16);
     latent_model_map(m, z, NULL, w, &e);
-    latent_noise noise = {LATENT_NOISE_CONST, 0, 1};
+    latent_noise noise = {.mode = LATENT_NOISE_CONST, .strength = 1};
     latent_node *rgb = latent_model_picture(m, w, 1, LATENT_WHOLE_PICTURE, noise, &e);
     latent_tensor *is;
     assert_int_equal(latent_evaluate(rgb, NULL, &is, &e), 0);

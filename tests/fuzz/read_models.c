@@ -145,7 +145,7 @@ static void denoise(latent_model *m)
 static void play(latent_model *m)
 {
     static float numbers[4096], w[4096];
-    latent_noise noise = {LATENT_NOISE_RANDOM, 1, 1};
+    latent_noise noise = {.mode = LATENT_NOISE_RANDOM, .seed = 1, .strength = 1};
     latent_error e = {""};
     latent_node *picture;
     if (m->weights_bytes > (size_t)16 << 20 || m->generator.height * m->generator.width > 64 * 64 ||

@@ -109,7 +109,7 @@ static void normalise(const float *v, int n, float *to)
 static int look(latent_recall *r, const float *w, float *seen, const atomic_int *cancel,
                 latent_error *e)
 {
-    static const latent_noise still = {LATENT_NOISE_CONST, 0, 1};
+    static const latent_noise still = {.mode = LATENT_NOISE_CONST, .strength = 1};
     latent_tensor *value = NULL;
     latent_node *picture = latent_model_picture(r->generator, w, 1, LATENT_WHOLE_PICTURE, still, e);
     latent_node *embedding = picture ? latent_model_embed_picture(r->encoder, picture, e) : NULL;

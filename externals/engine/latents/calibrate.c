@@ -90,7 +90,7 @@ static latent_tensor *draw(latent_calibration *c, float share, int whole, const 
                            latent_error *e)
 {
     const latent_model *m = c->model;
-    static const latent_layer_context still = {NULL, 0, {LATENT_NOISE_CONST, 0, 1}};
+    static const latent_layer_context still = {.noise = {.strength = 1}};
     latent_node *f, *next, *picture;
     latent_tensor *t = NULL;
     int last = c->layer >= 0 ? c->layer : m->generator.n_layers - 1;

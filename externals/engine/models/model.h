@@ -48,13 +48,15 @@ typedef enum {
     LATENT_NOISE_CONST,
     LATENT_NOISE_NONE,
     LATENT_NOISE_RANDOM,
-    LATENT_NOISE_LEARNED
+    LATENT_NOISE_LEARNED,
+    LATENT_NOISE_PICTURE
 } latent_noise_mode;
 typedef struct {
     latent_noise_mode mode;
     uint32_t
         seed; /* of random noise: the same seed gives the same maps; the number of learned maps */
-    float strength; /* times the network's own; 1 as it was trained */
+    float strength;       /* times the network's own; 1 as it was trained */
+    latent_node *picture; /* that is the map: its middle square, grey; borrowed */
 } latent_noise;
 
 /* What a layer is told beside the features. */

@@ -12,6 +12,8 @@
    block and enlarge and add; "resnet" and "orig" networks draw once, after the last. */
 #include "../base/half.h"
 #include "../kernels/gemm.h"
+#include "../ops/encoder.h"
+#include "../ops/layers.h"
 #include "../ops/ops.h"
 #include "architectures.h"
 #include "stylegan2_layers.h"
@@ -608,6 +610,17 @@ static latent_node *learned_map(uint32_t number, int row, int side, latent_error
     return map;
 }
 
+/* The middle square of a picture, as large as the layer is. */
+static latent_node *picture_map(latent_node *picture, int side, latent_error *e)
+{
+    latent_node *square = picture ? latent_op_center_crop(picture, side, e) : NULL, *map;
+    if (!picture)
+        latent_fail(e, "there is no picture to be the noise");
+    map = square ? latent_op_as_noise(square, "noise", e) : NULL;
+    latent_node_release(square);
+    return map;
+}
+
 /* One convolution of a block: x -> style, convolution, noise, bias, lrelu.  gain is 1, or sqrt(1/2)
    at the end of a resnet's block. */
 static latent_node *convolve(const sg2_styles *s, const sg2_block *b, const sg2_layer *l, int row,
@@ -626,6 +639,8 @@ static latent_node *convolve(const sg2_styles *s, const sg2_block *b, const sg2_
             map = latent_op_random(b->resolution, b->resolution, noise_seed(noise.seed, row), e);
         else if (noise.mode == LATENT_NOISE_LEARNED)
             map = learned_map(noise.seed, row, b->resolution, e);
+        else if (noise.mode == LATENT_NOISE_PICTURE)
+            map = picture_map(noise.picture, b->resolution, e);
         if (!map && noise.mode >= LATENT_NOISE_RANDOM) {
             latent_node_release(style);
             return NULL;

@@ -39,6 +39,9 @@ latent_node *latent_op_lengths(latent_node *x, int rows, float length, const cha
                                latent_error *e);
 /* Over the channels of each pixel. */
 latent_node *latent_op_softmax(latent_node *x, const char *stage, latent_error *e);
+/* A picture as a noise map, [n][h][w][1]: the mean of its channels, with mean 0 and deviation 1
+   over its pixels (nothing where it is of one colour). */
+latent_node *latent_op_as_noise(latent_node *x, const char *stage, latent_error *e);
 
 /* arrange.c */
 

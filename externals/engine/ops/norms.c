@@ -1,4 +1,4 @@
-/* norms: group norm, lengths and softmax. */
+/* norms: group norm, lengths, softmax, and pictures as noise. */
 #include "../base/parallel.h"
 #include "layers.h"
 #include <math.h>
@@ -319,4 +319,89 @@ static const latent_op op_softmax = {
 latent_node *latent_op_softmax(latent_node *x, const char *stage, latent_error *e)
 {
     return latent_node_make(&op_softmax, &x, 1, NULL, 0, stage, e);
+}
+
+/* ---- a picture as noise: its grey, with mean 0 and deviation 1 as noise has it */
+
+static int as_noise_shape(const latent_node *n, latent_shape *s, latent_error *e)
+{
+    (void)e;
+    *s = n->in[0]->shape;
+    s->c = 1;
+    return 0;
+}
+
+#define FAINT 1e-6 /* a variance beside which a picture of one colour is no noise at all */
+
+/* The mean and one over the deviation of one picture's grey. */
+static double grey_scale(const float *x, size_t pixels, size_t c, double *mean)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < pixels; i++) {
+        double grey = 0;
+        for (size_t k = 0; k < c; k++)
+            grey += (double)x[i * c + k] / (double)c;
+        sum += grey;
+        squares += grey * grey;
+    }
+    *mean = sum / (double)pixels;
+    squares = squares / (double)pixels - *mean * *mean;
+    return 1 / sqrt((squares > 0 ? squares : 0) + FAINT);
+}
+
+static int as_noise_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
+                            latent_error *e)
+{
+    size_t c = (size_t)in[0]->shape.c, pixels = out->count / (size_t)out->shape.n;
+    (void)n;
+    (void)e;
+    for (size_t b = 0; b < (size_t)out->shape.n; b++) {
+        const float *x = in[0]->data + b * pixels * c;
+        double mean, scale = grey_scale(x, pixels, c, &mean);
+        for (size_t i = 0; i < pixels; i++) {
+            double grey = 0;
+            for (size_t k = 0; k < c; k++)
+                grey += (double)x[i * c + k] / (double)c;
+            out->data[b * pixels + i] = (float)((grey - mean) * scale);
+        }
+    }
+    return 0;
+}
+
+static int as_noise_backward(const latent_node *n, latent_tensor *const *in,
+                             const latent_tensor *out, latent_tensor *grad_out,
+                             latent_tensor *const *grad_in, latent_error *e)
+{
+    size_t c = (size_t)in[0]->shape.c, pixels = out->count / (size_t)out->shape.n;
+    (void)n;
+    (void)e;
+    for (size_t b = 0; b < (size_t)out->shape.n; b++) {
+        const float *y = out->data + b * pixels, *g = grad_out->data + b * pixels;
+        float *to = grad_in[0]->data + b * pixels * c;
+        double mean, scale = grey_scale(in[0]->data + b * pixels * c, pixels, c, &mean);
+        double along = 0, sum = 0;
+        for (size_t i = 0; i < pixels; i++) {
+            sum += (double)g[i] / (double)pixels;
+            along += (double)g[i] * (double)y[i] / (double)pixels;
+        }
+        for (size_t i = 0; i < pixels; i++) {
+            double d = scale * ((double)g[i] - sum - (double)y[i] * along) / (double)c;
+            for (size_t k = 0; k < c; k++)
+                to[i * c + k] += (float)d;
+        }
+    }
+    return 0;
+}
+
+static const latent_op op_as_noise = {
+    .name = "as noise",
+    .n_computed = -1,
+    .shape = as_noise_shape,
+    .forward = as_noise_forward,
+    .backward = as_noise_backward,
+};
+
+latent_node *latent_op_as_noise(latent_node *x, const char *stage, latent_error *e)
+{
+    return latent_node_make(&op_as_noise, &x, 1, NULL, 0, stage, e);
 }
