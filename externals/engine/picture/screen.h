@@ -13,7 +13,8 @@
 int latent_screen_write(const latent_tensor *t, int room_h, int room_w, latent_enlarging enlarging,
                         char *path, size_t path_room, latent_error *e);
 
-/* The same as a PNG of that name, where what stands is always whole: for editors that show files. */
+/* The same as a PNG of that name, where what stands is always whole, for editors that show such
+   files. */
 int latent_screen_write_png(const latent_tensor *t, int room_h, int room_w,
                             latent_enlarging enlarging, const char *path, latent_error *e);
 /* Two names for such files, in the same folder, belong to each id; the ids are 1, 2, 3 ... */
