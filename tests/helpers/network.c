@@ -1,7 +1,8 @@
 /* [network]: makes a StyleGAN2 of any size with random weights, for tests that need one that takes
-   long.
+   long, and a small denoiser.
      write name resolution base    writes it as a safetensors file (float32) into the folder of
                                    [scratch], and sends the file's path
+     denoiser name resolution    the same of a diffusion-tiny that goes by words of 3 numbers
    A block of resolution r has min(base / r, 512) channels, as NVIDIA's configurations do; z and w
    have 512 numbers and there are two mapping layers.
    For the project's own test patches; never installed. */
@@ -99,7 +100,54 @@ static void network(t_maker *m, int resolution, int base)
     }
 }
 
-static void network_write(t_network *x, t_symbol *file, t_floatarg resolution, t_floatarg base)
+#define WORDS 3
+#define INSIDE 8 /* channels of the denoiser, and of what it is told */
+
+static void block(t_maker *m, const char *where, int in)
+{
+    char name[40], shape[40];
+    for (int i = 0; i < (in == INSIDE ? 2 : 3); i++) {
+        int kernel = i < 2 ? 3 : 1, from = i == 1 ? INSIDE : in;
+        snprintf(name, sizeof(name), "%s.%s", where,
+                 (const char *[]){"first", "second", "skip"}[i]);
+        snprintf(shape, sizeof(shape), "%d,%d,%d,%d", INSIDE, from, kernel, kernel);
+        tensor(m, name, shape, (size_t)(INSIDE * from * kernel * kernel), 0, 1);
+    }
+    snprintf(name, sizeof(name), "%s.film", where);
+    tensor(m, name, "8,8", INSIDE * INSIDE, 0, 1);
+    snprintf(name, sizeof(name), "%s.gain", where);
+    tensor(m, name, "", 1, 0.5f, 0);
+}
+
+static void denoiser(t_maker *m, int resolution, int unused)
+{
+    static const char *const attention[] = {"mid.queries", "mid.keys", "mid.values",
+                                            "mid.attended"};
+    (void)unused;
+    if (!m->file)
+        m->used += (size_t)snprintf(
+            m->header + m->used, ROOM - m->used,
+            "\"__metadata__\":{\"architecture\":\"diffusion-tiny\",\"resolution\":\"%d\","
+            "\"channels\":\"3\",\"shuffle\":\"1\",\"levels\":\"1\",\"width\":\"8\",\"heads\":\"2\","
+            "\"waves\":\"4\",\"words\":\"3\",\"embedding\":\"8\",\"mean\":\"0.25\","
+            "\"deviation\":\"0.5\"}",
+            resolution);
+    tensor(m, "waves", "8,4", 32, 0, 1);
+    tensor(m, "words", "8,3", 8 * WORDS, 0, 1);
+    tensor(m, "nothing", "3", WORDS, 1, 0.5f);
+    tensor(m, "input", "8,4,3,3", 288, 0, 1);
+    block(m, "down0", INSIDE);
+    block(m, "mid.0", INSIDE);
+    for (int i = 0; i < 4; i++)
+        tensor(m, attention[i], "8,8", 64, 0, 1);
+    block(m, "mid.1", INSIDE);
+    block(m, "up0", 2 * INSIDE);
+    tensor(m, "rgb", "3,8,3,3", 216, 0, 1);
+    tensor(m, "rgb.gain", "", 1, 1, 0);
+}
+
+static void write_file(t_network *x, t_symbol *file, void (*make)(t_maker *m, int a, int b), int a,
+                       int b)
 {
     const char *folder = getenv("LATENT_SCRATCH");
     char path[MAXPDSTRING];
@@ -109,7 +157,7 @@ static void network_write(t_network *x, t_symbol *file, t_floatarg resolution, t
     if (!m.header)
         return;
     m.header[0] = '{';
-    network(&m, (int)resolution, (int)base);
+    make(&m, a, b);
     m.header[m.used++] = '}';
     while (m.used % 8)
         m.header[m.used++] = ' ';
@@ -117,13 +165,23 @@ static void network_write(t_network *x, t_symbol *file, t_floatarg resolution, t
     if ((m.file = fopen(path, "wb"))) {
         fwrite(&length, 8, 1, m.file);
         fwrite(m.header, 1, m.used, m.file);
-        network(&m, (int)resolution, (int)base);
+        make(&m, a, b);
     }
     free(m.header);
     if (!m.file || fclose(m.file))
         pd_error(x, "network: can't write %s", path);
     else
         outlet_symbol(x->x_obj.ob_outlet, gensym(path));
+}
+
+static void network_write(t_network *x, t_symbol *file, t_floatarg resolution, t_floatarg base)
+{
+    write_file(x, file, network, (int)resolution, (int)base);
+}
+
+static void network_denoiser(t_network *x, t_symbol *file, t_floatarg resolution)
+{
+    write_file(x, file, denoiser, (int)resolution, 0);
 }
 
 static void *network_new(void)
@@ -138,5 +196,7 @@ void network_setup(void)
     network_class =
         class_new(gensym("network"), (t_newmethod)network_new, 0, sizeof(t_network), 0, 0);
     class_addmethod(network_class, (t_method)network_write, gensym("write"), A_SYMBOL, A_FLOAT,
+                    A_FLOAT, 0);
+    class_addmethod(network_class, (t_method)network_denoiser, gensym("denoiser"), A_SYMBOL,
                     A_FLOAT, 0);
 }

@@ -1,0 +1,107 @@
+/* denoising: see denoising.h */
+#include "denoising.h"
+#include "engine/ops/ops.h"
+
+void latent_denoising_init(t_latent_denoising *d)
+{
+    d->eta = LATENT_OWN_ETA;
+}
+
+void latent_denoising_name(t_object *x, t_latent_denoising *d, t_symbol *word,
+                           void (*ready)(void *x))
+{
+    d->model = latent_modelref_new_of(x, LATENT_DENOISER, word, ready);
+}
+
+static void condition_free(t_latent_condition *c)
+{
+    latent_list_free(&c->list);
+    latent_node_release(c->states);
+}
+
+void latent_denoising_free(t_latent_denoising *d)
+{
+    latent_modelref_free(d->model);
+    condition_free(&d->words);
+    condition_free(&d->without);
+    latent_list_free(&d->schedule);
+}
+
+void latent_condition_take(t_object *x, t_latent_condition *c, t_symbol *s, int argc,
+                           const t_atom *argv)
+{
+    latent_node *states = NULL;
+    if (s == &s_list || s == &s_float) {
+        if (latent_list_set(x, &c->list, argc, argv))
+            return;
+    } else if (s == gensym("features")) {
+        if (!(states = latent_promise_get(x, s, argc, argv)))
+            return;
+    } else if (s == gensym("clear"))
+        c->list.n = 0;
+    else {
+        latent_wrong_right(x, LATENT_TAKES_CONDITION, s, argc, argv);
+        return;
+    }
+    latent_node_release(c->states);
+    c->states = states;
+}
+
+void latent_denoising_schedule(t_object *x, t_latent_denoising *d, t_symbol *s, int argc,
+                               const t_atom *argv)
+{
+    t_latent_list own = {0, 0, NULL};
+    latent_error e;
+    if (s == gensym("clear"))
+        d->schedule.n = 0;
+    else if (s != &s_list && s != &s_float)
+        latent_wrong_right(x, LATENT_TAKES_SCHEDULE, s, argc, argv);
+    else if (!latent_list_set(x, &own, argc, argv)) {
+        if (latent_schedule_check(own.v, own.n, &e))
+            latent_complain(x, "%s", e.text);
+        else
+            latent_list_copy(x, &d->schedule, own.n, own.v);
+    }
+    latent_list_free(&own);
+}
+
+/* NULL in *n where there is none. */
+static int condition_node(t_object *x, const t_latent_condition *c, latent_node **n)
+{
+    latent_error e;
+    *n = NULL;
+    if (c->states)
+        *n = latent_node_retain(latent_features_parts_of(c->states).x);
+    else if (c->list.n && !(*n = latent_op_style(0, 1, c->list.v, c->list.n, &e))) {
+        latent_complain(x, "%s", e.text);
+        return -1;
+    }
+    return 0;
+}
+
+int latent_denoising_ask(t_object *x, const t_latent_denoising *d, latent_model *m,
+                         latent_denoise *ask)
+{
+    latent_node *words, *without;
+    if (condition_node(x, &d->words, &words))
+        return -1;
+    if (condition_node(x, &d->without, &without)) {
+        latent_node_release(words);
+        return -1;
+    }
+    *ask = (latent_denoise){.model = m,
+                            .words = words,
+                            .without = without,
+                            .sampler = (latent_sampler)d->sampler,
+                            .eta = d->eta,
+                            .seed = latent_whole32(d->seed),
+                            .level = d->schedule.n ? d->schedule.v : NULL,
+                            .n_levels = d->schedule.n};
+    return 0;
+}
+
+void latent_denoising_done(latent_denoise *ask)
+{
+    latent_node_release(ask->words);
+    latent_node_release(ask->without);
+}
