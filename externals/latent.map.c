@@ -19,7 +19,7 @@
    Settings are silent.  A z that comes while the model is loading is served when it is there.
    Outlets: list w; info. */
 #include "engine/latents/latents.h"
-#include "engine/latents/mean.h"
+#include "engine/models/mean.h"
 #include "pd/box.h"
 #include "pd/job_queue.h"
 #include "pd/modelref.h"

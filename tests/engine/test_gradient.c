@@ -47,7 +47,7 @@ static latent_node *sse(latent_node *picture, const float *target)
     return loss;
 }
 
-static void check_fixture(const char *name)
+static void check_fixture(const char *file, const char *name)
 {
     const char *dir = getenv("LATENT_ORACLE");
     char pkl[1000], npz[1000];
@@ -55,7 +55,7 @@ static void check_fixture(const char *name)
     latent_error e = {""};
     latent_model *m;
     double total = 0;
-    snprintf(pkl, sizeof(pkl), "%s/%s.pkl", dir ? dir : "../shared/oracle", name);
+    snprintf(pkl, sizeof(pkl), "%s/%s", dir ? dir : "../shared/oracle", file);
     snprintf(npz, sizeof(npz), "%s/%s.npz", dir ? dir : "../shared/oracle", name);
     if (access(pkl, R_OK)) {
         printf("SKIP %s is not there\n", pkl);
@@ -100,8 +100,16 @@ static void check_fixture(const char *name)
 static void fixtures(void **state)
 {
     (void)state;
-    check_fixture("sg2ada-32");
-    check_fixture("sg2ada-64-cond");
+    check_fixture("sg2ada-32.pkl", "sg2ada-32");
+    check_fixture("sg2ada-64-cond.pkl", "sg2ada-64-cond");
+    check_fixture("sg2ada-32-clamp-cl.pkl", "sg2ada-32-clamp-cl");
+    check_fixture("sg2ada-32-resnet.pkl", "sg2ada-32-resnet");
+    check_fixture("sg2ada-32-orig.pkl", "sg2ada-32-orig");
+    check_fixture("sg2ada-32-rgba-zw.pkl", "sg2ada-32-rgba-zw");
+    check_fixture("sg2ada-48x32-eps.pkl", "sg2ada-48x32-eps");
+    check_fixture("tf-sg2-32.pkl", "tf-sg2-32");
+    check_fixture("tf-sg2ada-64-cond.pkl", "tf-sg2ada-64-cond");
+    check_fixture("rosinality-32.pt", "rosinality-32");
 }
 
 static double loss_of(latent_model *m, const float *ws, const float *target)

@@ -25,21 +25,21 @@ static void roughness(void **state)
     latent_random_seed(&r, 1);
     for (int i = 0; i < N; i++)
         x[i] = (float)latent_random_gauss(&r);
-    noise = latent_noise_maps_roughness(x, SIDE, 3, grad);
+    noise = latent_noise_maps_roughness(x, SIDE, SIDE, 3, grad);
     for (int i = 0; i < N; i += 97) {
         const float h = 1e-2f, was = x[i];
         double up, down;
         x[i] = was + h;
-        up = latent_noise_maps_roughness(x, SIDE, 1, NULL);
+        up = latent_noise_maps_roughness(x, SIDE, SIDE, 1, NULL);
         x[i] = was - h;
-        down = latent_noise_maps_roughness(x, SIDE, 1, NULL);
+        down = latent_noise_maps_roughness(x, SIDE, SIDE, 1, NULL);
         x[i] = was;
         if (!(fabs(3 * (up - down) / (2 * h) - grad[i]) < 1e-3 * fabs(grad[i]) + 1e-6))
             fail_msg("number %d: %g, differences %g", i, grad[i], 3 * (up - down) / (2 * h));
     }
     for (int i = 0; i < N; i++)
         x[i] = (float)sin(0.3 * (i % SIDE));
-    smooth = latent_noise_maps_roughness(x, SIDE, 1, NULL);
+    smooth = latent_noise_maps_roughness(x, SIDE, SIDE, 1, NULL);
     assert_true(noise < 0.05 && smooth > 0.3);
 }
 
@@ -103,7 +103,7 @@ static void steps_go_down(void **state)
     }
     if (!(value < 0.3f * first))
         fail_msg("the loss went from %g to %g", first, value);
-    map = latent_noise_maps_at(maps, 3, 16, &e);
+    map = latent_noise_maps_at(maps, 3, 16, 16, &e);
     t = value_of(map);
     for (size_t i = 0; i < t->count; i++) {
         mean += t->data[i] / (double)t->count;
@@ -119,7 +119,7 @@ static void steps_go_down(void **state)
     latent_tensor_release(was);
     latent_node_release(before);
     latent_node_release(goal);
-    assert_null(latent_noise_maps_at(maps, 64, 16, &e));
+    assert_null(latent_noise_maps_at(maps, 64, 16, 16, &e));
     latent_noise_maps_release(maps);
     latent_noise_maps_release(other);
     latent_model_release(m);

@@ -624,7 +624,7 @@ static void another_mapping_rate(void **state)
     latent_model *m;
     char path[] = "latent-test-XXXXXX";
     const float z[3] = {1, -2, 0.5f};
-    const latent_noise none = {LATENT_NOISE_NONE, 0, 1};
+    const latent_noise none = {LATENT_NOISE_NONE, 0, 1, NULL};
     float as_model[4];
     latent_tensor *first, *again, *played;
     int file = mkstemp(path);

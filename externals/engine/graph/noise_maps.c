@@ -13,7 +13,7 @@
 #define BETA2 0.999
 
 typedef struct {
-    int side, steps;
+    int height, width, steps;
     latent_tensor *first, *now; /* now: NULL until a step was taken */
     float *m, *v;               /* Adam's, the evaluator's own */
 } map;
@@ -22,7 +22,7 @@ struct latent_noise_maps {
     int refs; /* guarded by all_lock, as next is */
     latent_noise_maps *next;
     uint32_t seed, number;
-    pthread_mutex_t lock; /* of side, first and now */
+    pthread_mutex_t lock; /* of the sizes, first and now */
     latent_deferred_free grave;
     map map[ROWS];
 };
@@ -109,29 +109,31 @@ void latent_noise_maps_release(latent_noise_maps *m)
 typedef struct {
     latent_noise_maps *maps;
     latent_tensor *tensor; /* NULL: as it began */
-    int row, side;
+    int row, height, width;
 } leaf_params;
 
 static int leaf_shape(const latent_node *n, latent_shape *s, latent_error *e)
 {
     const leaf_params *p = n->params;
     (void)e;
-    *s = (latent_shape){1, p->side, p->side, 1};
+    *s = (latent_shape){1, p->height, p->width, 1};
     return 0;
 }
 
 /* The map as it began; drawn when it is first asked for. */
-static latent_tensor *first_of(latent_noise_maps *m, int row, int side)
+static latent_tensor *first_of(latent_noise_maps *m, int row, int height, int width)
 {
     map *p = &m->map[row];
     latent_tensor *t;
     latent_random r;
     pthread_mutex_lock(&m->lock);
-    t = p->first && p->first->shape.h == side ? latent_tensor_retain(p->first) : NULL;
+    t = p->first && p->first->shape.h == height && p->first->shape.w == width
+            ? latent_tensor_retain(p->first)
+            : NULL;
     pthread_mutex_unlock(&m->lock);
     if (t)
         return t;
-    if (!(t = latent_tensor_new((latent_shape){1, side, side, 1}, NULL)))
+    if (!(t = latent_tensor_new((latent_shape){1, height, width, 1}, NULL)))
         return NULL;
     latent_random_seed(&r, m->seed * 64 + (uint32_t)row);
     for (size_t i = 0; i < t->count; i++)
@@ -146,7 +148,8 @@ static latent_tensor *first_of(latent_noise_maps *m, int row, int side)
 static latent_tensor *leaf_value(const latent_node *n)
 {
     const leaf_params *p = n->params;
-    return p->tensor ? latent_tensor_retain(p->tensor) : first_of(p->maps, p->row, p->side);
+    return p->tensor ? latent_tensor_retain(p->tensor)
+                     : first_of(p->maps, p->row, p->height, p->width);
 }
 
 static void leaf_retain(void *params)
@@ -171,7 +174,14 @@ static const latent_op op_map = {
     .release = leaf_release,
 };
 
-latent_node *latent_noise_maps_at(latent_noise_maps *m, int row, int side, latent_error *e)
+/* Has the map been learned at the size of a leaf? */
+static int is_size(const map *k, int height, int width)
+{
+    return k->height == height && k->width == width;
+}
+
+latent_node *latent_noise_maps_at(latent_noise_maps *m, int row, int height, int width,
+                                  latent_error *e)
 {
     leaf_params p;
     latent_node *n;
@@ -182,9 +192,10 @@ latent_node *latent_noise_maps_at(latent_noise_maps *m, int row, int side, laten
     memset(&p, 0, sizeof(p));
     p.maps = m;
     p.row = row;
-    p.side = side;
+    p.height = height;
+    p.width = width;
     pthread_mutex_lock(&m->lock);
-    if (m->map[row].now && m->map[row].side == side)
+    if (m->map[row].now && is_size(&m->map[row], height, width))
         p.tensor = latent_tensor_retain(m->map[row].now);
     pthread_mutex_unlock(&m->lock);
     n = latent_node_make(&op_map, NULL, 0, &p, sizeof(p), NULL, e);
@@ -199,39 +210,42 @@ int latent_noise_maps_is(const latent_node *n)
 
 /* ---- steps */
 
-double latent_noise_maps_roughness(const float *x, int side, double weight, float *grad)
+double latent_noise_maps_roughness(const float *x, int height, int width, double weight,
+                                   float *grad)
 {
-    size_t count = (size_t)side * (size_t)side;
+    size_t count = (size_t)height * (size_t)width;
     double across = 0, down = 0, sum;
-    int half = side / 2;
+    int half = width / 2;
     float *smaller, *back;
-    for (int i = 0; i < side; i++)
-        for (int j = 0; j < side; j++) {
-            double v = x[i * side + j];
-            across += v * x[i * side + (j + 1) % side];
-            down += v * x[(i + 1) % side * side + j];
+    for (int i = 0; i < height; i++)
+        for (int j = 0; j < width; j++) {
+            double v = x[i * width + j];
+            across += v * x[i * width + (j + 1) % width];
+            down += v * x[(i + 1) % height * width + j];
         }
     across /= (double)count;
     down /= (double)count;
     sum = across * across + down * down;
-    for (int i = 0; grad && i < side; i++)
-        for (int j = 0; j < side; j++) {
-            double a = (double)x[i * side + (j + 1) % side] + x[i * side + (j + side - 1) % side];
-            double d = (double)x[(i + 1) % side * side + j] + x[(i + side - 1) % side * side + j];
-            grad[i * side + j] += (float)(2 * weight * (across * a + down * d) / (double)count);
+    for (int i = 0; grad && i < height; i++)
+        for (int j = 0; j < width; j++) {
+            double a =
+                (double)x[i * width + (j + 1) % width] + x[i * width + (j + width - 1) % width];
+            double d =
+                (double)x[(i + 1) % height * width + j] + x[(i + height - 1) % height * width + j];
+            grad[i * width + j] += (float)(2 * weight * (across * a + down * d) / (double)count);
         }
-    if (side <= SMALLEST || side % 2)
+    if (height <= SMALLEST || width <= SMALLEST || height % 2 || width % 2)
         return sum;
     if (!(smaller = calloc(count / 2, sizeof(*smaller))))
         return -1;
     back = smaller + count / 4;
-    for (int i = 0; i < side; i++)
-        for (int j = 0; j < side; j++)
-            smaller[i / 2 * half + j / 2] += 0.25f * x[i * side + j];
-    across = latent_noise_maps_roughness(smaller, half, weight, grad ? back : NULL);
-    for (int i = 0; grad && i < side; i++)
-        for (int j = 0; j < side; j++)
-            grad[i * side + j] += 0.25f * back[i / 2 * half + j / 2];
+    for (int i = 0; i < height; i++)
+        for (int j = 0; j < width; j++)
+            smaller[i / 2 * half + j / 2] += 0.25f * x[i * width + j];
+    across = latent_noise_maps_roughness(smaller, height / 2, half, weight, grad ? back : NULL);
+    for (int i = 0; grad && i < height; i++)
+        for (int j = 0; j < width; j++)
+            grad[i * width + j] += 0.25f * back[i / 2 * half + j / 2];
     free(smaller);
     return across < 0 ? -1 : sum + across;
 }
@@ -250,10 +264,11 @@ static void normalise(float *x, size_t n)
         x[i] = (float)((x[i] - sum) * scale);
 }
 
-/* Adam's memory for a map of that side. */
-static int remember(map *p, int side, size_t count, latent_error *e)
+/* Adam's memory for a map of that size. */
+static int remember(map *p, int height, int width, latent_error *e)
 {
-    if (p->m && p->side == side)
+    size_t count = (size_t)height * (size_t)width;
+    if (p->m && is_size(p, height, width))
         return 0;
     free(p->m);
     free(p->v);
@@ -270,16 +285,16 @@ int latent_noise_maps_step(const latent_node *n, const latent_tensor *grad,
     map *k = &p->maps->map[p->row];
     latent_tensor *was, *next = latent_tensor_new(n->shape, e), *g = latent_tensor_new(n->shape, e);
     double m_part, v_part;
-    int failed = !next || !g || remember(k, p->side, grad->count, e);
+    int failed = !next || !g || remember(k, p->height, p->width, e);
     /* other pictures may have stepped since this one was drawn */
-    was = failed                         ? NULL
-          : k->now && k->side == p->side ? latent_tensor_retain(k->now)
-                                         : leaf_value(n);
+    was = failed                                      ? NULL
+          : k->now && is_size(k, p->height, p->width) ? latent_tensor_retain(k->now)
+                                                      : leaf_value(n);
     if (!failed && !was)
         failed = latent_fail(e, "no memory to learn noise");
     if (!failed) {
         memcpy(g->data, grad->data, grad->count * sizeof(float));
-        if (latent_noise_maps_roughness(was->data, p->side, s.smooth, g->data) < 0)
+        if (latent_noise_maps_roughness(was->data, p->height, p->width, s.smooth, g->data) < 0)
             failed = latent_fail(e, "no memory to learn noise");
     }
     if (!failed) {
@@ -296,7 +311,8 @@ int latent_noise_maps_step(const latent_node *n, const latent_tensor *grad,
         pthread_mutex_lock(&p->maps->lock);
         latent_tensor_release(k->now);
         k->now = latent_tensor_retain(next);
-        k->side = p->side;
+        k->height = p->height;
+        k->width = p->width;
         pthread_mutex_unlock(&p->maps->lock);
     }
     latent_tensor_release(was);

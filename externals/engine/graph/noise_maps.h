@@ -21,8 +21,9 @@ void latent_noise_maps_release(latent_noise_maps *m);
 uint32_t latent_noise_maps_number(const latent_noise_maps *m);
 latent_noise_maps *latent_noise_maps_by_number(uint32_t number);
 
-/* The map of a row (0 to 63), side x side, as it is now: a promise.  Costs nothing here. */
-latent_node *latent_noise_maps_at(latent_noise_maps *m, int row, int side, latent_error *e);
+/* The map of a row (0 to 63), height x width, as it is now: a promise.  Costs nothing here. */
+latent_node *latent_noise_maps_at(latent_noise_maps *m, int row, int height, int width,
+                                  latent_error *e);
 /* Is the node such a map? */
 int latent_noise_maps_is(const latent_node *n);
 
@@ -36,10 +37,12 @@ typedef struct {
 int latent_noise_maps_step(const latent_node *n, const latent_tensor *grad,
                            latent_noise_maps_settings s, latent_error *e);
 
-/* How far a map side x side is from noise: the squared means of the products of neighbours across
-   and down (the last one's neighbour is the first), at full size and each half of it down to 8,
-   added up.  Adds weight times its gradient to grad (or NULL).  -1 without memory. */
-double latent_noise_maps_roughness(const float *map, int side, double weight, float *grad);
+/* How far a map height x width is from noise: the squared means of the products of neighbours
+   across and down (the last one's neighbour is the first), at full size and each half of it until a
+   side is 8 or less, added up.  Adds weight times its gradient to grad (or NULL).  -1 without
+   memory. */
+double latent_noise_maps_roughness(const float *map, int height, int width, double weight,
+                                   float *grad);
 
 #pragma GCC visibility pop
 #endif

@@ -13,6 +13,8 @@
 /* Every architecture that can be read, in the order in which they are tried. */
 static const latent_arch *const architectures[] = {
     &latent_arch_stylegan2,
+    &latent_arch_stylegan2_tensorflow,
+    &latent_arch_stylegan2_rosinality,
     &latent_arch_clip,
     &latent_arch_clip_tiny,
     &latent_arch_diffusion_tiny,
@@ -49,8 +51,7 @@ static latent_model *build(latent_weights *w, const char *label, int half, laten
         m->arch = arch;
         m->half = half && arch->generator;
         snprintf(m->label, sizeof(m->label), "%s", label);
-        if (arch->build(m, w, prefix, p, e) ||
-            (arch->generator && latent_model_sign(m, w, prefix, e))) {
+        if (arch->build(m, w, prefix, p, e)) {
             m->kept_bytes = 0; /* they were not counted yet */
             latent_model_release(m);
             return NULL;

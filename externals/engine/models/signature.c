@@ -2,8 +2,8 @@
    pictures that it draws (see drawer in model.h).  The tensors' hashes are added up, so that
    neither their order nor their names matter, which differ from file to file.  And how widely the
    styles of the network lie about, by which a latent that jumps is told from one that steps. */
-#include "../base/random.h"
 #include "architectures.h"
+#include "mean.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,63 +29,32 @@ static int is_trained(const char *name)
     return 0;
 }
 
-#define STYLES 32 /* by which the spread is known to a tenth */
-
-/* w: [3 w_dim], room */
-static int measure_spread(latent_model *m, float *z, float *w, latent_error *e)
+uint64_t latent_hash_trained(const char *name, const float *x, int64_t count)
 {
-    float *sum = w + m->generator.w_dim, *squares = sum + m->generator.w_dim;
-    double spread = 0;
-    latent_random r;
-    latent_random_seed(&r, 0);
-    memset(sum, 0, 2 * (size_t)m->generator.w_dim * sizeof(*sum));
-    for (int n = 0; n < STYLES; n++) {
-        for (int i = 0; i < m->generator.z_dim; i++)
-            z[i] = (float)latent_random_gauss(&r);
-        if (latent_model_map(m, z, NULL, w, e))
-            return -1;
-        for (int i = 0; i < m->generator.w_dim; i++) {
-            sum[i] += w[i];
-            squares[i] += w[i] * w[i];
-        }
-    }
-    for (int i = 0; i < m->generator.w_dim; i++)
-        spread += (double)(squares[i] / STYLES - sum[i] / STYLES * (sum[i] / STYLES));
-    m->generator.drawer.spread = spread > 0 && isfinite(spread) ? (float)sqrt(spread) : 0;
-    return 0;
+    if (!is_trained(name) || count < 1)
+        return 0;
+    return hash_words(hash_words(UINT64_C(0xcbf29ce484222325), &count, 2), x, (size_t)count);
 }
 
-static int spread_styles(latent_model *m, latent_error *e)
+#define STYLES 32 /* by which the spread is known to a tenth */
+
+/* How far styles lie from their mean. */
+static int measure_spread(latent_model *m, latent_error *e)
 {
-    float *room =
-        malloc(((size_t)m->generator.z_dim + 3 * (size_t)m->generator.w_dim) * sizeof(*room));
-    int failed = room ? measure_spread(m, room, room + m->generator.z_dim, e)
+    float *mean = malloc((size_t)m->generator.w_dim * sizeof(*mean));
+    double deviation = 0;
+    int failed = mean ? latent_mean_style(m, NULL, STYLES, 0, NULL, mean, &deviation, e)
                       : latent_fail(e, "no memory for a model");
-    free(room);
+    free(mean);
+    deviation *= sqrt(m->generator.w_dim);
+    m->generator.drawer.spread = isfinite(deviation) ? (float)deviation : 0;
     return failed;
 }
 
-int latent_model_sign(latent_model *m, latent_weights *w, const char *prefix, latent_error *e)
+int latent_model_sign(latent_model *m, uint64_t hash, latent_error *e)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < latent_weights_count(w); i++) {
-        const latent_entry *t = latent_weights_at(w, i);
-        float *x;
-        uint64_t h = UINT64_C(0xcbf29ce484222325);
-        if (strncmp(t->name, prefix, strlen(prefix)) || !is_trained(t->name) || t->count < 1)
-            continue;
-        if (!(x = malloc((size_t)t->count * sizeof(*x))))
-            return latent_fail(e, "no memory for a model");
-        if (latent_weights_read(w, t, x, e)) {
-            free(x);
-            return -1;
-        }
-        h = hash_words(h, &t->count, 2);
-        sum += hash_words(h, x, (size_t)t->count);
-        free(x);
-    }
     snprintf(m->generator.drawer.name, sizeof(m->generator.drawer.name), "%s", m->label);
     snprintf(m->generator.drawer.hash, sizeof(m->generator.drawer.hash), "%016llx",
-             (unsigned long long)sum);
-    return spread_styles(m, e);
+             (unsigned long long)hash);
+    return measure_spread(m, e);
 }

@@ -18,10 +18,11 @@ static const struct {
     {"mapping.embed_proj.weight", "synthesis.input.freqs", "a StyleGAN-XL"},
     {"synthesis.input.freqs", NULL, "a StyleGAN3"},
     {"synthesis.variables", "mapping.variables",
-     "a StyleGAN saved by TensorFlow (legacy.py of stylegan2-ada-pytorch turns a "
-     "StyleGAN2 of that kind into one for here)"},
+     "a StyleGAN saved by TensorFlow that is no StyleGAN2: the first StyleGAN, or a network of its "
+     "time"},
     {"variables.0.1", NULL, "a network saved by TensorFlow"},
-    {"conv1.conv.modulation.weight", NULL, "a StyleGAN2 in the layout of rosinality's program"},
+    {"conv1.conv.modulation.weight", NULL,
+     "a part of a StyleGAN2 in the layout of rosinality's program"},
     {"stylegan_decoder", NULL, "a restorer of faces (GFPGAN)"},
     {"g_synthesis", NULL, "a StyleGAN, the first one"},
     {"synthesis.blocks.4x4", NULL, "a StyleGAN, the first one"},

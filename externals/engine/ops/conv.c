@@ -6,6 +6,7 @@
 #include "../kernels/gemm.h"
 #include "../kernels/training_loops.h"
 #include "conv_internal.h"
+#include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -318,6 +319,15 @@ static void add_to(float *to, float factor, const float *v, size_t n)
     latent_parallel(CHUNKS, add_chunk, &j);
 }
 
+void latent_conv_snap(float *own, const float *y, size_t n, float clamp)
+{
+    for (size_t i = 0; i < n; i++) {
+        float added = fabsf(y[i] - own[i]), most = fabsf(y[i]) + added + clamp;
+        if (fabsf(own[i]) > clamp - 4 * FLT_EPSILON * most)
+            own[i] = copysignf(clamp, own[i]);
+    }
+}
+
 typedef struct {
     float *s, *squares, *d; /* [in], [in], [out] */
     float *sums;            /* [CHUNKS][2 out] or [CHUNKS][in] */
@@ -436,6 +446,8 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
         if (in[ADD]) {
             memcpy(m.own->data, end.y, y_size * sizeof(float));
             add_to(m.own->data, -1, in[ADD]->data + at, y_size);
+            if (p->clamp > 0)
+                latent_conv_snap(m.own->data, end.y, y_size, p->clamp);
             end.y = m.own->data;
         }
         if (grad_in[ADD])

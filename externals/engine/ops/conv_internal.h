@@ -16,6 +16,11 @@ int latent_conv_side(int side, int up);
 int latent_conv_check(const latent_node *n, latent_conv_spec spec, latent_shape *s,
                       latent_error *e);
 
+/* own, of n numbers, is what a layer made before others were added, found again as y minus those.
+   It is rounded then: what lies at the clamp but for that is set to it, so that no gradient goes
+   through there. */
+void latent_conv_snap(float *own, const float *y, size_t n, float clamp);
+
 extern const latent_op latent_conv_variable;
 
 #endif

@@ -447,6 +447,8 @@ static int variable_backward(const latent_node *n, latent_tensor *const *in,
             add = (add_job){.count = out->count, .a = out->data, .b = in[ADD]->data};
             add.to = own->data;
             add_all(&add);
+            if (p->clamp > 0)
+                latent_conv_snap(own->data, out->data, out->count, p->clamp);
         } else
             failed = -1;
     }

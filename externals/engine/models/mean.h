@@ -2,7 +2,7 @@
    projectors begin, Karras et al. 2020, appendix D). */
 #ifndef LATENT_MEAN_H
 #define LATENT_MEAN_H
-#include "../models/model.h"
+#include "model.h"
 
 #pragma GCC visibility push(default)
 

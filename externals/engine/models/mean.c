@@ -1,6 +1,6 @@
 /* mean: see mean.h */
 #include "mean.h"
-#include "latents.h"
+#include "../base/random.h"
 #include <math.h>
 #include <stdlib.h>
 
@@ -16,8 +16,8 @@ int latent_mean_style(const latent_model *m, const float *classes, int samples, 
     for (int k = 0; k < samples && !failed; k++) {
         if (cancel && atomic_load(cancel))
             failed = latent_fail(e, "cancelled");
-        if (!failed)
-            latent_draw(&r, m->generator.z_dim, 0, z);
+        for (int i = 0; i < m->generator.z_dim && !failed; i++)
+            z[i] = (float)latent_random_gauss(&r);
         failed = failed || latent_model_map(m, z, classes, w, e);
         for (int i = 0; i < m->generator.w_dim && !failed; i++) {
             sum[i] += w[i];
