@@ -45,6 +45,11 @@ of '^externals/engine/.*\.(c|h)$' |
   on_them grep -lE '#include *[<"](m_pd|g_canvas|s_stuff|m_imp)\.h|#include *"pd/' |
   rule 'the engine does not know Pd'
 
+of '^externals/engine/ops/.*\.c$' | on_them grep -Eho 'const latent_op [a-z_]+ =' | grep -o '[a-z_]* =$' |
+  while read -r name _; do
+    grep -q "ROW(${name#latent_operation_})" externals/engine/ops/table.h || echo "$name"
+  done | rule 'every operation is in externals/engine/ops/table.h'
+
 of '^externals/.*\.(c|h)$|^tests/.*\.(c|h)$|^tools/.*\.c$' |
   on_them awk 'FNR == 1 && !/^\/\*/ { print FILENAME }' |
   rule 'every file begins with a comment that says what it is'

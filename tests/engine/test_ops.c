@@ -3,9 +3,11 @@
 #include "engine/base/parallel.h"
 #include "engine/graph/evaluate.h"
 #include "engine/graph/variables.h"
+#include "engine/ops/effect.h"
 #include "engine/ops/encoder.h"
 #include "engine/ops/layers.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/table.h"
 #include "engine/train/losses.h"
 #include <math.h>
 #include <setjmp.h>
@@ -92,6 +94,21 @@ typedef struct {
     latent_variables *v;
 } trial;
 
+static const latent_op *met[256]; /* operations that have been compared */
+static int n_met;
+
+static void meet(const latent_node *n)
+{
+    int k = 0;
+    while (k < n_met && met[k] != n->op)
+        k++;
+    if (k == n_met && n_met < 256)
+        met[n_met++] = n->op;
+    for (int i = 0; i < n->n_in; i++)
+        if (n->in[i])
+            meet(n->in[i]);
+}
+
 static latent_node *result(const trial *t)
 {
     latent_node *in[MOST], *n;
@@ -103,6 +120,7 @@ static latent_node *result(const trial *t)
         latent_node_release(in[i]);
     if (!n)
         fail_msg("%s: %s", t->of->name, e.text);
+    meet(n);
     return n;
 }
 
@@ -728,6 +746,40 @@ static latent_node *attend(latent_node **in, int batch, latent_error *e)
     return latent_op_attend(in[0], in[1], in[2], 2, NULL, e);
 }
 
+/* ---- effects: with respect to the first picture */
+
+static latent_node *effect(latent_effect_kind kind, latent_node *x, latent_error *e)
+{
+    const latent_effect_settings s = {.radius = 0.2f,
+                                      .gain = 2,
+                                      .slices = 5,
+                                      .turn = 20,
+                                      .columns = 2,
+                                      .rows = 3,
+                                      .flip = 1,
+                                      .strength = 0.1f,
+                                      .mode = 2,
+                                      .share = 0.6f};
+    latent_node *second = latent_op_normal((latent_shape){1, 9, 7, 3}, 3, e);
+    latent_node *n = latent_op_effect(kind, &s, x, second, e);
+    latent_node_release(second);
+    return n;
+}
+
+#define EFFECT(name, kind)                                                                         \
+    static latent_node *name(latent_node **in, int batch, latent_error *e)                         \
+    {                                                                                              \
+        (void)batch;                                                                               \
+        return effect(kind, in[0], e);                                                             \
+    }
+EFFECT(effect_blur, LATENT_BLUR)
+EFFECT(effect_edges, LATENT_EDGES)
+EFFECT(effect_mirror, LATENT_MIRROR)
+EFFECT(effect_kaleidoscope, LATENT_KALEIDOSCOPE)
+EFFECT(effect_tile, LATENT_TILE)
+EFFECT(effect_displace, LATENT_DISPLACE)
+EFFECT(effect_blend, LATENT_BLEND)
+
 /* ---- the table */
 
 static const op_case cases[] = {
@@ -840,6 +892,13 @@ static const op_case cases[] = {
      1e-3,
      1e-2},
     {"contrastive loss", contrastive, {{3, 1, 1, 5}, {6, 1, 1, 5}, {1, 1, 1, 1}}, 1e-3, 1e-2},
+    {"blur", effect_blur, {{1, 9, 7, 3}}, 1e-2, 1e-3},
+    {"edges", effect_edges, {{1, 9, 7, 3}}, 1e-3, 1e-2},
+    {"mirror", effect_mirror, {{1, 9, 7, 3}}, 1e-2, 1e-3},
+    {"kaleidoscope", effect_kaleidoscope, {{1, 9, 7, 3}}, 1e-2, 1e-3},
+    {"tile", effect_tile, {{1, 9, 7, 3}}, 1e-2, 1e-3},
+    {"displace", effect_displace, {{1, 9, 7, 3}}, 1e-2, 1e-3},
+    {"blend of pictures", effect_blend, {{1, 9, 7, 3}}, 1e-2, 1e-3},
     {"halve", halve, {{0, 7, 5, 3}}, 1e-2, 1e-3},
     {"upsample", upsample, {{0, 5, 3, 3}, {0, 10, 6, 3}}, 1e-2, 1e-3},
     {"add", add, {{0, 5, 3, 4}, {0, 5, 3, 4}}, 1e-2, 1e-3},
@@ -885,11 +944,29 @@ static const op_case cases[] = {
     {"attend to itself", attend, {{0, 1, 7, 6}, {0, 1, 7, 6}, {0, 1, 7, 6}}, 1e-2, 2e-3},
 };
 
+/* Every operation of the table is in a row above, but for those that pass a step's gradient
+   straight, which no difference shows, and feedback, whose last picture would be the moved one
+   (tests/engine/test_effect.c). */
+static void check_table(void)
+{
+    static const char *const others[] = {"threshold", "posterise", "feedback"};
+    for (const latent_op *const *op = latent_operations(); *op; op++) {
+        int k = 0, exempt = !(*op)->backward;
+        for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+            exempt = exempt || !strcmp((*op)->name, others[i]);
+        while (k < n_met && met[k] != *op)
+            k++;
+        if (k == n_met && !exempt)
+            fail_msg("%s is in no row of the table above", (*op)->name);
+    }
+}
+
 static void every_gradient_is_right(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         check_case(&cases[i]);
+    check_table();
     assert_int_equal(latent_node_count(), 0);
 }
 

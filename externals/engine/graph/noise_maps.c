@@ -166,7 +166,7 @@ static void leaf_release(void *params)
     latent_tensor_release(p->tensor);
 }
 
-static const latent_op op_map = {
+const latent_op latent_operation_noise_map = {
     .name = "noise map",
     .shape = leaf_shape,
     .leaf = leaf_value,
@@ -198,14 +198,14 @@ latent_node *latent_noise_maps_at(latent_noise_maps *m, int row, int height, int
     if (m->map[row].now && is_size(&m->map[row], height, width))
         p.tensor = latent_tensor_retain(m->map[row].now);
     pthread_mutex_unlock(&m->lock);
-    n = latent_node_make(&op_map, NULL, 0, &p, sizeof(p), NULL, e);
+    n = latent_node_make(&latent_operation_noise_map, NULL, 0, &p, sizeof(p), NULL, e);
     latent_tensor_release(p.tensor);
     return n;
 }
 
 int latent_noise_maps_is(const latent_node *n)
 {
-    return n && n->op == &op_map;
+    return n && n->op == &latent_operation_noise_map;
 }
 
 /* ---- steps */

@@ -54,7 +54,7 @@ static int concat_backward(const latent_node *n, latent_tensor *const *in, const
     return 0;
 }
 
-static const latent_op op_concat = {
+const latent_op latent_operation_concat = {
     .name = "concat",
     .n_computed = -1,
     .shape = concat_shape,
@@ -68,7 +68,7 @@ latent_node *latent_op_concat(latent_node *const *x, int n, latent_error *e)
         latent_fail(e, "%d promises side by side; 1 to %d are possible", n, MOST);
         return NULL;
     }
-    return latent_node_make(&op_concat, x, n, NULL, 0, "concat", e);
+    return latent_node_make(&latent_operation_concat, x, n, NULL, 0, "concat", e);
 }
 
 /* ---- squares of pixels, each of which belongs to one pixel of a smaller picture */
@@ -172,7 +172,7 @@ static int square_backward(const latent_node *n, latent_tensor *const *in, const
     return 0;
 }
 
-static const latent_op op_square = {
+const latent_op latent_operation_arrange = {
     .name = "squares",
     .n_computed = -1,
     .shape = square_shape,
@@ -184,7 +184,7 @@ static latent_node *square(latent_node *x, int times, int up, int shuffle, const
                            latent_error *e)
 {
     square_params p = {times, up, shuffle};
-    return latent_node_make(&op_square, &x, 1, &p, sizeof(p), stage, e);
+    return latent_node_make(&latent_operation_arrange, &x, 1, &p, sizeof(p), stage, e);
 }
 
 latent_node *latent_op_enlarge(latent_node *x, int times, latent_error *e)
@@ -244,7 +244,7 @@ static int pick_backward(const latent_node *n, latent_tensor *const *in, const l
     return 0;
 }
 
-static const latent_op op_pick = {
+const latent_op latent_operation_pick = {
     .name = "pick",
     .n_computed = -1,
     .shape = pick_shape,
@@ -254,7 +254,7 @@ static const latent_op op_pick = {
 
 latent_node *latent_op_pick(latent_node *x, const int *of, int n, latent_error *e)
 {
-    return latent_node_make(&op_pick, &x, 1, of, (size_t)n * sizeof(*of), "pick", e);
+    return latent_node_make(&latent_operation_pick, &x, 1, of, (size_t)n * sizeof(*of), "pick", e);
 }
 
 /* ---- numbers in another order: each of x goes to another place */
@@ -327,7 +327,7 @@ static int turn_backward(const latent_node *n, latent_tensor *const *in, const l
     return 0;
 }
 
-static const latent_op op_turn = {
+const latent_op latent_operation_turn = {
     .name = "turn",
     .n_computed = -1,
     .shape = turn_shape,
@@ -338,17 +338,17 @@ static const latent_op op_turn = {
 latent_node *latent_op_pack(latent_node *x, int together, latent_error *e)
 {
     turn_params p = {together < 1 ? -1 : together, 0};
-    return latent_node_make(&op_turn, &x, 1, &p, sizeof(p), "pack", e);
+    return latent_node_make(&latent_operation_turn, &x, 1, &p, sizeof(p), "pack", e);
 }
 
 latent_node *latent_op_channels_first(latent_node *x, latent_error *e)
 {
     turn_params p = {0, 1};
-    return latent_node_make(&op_turn, &x, 1, &p, sizeof(p), "channels first", e);
+    return latent_node_make(&latent_operation_turn, &x, 1, &p, sizeof(p), "channels first", e);
 }
 
 latent_node *latent_op_channels_last(latent_node *x, latent_error *e)
 {
     turn_params p = {0, 0};
-    return latent_node_make(&op_turn, &x, 1, &p, sizeof(p), "channels last", e);
+    return latent_node_make(&latent_operation_turn, &x, 1, &p, sizeof(p), "channels last", e);
 }

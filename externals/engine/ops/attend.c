@@ -153,7 +153,7 @@ static int attend_backward(const latent_node *n, latent_tensor *const *in, const
                       e);
 }
 
-static const latent_op op_attend = {
+const latent_op latent_operation_attend = {
     .name = "attend",
     .n_computed = -1,
     .shape = attend_shape,
@@ -166,5 +166,5 @@ latent_node *latent_op_attend(latent_node *q, latent_node *k, latent_node *v, in
                               const char *stage, latent_error *e)
 {
     latent_node *in[3] = {q, k, v};
-    return latent_node_make(&op_attend, in, 3, &heads, sizeof(heads), stage, e);
+    return latent_node_make(&latent_operation_attend, in, 3, &heads, sizeof(heads), stage, e);
 }

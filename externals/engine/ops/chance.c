@@ -50,7 +50,7 @@ static int chance_forward(const latent_node *n, latent_tensor *const *in, latent
     return 0;
 }
 
-static const latent_op op_chance = {
+const latent_op latent_operation_chance = {
     .name = "randn",
     .shape = chance_shape,
     .forward = chance_forward,
@@ -64,7 +64,7 @@ static latent_node *make(latent_shape s, uint32_t seed, int call, int numpy, lat
     p.seed = seed;
     p.call = call < 0 ? 0 : call > LATENT_RANDN_CALLS ? LATENT_RANDN_CALLS : call;
     p.numpy = numpy;
-    return latent_node_make(&op_chance, NULL, 0, &p, sizeof(p), "noise", e);
+    return latent_node_make(&latent_operation_chance, NULL, 0, &p, sizeof(p), "noise", e);
 }
 
 latent_node *latent_op_randn(latent_shape s, uint32_t seed, int call, latent_error *e)

@@ -74,7 +74,7 @@ static int choice_backward(const latent_node *n, latent_tensor *const *in, const
     return 0;
 }
 
-static const latent_op op_choice_loss = {
+const latent_op latent_operation_choice_loss = {
     .name = "choice loss",
     .n_computed = -1,
     .shape = choice_shape,
@@ -85,6 +85,6 @@ static const latent_op op_choice_loss = {
 latent_node *latent_op_choice_loss(latent_node *x, const int *came, latent_error *e)
 {
     latent_shape s = x->shape;
-    return latent_node_make(&op_choice_loss, &x, 1, came,
+    return latent_node_make(&latent_operation_choice_loss, &x, 1, came,
                             latent_shape_count(s) / (size_t)s.c * sizeof(*came), NULL, e);
 }

@@ -202,7 +202,7 @@ static int contrastive_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_contrastive = {
+const latent_op latent_operation_contrastive = {
     .name = "contrastive loss",
     .n_computed = -1,
     .shape = match_shape,
@@ -215,7 +215,7 @@ latent_node *latent_op_contrastive(latent_node *pictures, latent_node *texts,
                                    latent_node *log_scale, latent_error *e)
 {
     latent_node *in[3] = {pictures, texts, log_scale};
-    return latent_node_make(&op_contrastive, in, 3, NULL, 0, "loss", e);
+    return latent_node_make(&latent_operation_contrastive, in, 3, NULL, 0, "loss", e);
 }
 
 static int found_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
@@ -229,7 +229,7 @@ static int found_forward(const latent_node *n, latent_tensor *const *in, latent_
     return 0;
 }
 
-static const latent_op op_found = {
+const latent_op latent_operation_found = {
     .name = "found",
     .n_computed = -1,
     .shape = match_shape,
@@ -241,5 +241,5 @@ latent_node *latent_op_found(latent_node *pictures, latent_node *texts, latent_n
                              latent_error *e)
 {
     latent_node *in[3] = {pictures, texts, log_scale};
-    return latent_node_make(&op_found, in, 3, NULL, 0, "loss", e);
+    return latent_node_make(&latent_operation_found, in, 3, NULL, 0, "loss", e);
 }

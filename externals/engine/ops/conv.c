@@ -49,7 +49,7 @@ static latent_tensor *weight_leaf(const latent_node *n)
     return t;
 }
 
-static const latent_op op_weight = {
+const latent_op latent_operation_conv_weight = {
     .name = "weight",
     .shape = weight_shape,
     .leaf = weight_leaf,
@@ -66,7 +66,7 @@ latent_node *latent_op_conv_weight(const latent_tensor *t, int up, latent_error 
         free(p.weight);
         return NULL;
     }
-    if (!(n = latent_node_make(&op_weight, NULL, 0, &p, sizeof(p), NULL, e))) {
+    if (!(n = latent_node_make(&latent_operation_conv_weight, NULL, 0, &p, sizeof(p), NULL, e))) {
         free_prepared(p.weight);
         return NULL;
     }
@@ -487,7 +487,7 @@ static int conv_backward(const latent_node *n, latent_tensor *const *in, const l
     return failed;
 }
 
-static const latent_op op_conv = {
+const latent_op latent_operation_conv = {
     .name = "conv",
     .n_computed = WEIGHT,
     .shape = conv_shape,
@@ -503,6 +503,8 @@ latent_node *latent_op_conv(latent_node *x, latent_node *s, latent_node *weight,
                             latent_error *e)
 {
     latent_node *in[INPUTS] = {x, s, bias, noise, noise_strength, add, weight};
-    return latent_node_make(weight->op == &op_weight ? &op_conv : &latent_conv_variable, in, INPUTS,
-                            settings, sizeof(*settings), stage, e);
+    return latent_node_make(weight->op == &latent_operation_conv_weight
+                                ? &latent_operation_conv
+                                : &latent_operation_conv_variable,
+                            in, INPUTS, settings, sizeof(*settings), stage, e);
 }

@@ -21,6 +21,6 @@ int latent_conv_check(const latent_node *n, latent_conv_spec spec, latent_shape 
    through there. */
 void latent_conv_snap(float *own, const float *y, size_t n, float clamp);
 
-extern const latent_op latent_conv_variable;
+extern const latent_op latent_operation_conv_variable;
 
 #endif

@@ -468,7 +468,7 @@ static int variable_backward(const latent_node *n, latent_tensor *const *in,
     return failed;
 }
 
-const latent_op latent_conv_variable = {
+const latent_op latent_operation_conv_variable = {
     .name = "conv",
     .n_computed = INPUTS,
     .shape = variable_shape,

@@ -161,7 +161,7 @@ static int convolve_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_convolve = {
+const latent_op latent_operation_convolve = {
     .name = "convolve",
     .n_computed = -1,
     .shape = convolve_shape,
@@ -180,5 +180,5 @@ latent_node *latent_op_convolve(latent_node *x, latent_node *w, latent_node *b, 
     if (stride == 1 && w->shape.w == w->shape.c && (w->shape.w == 1 || w->shape.w == 3) &&
         padding == w->shape.w / 2)
         return latent_op_conv(x, NULL, w, b, NULL, NULL, NULL, &plain, stage, e);
-    return latent_node_make(&op_convolve, in, 3, &p, sizeof(p), stage, e);
+    return latent_node_make(&latent_operation_convolve, in, 3, &p, sizeof(p), stage, e);
 }

@@ -44,7 +44,7 @@ static int scale_backward(const latent_node *n, latent_tensor *const *in, const 
     return 0;
 }
 
-static const latent_op op_scale = {
+const latent_op latent_operation_scale = {
     .name = "scale",
     .n_computed = -1,
     .shape = scale_shape,
@@ -61,7 +61,7 @@ latent_node *latent_op_scale(latent_node *x, const float *scale, const float *sh
         p.scale[k] = scale[k];
         p.shift[k] = shift[k];
     }
-    return latent_node_make(&op_scale, &x, 1, &p, sizeof(p), "scale", e);
+    return latent_node_make(&latent_operation_scale, &x, 1, &p, sizeof(p), "scale", e);
 }
 
 /* ---- the middle, as CLIP's own preparation has it */
@@ -178,7 +178,7 @@ static int middle_backward(const latent_node *n, latent_tensor *const *in, const
     return 0;
 }
 
-static const latent_op op_middle = {
+const latent_op latent_operation_center_crop = {
     .name = "middle",
     .n_computed = -1,
     .shape = middle_shape,
@@ -188,7 +188,7 @@ static const latent_op op_middle = {
 
 latent_node *latent_op_center_crop(latent_node *x, int size, latent_error *e)
 {
-    return latent_node_make(&op_middle, &x, 1, &size, sizeof(size), "middle", e);
+    return latent_node_make(&latent_operation_center_crop, &x, 1, &size, sizeof(size), "middle", e);
 }
 
 /* ---- cutouts */
@@ -314,7 +314,7 @@ static int cutouts_backward(const latent_node *n, latent_tensor *const *in,
     return grad_in[0] ? cutouts_run(n, grad_in[0]->data, grad_out->data, 1, e) : 0;
 }
 
-static const latent_op op_cutouts = {
+const latent_op latent_operation_cutouts = {
     .name = "cutouts",
     .n_computed = -1,
     .shape = cutouts_shape,
@@ -326,7 +326,7 @@ latent_node *latent_op_cutouts(latent_node *x, int n, int size, float power, uin
                                latent_error *e)
 {
     cutout_params p = {n, size, power, n ? seed : 0};
-    return latent_node_make(&op_cutouts, &x, 1, &p, sizeof(p), "cutouts", e);
+    return latent_node_make(&latent_operation_cutouts, &x, 1, &p, sizeof(p), "cutouts", e);
 }
 
 /* ---- small changes by chance */
@@ -466,7 +466,7 @@ static int augment_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_augment = {
+const latent_op latent_operation_augment = {
     .name = "augment",
     .n_computed = -1,
     .shape = augment_shape,
@@ -477,5 +477,5 @@ static const latent_op op_augment = {
 latent_node *latent_op_augment(latent_node *x, float strength, uint32_t seed, latent_error *e)
 {
     augment_params p = {strength, seed};
-    return latent_node_make(&op_augment, &x, 1, &p, sizeof(p), "cutouts", e);
+    return latent_node_make(&latent_operation_augment, &x, 1, &p, sizeof(p), "cutouts", e);
 }

@@ -116,7 +116,7 @@ static int deviation_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_deviation = {
+const latent_op latent_operation_deviation = {
     .name = "deviation",
     .n_computed = -1,
     .shape = deviation_shape,
@@ -126,5 +126,6 @@ static const latent_op op_deviation = {
 
 latent_node *latent_op_deviation(latent_node *x, int group, latent_error *e)
 {
-    return latent_node_make(&op_deviation, &x, 1, &group, sizeof(group), "deviation", e);
+    return latent_node_make(&latent_operation_deviation, &x, 1, &group, sizeof(group), "deviation",
+                            e);
 }

@@ -382,7 +382,7 @@ static int blend_backward(const latent_node *n, latent_tensor *const *in, const 
         .name = #word, .n_computed = -1, .shape = one_picture, .forward = word##_forward,          \
         .backward = back                                                                           \
     }
-static const latent_op ops[LATENT_FEEDBACK] = {
+const latent_op latent_operation_effects[LATENT_FEEDBACK] = {
     [LATENT_BLUR] = EFFECT(blur, blur_backward),
     [LATENT_EDGES] = EFFECT(edges, edges_backward),
     [LATENT_THRESHOLD] = EFFECT(threshold, straight_backward),
@@ -458,7 +458,7 @@ latent_node *latent_op_effect(latent_effect_kind kind, const latent_effect_setti
     if (is_idle(kind, s, second))
         return latent_node_retain(x);
     only(kind, s, &own);
-    return latent_node_make(&ops[kind], in, 2, &own, sizeof(own), "effect", e);
+    return latent_node_make(&latent_operation_effects[kind], in, 2, &own, sizeof(own), "effect", e);
 }
 
 /* ---- feedback */
@@ -551,7 +551,7 @@ static void feedback_release(void *params)
     latent_feedback_release(((feedback_params *)params)->f);
 }
 
-static const latent_op op_feedback = {
+const latent_op latent_operation_feedback = {
     .name = "feedback",
     .n_computed = -1,
     .shape = one_picture,
@@ -569,5 +569,5 @@ latent_node *latent_op_feedback(latent_feedback *f, int n, const latent_effect_s
     p.f = f;
     p.n = n;
     p.s = *s;
-    return latent_node_make(&op_feedback, &x, 1, &p, sizeof(p), "effect", e);
+    return latent_node_make(&latent_operation_feedback, &x, 1, &p, sizeof(p), "effect", e);
 }

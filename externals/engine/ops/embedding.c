@@ -83,7 +83,7 @@ static int distance_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_distance = {
+const latent_op latent_operation_distance = {
     .name = "distance",
     .n_computed = -1,
     .shape = distance_shape,
@@ -96,7 +96,7 @@ latent_node *latent_op_distance(latent_node *a, latent_node *b, latent_distance 
 {
     latent_node *in[2] = {a, b};
     int params = kind;
-    return latent_node_make(&op_distance, in, 2, &params, sizeof(params), "loss", e);
+    return latent_node_make(&latent_operation_distance, in, 2, &params, sizeof(params), "loss", e);
 }
 
 /* ---- how unlike two rows of tokens are */
@@ -148,7 +148,7 @@ static int unlike_backward(const latent_node *n, latent_tensor *const *in, const
     return 0;
 }
 
-static const latent_op op_unlike = {
+const latent_op latent_operation_cosine_distance = {
     .name = "unlike",
     .n_computed = -1,
     .shape = unlike_shape,
@@ -159,7 +159,7 @@ static const latent_op op_unlike = {
 latent_node *latent_op_cosine_distance(latent_node *a, latent_node *b, latent_error *e)
 {
     latent_node *in[2] = {a, b};
-    return latent_node_make(&op_unlike, in, 2, NULL, 0, "loss", e);
+    return latent_node_make(&latent_operation_cosine_distance, in, 2, NULL, 0, "loss", e);
 }
 
 /* ---- sums of directions */
@@ -207,7 +207,7 @@ static int blend_backward(const latent_node *n, latent_tensor *const *in, const 
     return 0;
 }
 
-static const latent_op op_blend = {
+const latent_op latent_operation_blend = {
     .name = "blend",
     .n_computed = -1,
     .shape = blend_shape,
@@ -221,7 +221,8 @@ latent_node *latent_op_blend(latent_node *const *x, const float *weight, int n, 
         latent_fail(e, "%d embeddings at once; 1 to %d are possible", n, MAX_BLEND);
         return NULL;
     }
-    return latent_node_make(&op_blend, x, n, weight, (size_t)n * sizeof(*weight), "blend", e);
+    return latent_node_make(&latent_operation_blend, x, n, weight, (size_t)n * sizeof(*weight),
+                            "blend", e);
 }
 
 /* ---- an embedding taken as given */
@@ -242,7 +243,7 @@ static int given_forward(const latent_node *n, latent_tensor *const *in, latent_
     return 0;
 }
 
-static const latent_op op_given = {
+const latent_op latent_operation_stop_gradient = {
     .name = "given",
     .n_computed = -1,
     .shape = given_shape,
@@ -252,5 +253,5 @@ static const latent_op op_given = {
 
 latent_node *latent_op_stop_gradient(latent_node *x, latent_error *e)
 {
-    return latent_node_make(&op_given, &x, 1, NULL, 0, "given", e);
+    return latent_node_make(&latent_operation_stop_gradient, &x, 1, NULL, 0, "given", e);
 }

@@ -82,7 +82,7 @@ static int bag_backward(const latent_node *n, latent_tensor *const *in, const la
     return 0;
 }
 
-static const latent_op op_bag = {
+const latent_op latent_operation_embedding_bag = {
     .name = "bag of words",
     .n_computed = -1,
     .shape = bag_shape,
@@ -106,7 +106,7 @@ latent_node *latent_op_embedding_bag(latent_node *table, const int *row, const i
         memcpy(p->first, first, ((size_t)n + 1) * sizeof(int));
         memcpy(p->first + n + 1, row, rows * sizeof(int));
     }
-    node = latent_node_make(&op_bag, &table, 1, p, bytes, NULL, e);
+    node = latent_node_make(&latent_operation_embedding_bag, &table, 1, p, bytes, NULL, e);
     free(p);
     return node;
 }
@@ -205,7 +205,7 @@ static int neighbours_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_neighbours = {
+const latent_op latent_operation_neighbours = {
     .name = "neighbours",
     .n_computed = -1,
     .shape = neighbours_shape,
@@ -216,8 +216,8 @@ static const latent_op op_neighbours = {
 
 latent_node *latent_op_neighbours(latent_node *x, const int *first, int n, latent_error *e)
 {
-    return latent_node_make(&op_neighbours, &x, 1, first, ((size_t)n + 1) * sizeof(*first), NULL,
-                            e);
+    return latent_node_make(&latent_operation_neighbours, &x, 1, first,
+                            ((size_t)n + 1) * sizeof(*first), NULL, e);
 }
 
 static int pool_words_shape(const latent_node *n, latent_shape *s, latent_error *e)
@@ -285,7 +285,7 @@ static int pool_words_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_pool_words = {
+const latent_op latent_operation_pool_words = {
     .name = "mean of words",
     .n_computed = -1,
     .shape = pool_words_shape,
@@ -296,8 +296,8 @@ static const latent_op op_pool_words = {
 
 latent_node *latent_op_pool_words(latent_node *x, const int *first, int n, latent_error *e)
 {
-    return latent_node_make(&op_pool_words, &x, 1, first, ((size_t)n + 1) * sizeof(*first), NULL,
-                            e);
+    return latent_node_make(&latent_operation_pool_words, &x, 1, first,
+                            ((size_t)n + 1) * sizeof(*first), NULL, e);
 }
 
 /* ---- the mean of all places */
@@ -357,7 +357,7 @@ static int pool_backward(const latent_node *n, latent_tensor *const *in, const l
     return 0;
 }
 
-static const latent_op op_pool = {
+const latent_op latent_operation_pool = {
     .name = "mean of places",
     .n_computed = -1,
     .shape = pool_shape,
@@ -368,5 +368,5 @@ static const latent_op op_pool = {
 
 latent_node *latent_op_pool(latent_node *x, latent_error *e)
 {
-    return latent_node_make(&op_pool, &x, 1, NULL, 0, NULL, e);
+    return latent_node_make(&latent_operation_pool, &x, 1, NULL, 0, NULL, e);
 }

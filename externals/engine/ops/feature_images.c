@@ -75,7 +75,7 @@ static int channels_forward(const latent_node *n, latent_tensor *const *in, late
     return 0;
 }
 
-static const latent_op op_channels = {
+const latent_op latent_operation_channels = {
     .name = "channels",
     .n_computed = -1,
     .shape = channels_shape,
@@ -92,7 +92,7 @@ latent_node *latent_op_channels(latent_node *x, const int *channels, int n, late
     }
     p.n = n;
     memcpy(p.channel, channels, (size_t)n * sizeof(int));
-    return latent_node_make(&op_channels, &x, 1, &p, sizeof(p), "look", e);
+    return latent_node_make(&latent_operation_channels, &x, 1, &p, sizeof(p), "look", e);
 }
 
 /* ---- grid */
@@ -153,7 +153,7 @@ static int grid_forward(const latent_node *n, latent_tensor *const *in, latent_t
     return 0;
 }
 
-static const latent_op op_grid = {
+const latent_op latent_operation_grid = {
     .name = "grid",
     .n_computed = -1,
     .shape = grid_shape,
@@ -162,7 +162,7 @@ static const latent_op op_grid = {
 
 latent_node *latent_op_grid(latent_node *x, int n, latent_error *e)
 {
-    return latent_node_make(&op_grid, &x, 1, &n, sizeof(n), "look", e);
+    return latent_node_make(&latent_operation_grid, &x, 1, &n, sizeof(n), "look", e);
 }
 
 /* ---- principal components, by orthogonal iteration on the covariance of the pixels */
@@ -288,7 +288,7 @@ static int pca_forward(const latent_node *n, latent_tensor *const *in, latent_te
     return 0;
 }
 
-static const latent_op op_pca = {
+const latent_op latent_operation_pca = {
     .name = "pca",
     .n_computed = -1,
     .shape = pca_shape,
@@ -297,7 +297,7 @@ static const latent_op op_pca = {
 
 latent_node *latent_op_pca(latent_node *x, latent_error *e)
 {
-    return latent_node_make(&op_pca, &x, 1, NULL, 0, "look", e);
+    return latent_node_make(&latent_operation_pca, &x, 1, NULL, 0, "look", e);
 }
 
 /* ---- statistics */
@@ -331,7 +331,7 @@ static int statistics_forward(const latent_node *n, latent_tensor *const *in, la
     return 0;
 }
 
-static const latent_op op_statistics = {
+const latent_op latent_operation_statistics = {
     .name = "statistics",
     .n_computed = -1,
     .shape = statistics_shape,
@@ -340,5 +340,5 @@ static const latent_op op_statistics = {
 
 latent_node *latent_op_statistics(latent_node *x, latent_error *e)
 {
-    return latent_node_make(&op_statistics, &x, 1, NULL, 0, "look", e);
+    return latent_node_make(&latent_operation_statistics, &x, 1, NULL, 0, "look", e);
 }

@@ -25,7 +25,7 @@ static int fit_forward(const latent_node *n, latent_tensor *const *in, latent_te
     return latent_fit_draw(&p->view, p->size, out->data, e);
 }
 
-static const latent_op op_fit = {
+const latent_op latent_operation_fit_view = {
     .name = "fit",
     .shape = fit_shape,
     .forward = fit_forward,
@@ -36,5 +36,5 @@ latent_node *latent_op_fit_view(const latent_fit *f, int size, latent_error *e)
     fit_params p;
     latent_fit_look(f, &p.view);
     p.size = size;
-    return latent_node_make(&op_fit, NULL, 0, &p, sizeof(p), "fit", e);
+    return latent_node_make(&latent_operation_fit_view, NULL, 0, &p, sizeof(p), "fit", e);
 }

@@ -40,7 +40,7 @@ static int timestep_forward(const latent_node *n, latent_tensor *const *in, late
     return 0;
 }
 
-static const latent_op op_timestep = {
+const latent_op latent_operation_timestep = {
     .name = "timestep",
     .shape = timestep_shape,
     .forward = timestep_forward,
@@ -60,7 +60,7 @@ latent_node *latent_op_timestep(const float *time, int n, int c, float period, f
     p.period = period;
     p.shift = shift;
     memcpy(p.time, time, (size_t)n * sizeof(*time));
-    return latent_node_make(&op_timestep, NULL, 0, &p, sizeof(p), "timestep", e);
+    return latent_node_make(&latent_operation_timestep, NULL, 0, &p, sizeof(p), "timestep", e);
 }
 
 /* ---- one number everywhere */
@@ -87,7 +87,7 @@ static int constant_forward(const latent_node *n, latent_tensor *const *in, late
     return 0;
 }
 
-static const latent_op op_constant = {
+const latent_op latent_operation_constant = {
     .name = "constant",
     .shape = constant_shape,
     .forward = constant_forward,
@@ -96,7 +96,7 @@ static const latent_op op_constant = {
 latent_node *latent_op_constant(latent_shape s, int c, float number, latent_error *e)
 {
     constant_params p = {{s.n, s.h, s.w, c}, number};
-    return latent_node_make(&op_constant, NULL, 0, &p, sizeof(p), NULL, e);
+    return latent_node_make(&latent_operation_constant, NULL, 0, &p, sizeof(p), NULL, e);
 }
 
 /* ---- chance */
@@ -125,7 +125,7 @@ static int normal_forward(const latent_node *n, latent_tensor *const *in, latent
     return 0;
 }
 
-static const latent_op op_normal = {
+const latent_op latent_operation_normal = {
     .name = "normal",
     .shape = normal_shape,
     .forward = normal_forward,
@@ -134,7 +134,7 @@ static const latent_op op_normal = {
 latent_node *latent_op_normal(latent_shape s, uint32_t seed, latent_error *e)
 {
     normal_params p = {s, seed};
-    return latent_node_make(&op_normal, NULL, 0, &p, sizeof(p), "noise", e);
+    return latent_node_make(&latent_operation_normal, NULL, 0, &p, sizeof(p), "noise", e);
 }
 
 latent_node *latent_op_random(int h, int w, uint32_t seed, latent_error *e)

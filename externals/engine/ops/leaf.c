@@ -34,7 +34,7 @@ static void tensor_release(void *params)
     latent_tensor_release(((tensor_params *)params)->tensor);
 }
 
-static const latent_op op_parameter = {
+const latent_op latent_operation_parameter = {
     .name = "parameter",
     .shape = tensor_shape,
     .leaf = tensor_leaf,
@@ -42,7 +42,7 @@ static const latent_op op_parameter = {
     .release = tensor_release,
 };
 
-static const latent_op op_picture = {
+const latent_op latent_operation_picture = {
     .name = "picture",
     .shape = tensor_shape,
     .leaf = tensor_leaf,
@@ -53,7 +53,7 @@ static const latent_op op_picture = {
 latent_node *latent_op_parameter(latent_tensor *t, latent_error *e)
 {
     tensor_params p = {t};
-    return latent_node_make(&op_parameter, NULL, 0, &p, sizeof(p), NULL, e);
+    return latent_node_make(&latent_operation_parameter, NULL, 0, &p, sizeof(p), NULL, e);
 }
 
 /* ---- parameters in half precision */
@@ -79,7 +79,7 @@ static latent_tensor *half_leaf(const latent_node *n)
     return t;
 }
 
-static const latent_op op_half_parameter = {
+const latent_op latent_operation_half_parameter = {
     .name = "half parameter",
     .shape = half_shape,
     .leaf = half_leaf,
@@ -97,7 +97,8 @@ latent_node *latent_op_parameter_half(const latent_tensor *t, latent_error *e)
     }
     for (size_t i = 0; i < t->count; i++)
         p.numbers[i] = latent_half_from_float(t->data[i]);
-    if (!(n = latent_node_make(&op_half_parameter, NULL, 0, &p, sizeof(p), NULL, e))) {
+    if (!(n = latent_node_make(&latent_operation_half_parameter, NULL, 0, &p, sizeof(p), NULL,
+                               e))) {
         free(p.numbers);
         return NULL;
     }
@@ -109,13 +110,13 @@ latent_node *latent_op_parameter_half(const latent_tensor *t, latent_error *e)
 latent_node *latent_op_picture(latent_tensor *t, latent_error *e)
 {
     tensor_params p = {t};
-    return latent_node_make(&op_picture, NULL, 0, &p, sizeof(p), NULL, e);
+    return latent_node_make(&latent_operation_picture, NULL, 0, &p, sizeof(p), NULL, e);
 }
 
 static int is_just(const latent_node *n, const latent_tensor *t)
 {
     const latent_tensor *old =
-        n && n->op == &op_picture ? ((tensor_params *)n->params)->tensor : NULL;
+        n && n->op == &latent_operation_picture ? ((tensor_params *)n->params)->tensor : NULL;
     return old && latent_shape_equal(old->shape, t->shape) &&
            !memcmp(old->data, t->data, t->count * sizeof(float));
 }
@@ -161,7 +162,7 @@ static latent_tensor *style_leaf(const latent_node *n)
     return t;
 }
 
-static const latent_op op_style = {
+const latent_op latent_operation_style = {
     .name = "style",
     .shape = style_shape,
     .leaf = style_leaf,
@@ -188,23 +189,23 @@ latent_node *latent_op_style_of(const latent_drawn_by *by, int row, int rows, co
     p->rows = rows;
     p->count = count;
     memcpy(p->w, w, (size_t)count * sizeof(float));
-    n = latent_node_make(&op_style, NULL, 0, p, bytes, NULL, e);
+    n = latent_node_make(&latent_operation_style, NULL, 0, p, bytes, NULL, e);
     free(p);
     return n;
 }
 
 const latent_drawn_by *latent_style_drawn_by(const latent_node *n)
 {
-    const style_params *p = n && n->op == &op_style ? n->params : NULL;
+    const style_params *p = n && n->op == &latent_operation_style ? n->params : NULL;
     return p && *p->by.name ? &p->by : NULL;
 }
 
 int latent_style_row(const latent_node *n)
 {
-    return n && n->op == &op_style ? ((const style_params *)n->params)->row : -1;
+    return n && n->op == &latent_operation_style ? ((const style_params *)n->params)->row : -1;
 }
 
 int latent_style_rows(const latent_node *n)
 {
-    return n && n->op == &op_style ? ((const style_params *)n->params)->rows : 0;
+    return n && n->op == &latent_operation_style ? ((const style_params *)n->params)->rows : 0;
 }

@@ -222,7 +222,7 @@ static int linear_backward(const latent_node *n, latent_tensor *const *in, const
                       : 0;
 }
 
-static const latent_op op_linear = {
+const latent_op latent_operation_linear = {
     .name = "linear",
     .n_computed = -1,
     .shape = linear_shape,
@@ -237,7 +237,7 @@ latent_node *latent_op_linear(latent_node *x, latent_node *w, latent_node *b, fl
 {
     latent_node *in[4] = {x, w, b, NULL};
     linear_params p = {weight_gain, bias_gain};
-    return latent_node_make(&op_linear, in, 4, &p, sizeof(p), stage, e);
+    return latent_node_make(&latent_operation_linear, in, 4, &p, sizeof(p), stage, e);
 }
 
 latent_node *latent_op_project(latent_node *x, latent_node *w, latent_node *b, latent_node *add,
@@ -245,7 +245,7 @@ latent_node *latent_op_project(latent_node *x, latent_node *w, latent_node *b, l
 {
     latent_node *in[4] = {x, w, b, add};
     linear_params p = {1, 1};
-    return latent_node_make(&op_linear, in, 4, &p, sizeof(p), stage, e);
+    return latent_node_make(&latent_operation_linear, in, 4, &p, sizeof(p), stage, e);
 }
 
 /* ---- the same numbers in another shape */
@@ -281,7 +281,7 @@ static int reshape_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_reshape = {
+const latent_op latent_operation_reshape = {
     .name = "reshape",
     .n_computed = -1,
     .shape = reshape_shape,
@@ -291,5 +291,5 @@ static const latent_op op_reshape = {
 
 latent_node *latent_op_reshape(latent_node *x, latent_shape shape, latent_error *e)
 {
-    return latent_node_make(&op_reshape, &x, 1, &shape, sizeof(shape), "reshape", e);
+    return latent_node_make(&latent_operation_reshape, &x, 1, &shape, sizeof(shape), "reshape", e);
 }

@@ -49,7 +49,7 @@ static int sse_backward(const latent_node *n, latent_tensor *const *in, const la
     return 0;
 }
 
-static const latent_op op_sse = {
+const latent_op latent_operation_sse = {
     .name = "sse",
     .n_computed = -1,
     .shape = sse_shape,
@@ -60,7 +60,7 @@ static const latent_op op_sse = {
 latent_node *latent_op_sse(latent_node *a, latent_node *b, latent_error *e)
 {
     latent_node *in[2] = {a, b};
-    return latent_node_make(&op_sse, in, 2, NULL, 0, "loss", e);
+    return latent_node_make(&latent_operation_sse, in, 2, NULL, 0, "loss", e);
 }
 
 /* ---- the sum of products */
@@ -90,7 +90,7 @@ static int dot_backward(const latent_node *n, latent_tensor *const *in, const la
     return 0;
 }
 
-static const latent_op op_dot = {
+const latent_op latent_operation_dot = {
     .name = "dot",
     .n_computed = -1,
     .shape = sse_shape,
@@ -101,7 +101,7 @@ static const latent_op op_dot = {
 latent_node *latent_op_dot(latent_node *a, latent_node *b, latent_error *e)
 {
     latent_node *in[2] = {a, b};
-    return latent_node_make(&op_dot, in, 2, NULL, 0, "loss", e);
+    return latent_node_make(&latent_operation_dot, in, 2, NULL, 0, "loss", e);
 }
 
 /* ---- half the size, each pixel the mean of four (the last row or column of an odd side is left
@@ -173,7 +173,7 @@ static int halve_backward(const latent_node *n, latent_tensor *const *in, const 
     return 0;
 }
 
-static const latent_op op_halve = {
+const latent_op latent_operation_halve = {
     .name = "halve",
     .n_computed = -1,
     .shape = halve_shape,
@@ -183,7 +183,7 @@ static const latent_op op_halve = {
 
 latent_node *latent_op_halve(latent_node *x, latent_error *e)
 {
-    return latent_node_make(&op_halve, &x, 1, NULL, 0, "loss", e);
+    return latent_node_make(&latent_operation_halve, &x, 1, NULL, 0, "loss", e);
 }
 
 /* ---- weighted sums of numbers */
@@ -224,7 +224,7 @@ static int sum_backward(const latent_node *n, latent_tensor *const *in, const la
     return 0;
 }
 
-static const latent_op op_sum = {
+const latent_op latent_operation_sum = {
     .name = "sum",
     .n_computed = -1,
     .shape = sum_shape,
@@ -238,7 +238,8 @@ latent_node *latent_op_sum(latent_node *const *x, const float *weight, int n, la
         latent_fail(e, "%d losses at once; 1 to %d are possible", n, MAX_SUM);
         return NULL;
     }
-    return latent_node_make(&op_sum, x, n, weight, (size_t)n * sizeof(*weight), "loss", e);
+    return latent_node_make(&latent_operation_sum, x, n, weight, (size_t)n * sizeof(*weight),
+                            "loss", e);
 }
 
 /* ---- any picture as one of a given size */
@@ -339,7 +340,7 @@ static int fit_forward(const latent_node *n, latent_tensor *const *in, latent_te
     return 0;
 }
 
-static const latent_op op_fit = {
+const latent_op latent_operation_resized = {
     .name = "fit",
     .n_computed = -1,
     .shape = fit_shape,
@@ -350,7 +351,7 @@ static const latent_op op_fit = {
 latent_node *latent_op_resize_like(latent_node *x, int h, int w, int c, latent_error *e)
 {
     fit_params p = {h, w, c};
-    return latent_node_make(&op_fit, &x, 1, &p, sizeof(p), "loss", e);
+    return latent_node_make(&latent_operation_resized, &x, 1, &p, sizeof(p), "loss", e);
 }
 
 #define MAX_LEVELS 12

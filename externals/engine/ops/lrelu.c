@@ -57,7 +57,7 @@ static int lrelu_backward(const latent_node *n, latent_tensor *const *in, const 
     return 0;
 }
 
-static const latent_op op_lrelu = {
+const latent_op latent_operation_lrelu = {
     .name = "lrelu",
     .n_computed = -1,
     .shape = lrelu_shape,
@@ -69,5 +69,5 @@ latent_node *latent_op_lrelu(latent_node *x, float slope, float gain, const char
                              latent_error *e)
 {
     lrelu_params p = {slope, gain};
-    return latent_node_make(&op_lrelu, &x, 1, &p, sizeof(p), stage, e);
+    return latent_node_make(&latent_operation_lrelu, &x, 1, &p, sizeof(p), stage, e);
 }

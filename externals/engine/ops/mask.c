@@ -70,7 +70,7 @@ static int mask_backward(const latent_node *n, latent_tensor *const *in, const l
     return 0;
 }
 
-static const latent_op op_mask = {
+const latent_op latent_operation_mask = {
     .name = "mask",
     .n_computed = -1,
     .shape = mask_shape,
@@ -82,5 +82,5 @@ latent_node *latent_op_mask(latent_node *a, latent_node *b, latent_node *mask, c
                             latent_error *e)
 {
     latent_node *in[3] = {a, b, mask};
-    return latent_node_make(&op_mask, in, 3, NULL, 0, stage, e);
+    return latent_node_make(&latent_operation_mask, in, 3, NULL, 0, stage, e);
 }

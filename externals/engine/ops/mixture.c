@@ -125,7 +125,7 @@ static int loss_backward(const latent_node *n, latent_tensor *const *in, const l
     return 0;
 }
 
-static const latent_op op_mixture_loss = {
+const latent_op latent_operation_mixture_loss = {
     .name = "mixture loss",
     .n_computed = -1,
     .shape = loss_shape,
@@ -138,5 +138,5 @@ latent_node *latent_op_mixture_loss(latent_node *mixture, latent_node *rows, int
 {
     latent_node *in[2] = {mixture, rows};
     mixture_params p = {parts};
-    return latent_node_make(&op_mixture_loss, in, 2, &p, sizeof(p), NULL, e);
+    return latent_node_make(&latent_operation_mixture_loss, in, 2, &p, sizeof(p), NULL, e);
 }

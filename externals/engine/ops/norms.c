@@ -121,7 +121,7 @@ static int group_backward(const latent_node *n, latent_tensor *const *in, const 
     return 0;
 }
 
-static const latent_op op_group_norm = {
+const latent_op latent_operation_group_norm = {
     .name = "group norm",
     .n_computed = -1,
     .shape = group_shape,
@@ -134,7 +134,7 @@ latent_node *latent_op_group_norm(latent_node *x, latent_node *gain, latent_node
 {
     latent_node *in[3] = {x, gain, bias};
     group_params p = {groups, epsilon};
-    return latent_node_make(&op_group_norm, in, 3, &p, sizeof(p), stage, e);
+    return latent_node_make(&latent_operation_group_norm, in, 3, &p, sizeof(p), stage, e);
 }
 
 /* ---- rows of numbers, each by itself */
@@ -234,7 +234,7 @@ static int lengths_backward(const latent_node *n, latent_tensor *const *in,
     return run_rows(j, out->count);
 }
 
-static const latent_op op_lengths = {
+const latent_op latent_operation_lengths = {
     .name = "lengths",
     .n_computed = -1,
     .shape = lengths_shape,
@@ -246,7 +246,7 @@ latent_node *latent_op_lengths(latent_node *x, int rows, float length, const cha
                                latent_error *e)
 {
     lengths_params p = {rows, length};
-    return latent_node_make(&op_lengths, &x, 1, &p, sizeof(p), stage, e);
+    return latent_node_make(&latent_operation_lengths, &x, 1, &p, sizeof(p), stage, e);
 }
 
 /* ---- softmax */
@@ -308,7 +308,7 @@ static int softmax_backward(const latent_node *n, latent_tensor *const *in,
                     out->count);
 }
 
-static const latent_op op_softmax = {
+const latent_op latent_operation_softmax = {
     .name = "softmax",
     .n_computed = -1,
     .shape = softmax_shape,
@@ -318,7 +318,7 @@ static const latent_op op_softmax = {
 
 latent_node *latent_op_softmax(latent_node *x, const char *stage, latent_error *e)
 {
-    return latent_node_make(&op_softmax, &x, 1, NULL, 0, stage, e);
+    return latent_node_make(&latent_operation_softmax, &x, 1, NULL, 0, stage, e);
 }
 
 /* ---- a picture as noise: its grey, with mean 0 and deviation 1 as noise has it */
@@ -393,7 +393,7 @@ static int as_noise_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_as_noise = {
+const latent_op latent_operation_as_noise = {
     .name = "as noise",
     .n_computed = -1,
     .shape = as_noise_shape,
@@ -403,5 +403,5 @@ static const latent_op op_as_noise = {
 
 latent_node *latent_op_as_noise(latent_node *x, const char *stage, latent_error *e)
 {
-    return latent_node_make(&op_as_noise, &x, 1, NULL, 0, stage, e);
+    return latent_node_make(&latent_operation_as_noise, &x, 1, NULL, 0, stage, e);
 }

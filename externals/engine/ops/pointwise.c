@@ -219,7 +219,7 @@ static int add_backward(const latent_node *n, latent_tensor *const *in, const la
     return grad_in[1] ? gather(out->shape, p->of_b, grad_out->data, NULL, grad_in[1], e) : 0;
 }
 
-static const latent_op op_add = {
+const latent_op latent_operation_add = {
     .name = "add",
     .n_computed = -1,
     .shape = add_shape,
@@ -233,7 +233,7 @@ latent_node *latent_op_add(latent_node *a, float of_a, latent_node *b, float of_
 {
     latent_node *in[2] = {a, b};
     add_params p = {of_a, of_b};
-    return latent_node_make(&op_add, in, 2, &p, sizeof(p), stage, e);
+    return latent_node_make(&latent_operation_add, in, 2, &p, sizeof(p), stage, e);
 }
 
 /* ---- products */
@@ -292,7 +292,7 @@ static int multiply_backward(const latent_node *n, latent_tensor *const *in,
     return grad_in[1] ? gather(out->shape, 1, grad_out->data, in[0]->data, grad_in[1], e) : 0;
 }
 
-static const latent_op op_multiply = {
+const latent_op latent_operation_multiply = {
     .name = "multiply",
     .n_computed = -1,
     .shape = multiply_shape,
@@ -304,7 +304,7 @@ static const latent_op op_multiply = {
 latent_node *latent_op_multiply(latent_node *a, latent_node *b, const char *stage, latent_error *e)
 {
     latent_node *in[2] = {a, b};
-    return latent_node_make(&op_multiply, in, 2, NULL, 0, stage, e);
+    return latent_node_make(&latent_operation_multiply, in, 2, NULL, 0, stage, e);
 }
 
 /* ---- SiLU */
@@ -371,7 +371,7 @@ static int silu_backward(const latent_node *n, latent_tensor *const *in, const l
     return 0;
 }
 
-static const latent_op op_silu = {
+const latent_op latent_operation_silu = {
     .name = "silu",
     .n_computed = -1,
     .shape = silu_shape,
@@ -389,7 +389,7 @@ latent_node *latent_op_scaled_silu(latent_node *x, latent_node *scale, float gai
                                    const char *stage, latent_error *e)
 {
     latent_node *in[2] = {x, scale};
-    return latent_node_make(&op_silu, in, 2, &gain, sizeof(gain), stage, e);
+    return latent_node_make(&latent_operation_silu, in, 2, &gain, sizeof(gain), stage, e);
 }
 
 /* ---- FiLM */
@@ -467,7 +467,7 @@ static int film_backward(const latent_node *n, latent_tensor *const *in, const l
     return grad_in[2] ? gather(out->shape, 1, grad_out->data, NULL, grad_in[2], e) : 0;
 }
 
-static const latent_op op_film = {
+const latent_op latent_operation_film = {
     .name = "film",
     .n_computed = -1,
     .shape = film_shape,
@@ -480,5 +480,5 @@ latent_node *latent_op_film(latent_node *x, latent_node *scale, latent_node *shi
                             const char *stage, latent_error *e)
 {
     latent_node *in[3] = {x, scale, shift};
-    return latent_node_make(&op_film, in, 3, NULL, 0, stage, e);
+    return latent_node_make(&latent_operation_film, in, 3, NULL, 0, stage, e);
 }

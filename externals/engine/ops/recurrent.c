@@ -161,7 +161,7 @@ static int gru_backward(const latent_node *n, latent_tensor *const *in, const la
     return failed;
 }
 
-static const latent_op op_gru = {
+const latent_op latent_operation_gru = {
     .name = "gru",
     .n_computed = -1,
     .shape = gru_shape,
@@ -174,5 +174,5 @@ latent_node *latent_op_gru(latent_node *gates, latent_node *weight, latent_node 
                            latent_node *start, const char *stage, latent_error *e)
 {
     latent_node *in[4] = {gates, weight, bias, start};
-    return latent_node_make(&op_gru, in, 4, NULL, 0, stage, e);
+    return latent_node_make(&latent_operation_gru, in, 4, NULL, 0, stage, e);
 }

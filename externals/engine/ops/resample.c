@@ -151,7 +151,7 @@ static int upsample_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_upsample = {
+const latent_op latent_operation_upsample = {
     .name = "upsample",
     .n_computed = -1,
     .shape = upsample_shape,
@@ -165,7 +165,7 @@ latent_node *latent_op_upsample(latent_node *x, latent_node *add, const char *st
                                 latent_error *e)
 {
     latent_node *in[2] = {x, add};
-    return latent_node_make(&op_upsample, in, 2, NULL, 0, stage, e);
+    return latent_node_make(&latent_operation_upsample, in, 2, NULL, 0, stage, e);
 }
 
 static int downsample_shape(const latent_node *n, latent_shape *s, latent_error *e)
@@ -197,7 +197,7 @@ static int downsample_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_downsample = {
+const latent_op latent_operation_downsample = {
     .name = "downsample",
     .n_computed = -1,
     .shape = downsample_shape,
@@ -208,5 +208,5 @@ static const latent_op op_downsample = {
 
 latent_node *latent_op_downsample(latent_node *x, const char *stage, latent_error *e)
 {
-    return latent_node_make(&op_downsample, &x, 1, NULL, 0, stage, e);
+    return latent_node_make(&latent_operation_downsample, &x, 1, NULL, 0, stage, e);
 }

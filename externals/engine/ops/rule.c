@@ -60,7 +60,7 @@ static void state_release(void *params)
     latent_process_release(((state_params *)params)->process);
 }
 
-static const latent_op op_state = {
+const latent_op latent_operation_state = {
     .name = "process",
     .n_computed = -1,
     .shape = state_shape,
@@ -116,7 +116,7 @@ static int rule_forward(const latent_node *n, latent_tensor *const *in, latent_t
                      : latent_rule_paint(p->rule, &scene, p->size, out->data, e);
 }
 
-static const latent_op op_rule = {
+const latent_op latent_operation_rule = {
     .name = "rule",
     .n_computed = -1,
     .shape = rule_shape,
@@ -145,7 +145,7 @@ static latent_node *picture_of(const latent_rule *rule, const latent_rule_settin
     latent_rule_clamp(rule, p->numbers);
     if (s->list_count)
         memcpy(p->numbers + count, s->list, (size_t)s->list_count * sizeof(float));
-    n = latent_node_make(&op_rule, in, INPUTS, p, bytes, "rule", e);
+    n = latent_node_make(&latent_operation_rule, in, INPUTS, p, bytes, "rule", e);
     free(p);
     return n;
 }
@@ -161,7 +161,8 @@ latent_node *latent_op_process(latent_process *process, int step, const latent_r
 {
     state_params p = {process, step, 0};
     latent_node *follow = s->follow, *n;
-    latent_node *state = latent_node_make(&op_state, &follow, 1, &p, sizeof(p), "rule", e);
+    latent_node *state =
+        latent_node_make(&latent_operation_state, &follow, 1, &p, sizeof(p), "rule", e);
     if (!state)
         return NULL;
     n = picture_of(latent_process_rule(process), s, state, e);

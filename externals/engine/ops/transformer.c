@@ -89,7 +89,7 @@ static int norm_backward(const latent_node *n, latent_tensor *const *in, const l
     return 0;
 }
 
-static const latent_op op_norm = {
+const latent_op latent_operation_layer_norm = {
     .name = "layer norm",
     .n_computed = -1,
     .shape = norm_shape,
@@ -102,7 +102,7 @@ latent_node *latent_op_layer_norm(latent_node *x, latent_node *gain, latent_node
                                   const char *stage, latent_error *e)
 {
     latent_node *in[3] = {x, gain, bias};
-    return latent_node_make(&op_norm, in, 3, NULL, 0, stage, e);
+    return latent_node_make(&latent_operation_layer_norm, in, 3, NULL, 0, stage, e);
 }
 
 /* ---- attention: one head of one picture is one thread's piece */
@@ -237,7 +237,7 @@ static int attention_backward(const latent_node *n, latent_tensor *const *in,
                          attention_piece_back, e);
 }
 
-static const latent_op op_attention = {
+const latent_op latent_operation_attention = {
     .name = "attention",
     .n_computed = -1,
     .shape = attention_shape,
@@ -250,7 +250,7 @@ latent_node *latent_op_attention(latent_node *qkv, int heads, int causal, const 
                                  latent_error *e)
 {
     attention_params p = {heads, causal};
-    return latent_node_make(&op_attention, &qkv, 1, &p, sizeof(p), stage, e);
+    return latent_node_make(&latent_operation_attention, &qkv, 1, &p, sizeof(p), stage, e);
 }
 
 /* ---- gelu */
@@ -303,7 +303,7 @@ static int gelu_backward(const latent_node *n, latent_tensor *const *in, const l
     return gelu_run(n, in[0]->data, grad_out->data, grad_in[0]->data, !grad_in[0]->fresh);
 }
 
-static const latent_op op_gelu = {
+const latent_op latent_operation_gelu = {
     .name = "gelu",
     .n_computed = -1,
     .shape = same_shape,
@@ -314,7 +314,7 @@ static const latent_op op_gelu = {
 
 latent_node *latent_op_gelu(latent_node *x, int quick, const char *stage, latent_error *e)
 {
-    return latent_node_make(&op_gelu, &x, 1, &quick, sizeof(quick), stage, e);
+    return latent_node_make(&latent_operation_gelu, &x, 1, &quick, sizeof(quick), stage, e);
 }
 
 /* ---- patches */
@@ -394,7 +394,7 @@ static int patches_backward(const latent_node *n, latent_tensor *const *in,
     return 0;
 }
 
-static const latent_op op_patches = {
+const latent_op latent_operation_patches = {
     .name = "patches",
     .n_computed = -1,
     .shape = patches_shape,
@@ -406,13 +406,13 @@ static const latent_op op_patches = {
 latent_node *latent_op_patches(latent_node *x, int size, latent_error *e)
 {
     patches_params p = {size, 1};
-    return latent_node_make(&op_patches, &x, 1, &p, sizeof(p), "patches", e);
+    return latent_node_make(&latent_operation_patches, &x, 1, &p, sizeof(p), "patches", e);
 }
 
 latent_node *latent_op_squares(latent_node *x, int size, latent_error *e)
 {
     patches_params p = {size, 0};
-    return latent_node_make(&op_patches, &x, 1, &p, sizeof(p), "squares", e);
+    return latent_node_make(&latent_operation_patches, &x, 1, &p, sizeof(p), "squares", e);
 }
 
 /* ---- places */
@@ -463,7 +463,7 @@ static int place_backward(const latent_node *n, latent_tensor *const *in, const 
     return 0;
 }
 
-static const latent_op op_place = {
+const latent_op latent_operation_position_embedding = {
     .name = "place",
     .n_computed = -1,
     .shape = place_shape,
@@ -475,7 +475,7 @@ latent_node *latent_op_position_embedding(latent_node *x, latent_node *first, la
                                           latent_error *e)
 {
     latent_node *in[3] = {x, first, place};
-    return latent_node_make(&op_place, in, 3, NULL, 0, "place", e);
+    return latent_node_make(&latent_operation_position_embedding, in, 3, NULL, 0, "place", e);
 }
 
 /* ---- words and tokens: rows of a table */
@@ -515,7 +515,7 @@ static int words_backward(const latent_node *n, latent_tensor *const *in, const 
     return 0;
 }
 
-static const latent_op op_words = {
+const latent_op latent_operation_embedding = {
     .name = "words",
     .n_computed = -1,
     .shape = words_shape,
@@ -529,7 +529,8 @@ latent_node *latent_op_embedding(latent_node *table, const int *words, int n, la
         latent_fail(e, "no words came");
         return NULL;
     }
-    return latent_node_make(&op_words, &table, 1, words, (size_t)n * sizeof(*words), "words", e);
+    return latent_node_make(&latent_operation_embedding, &table, 1, words,
+                            (size_t)n * sizeof(*words), "words", e);
 }
 
 static int token_shape(const latent_node *n, latent_shape *s, latent_error *e)
@@ -563,7 +564,7 @@ static int token_backward(const latent_node *n, latent_tensor *const *in, const 
     return 0;
 }
 
-static const latent_op op_token = {
+const latent_op latent_operation_select_token = {
     .name = "token",
     .n_computed = -1,
     .shape = token_shape,
@@ -573,5 +574,5 @@ static const latent_op op_token = {
 
 latent_node *latent_op_select_token(latent_node *x, int row, latent_error *e)
 {
-    return latent_node_make(&op_token, &x, 1, &row, sizeof(row), "token", e);
+    return latent_node_make(&latent_operation_select_token, &x, 1, &row, sizeof(row), "token", e);
 }
