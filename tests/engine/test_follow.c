@@ -4,12 +4,14 @@
 #include "engine/graph/graph.h"
 #include "engine/sequence/follow.h"
 #include "engine/sequence/ngram.h"
+#include "engine/text/tokens.h"
 #include "helper_folder.h"
 #include "helper_sanitized.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -281,12 +283,68 @@ static void tokens_are_counted(void **state)
     latent_ngram_free(g);
 }
 
+static void texts_are_cut(void **state)
+{
+    latent_error e = {""};
+    latent_tokens *t = latent_tokens_new(&e);
+    const char *text = "It's 3 fish\xff, \xe5\xb9\xb4\xe5\xb9\xb4!";
+    static const char *const words[] = {"It's",         "3", "fish", ",", "\xe5\xb9\xb4",
+                                        "\xe5\xb9\xb4", "!"};
+    char many[300];
+    (void)state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+        int token = latent_tokens_next(t, &text, 1, &e);
+        assert_string_equal(latent_tokens_text(t, token), words[i]);
+    }
+    assert_int_equal(latent_tokens_next(t, &text, 1, &e), -1);
+    assert_int_equal(latent_tokens_count(t), 6);
+    assert_null(latent_tokens_text(t, 6));
+    memset(many, 'x', sizeof(many)); /* a word without end is cut */
+    many[299] = 0;
+    text = many;
+    while (latent_tokens_next(t, &text, 1, &e) >= 0)
+        ;
+    assert_true(latent_tokens_count(t) == 8);
+    latent_tokens_clear(t);
+    for (uint32_t i = 0; i <= LATENT_TOKENS_MOST; i++) {
+        char piece[8];
+        const char *p = piece;
+        snprintf(piece, sizeof(piece), "x%05x", i);
+        assert_int_equal(latent_tokens_next(t, &p, 1, &e), i < LATENT_TOKENS_MOST ? (int)i : -2);
+    }
+    latent_tokens_free(t);
+}
+
+/* Many tokens: the older half goes, and what follows what is still known. */
+static void many_tokens_are_counted(void **state)
+{
+    latent_error e = {""};
+    latent_ngram *g = latent_ngram_new(&e);
+    double bits = 9;
+    int token;
+    float share;
+    (void)state;
+    latent_ngram_order(g, 2);
+    for (int i = 0; i < LATENT_NGRAM_TOKENS + 100; i++)
+        assert_int_equal(latent_ngram_hear(g, i % 50 ? i % 50 : 60 + i % 3, 1, &bits, &e), 0);
+    assert_int_equal(latent_ngram_count(g), LATENT_NGRAM_TOKENS / 2 + 100);
+    assert_true(bits < .1);
+    assert_int_equal(latent_ngram_likely(g, 1, &token, &share), 1);
+    assert_true(token == (LATENT_NGRAM_TOKENS + 100) % 50 && share > .9f);
+    latent_ngram_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_figure_is_gone_on_with),  cmocka_unit_test(it_is_the_same_again),
-        cmocka_unit_test(a_damaged_file_is_refused), cmocka_unit_test(rows_are_kept),
-        cmocka_unit_test(odd_walks_have_a_space),    cmocka_unit_test(tokens_are_counted),
+        cmocka_unit_test(a_figure_is_gone_on_with),
+        cmocka_unit_test(it_is_the_same_again),
+        cmocka_unit_test(a_damaged_file_is_refused),
+        cmocka_unit_test(rows_are_kept),
+        cmocka_unit_test(odd_walks_have_a_space),
+        cmocka_unit_test(tokens_are_counted),
+        cmocka_unit_test(texts_are_cut),
+        cmocka_unit_test(many_tokens_are_counted),
     };
     return cmocka_run_group_tests_name("follow", tests, folder_set_up, folder_tear_down);
 }

@@ -1,4 +1,5 @@
-/* ngram: see ngram.h.  Nothing is counted ahead: whoever asks looks through what was heard. */
+/* ngram: see ngram.h.  Who asks looks at every place where the last token stood before: each knows
+   the one before it. */
 #include "ngram.h"
 #include "../base/counter_random.h"
 #include <math.h>
@@ -8,7 +9,11 @@
 struct latent_ngram {
     int order, n, different; /* different: one more than the largest token */
     int heard[LATENT_NGRAM_TOKENS];
+    int same
+        [LATENT_NGRAM_TOKENS]; /* the place before at which the same token stands, and 1; or 0 */
+    int last[LATENT_NGRAM_TOKENS];            /* of each token the last place, and 1; or 0 */
     int before[LATENT_NGRAM_ORDER], n_before; /* the last tokens, the newest first */
+    float often[LATENT_NGRAM_TOKENS];         /* how often each token came */
     float share[LATENT_NGRAM_TOKENS];         /* of each token, to come next */
     float counts[LATENT_NGRAM_TOKENS];
 };
@@ -28,13 +33,25 @@ void latent_ngram_free(latent_ngram *g)
     free(g);
 }
 
-/* How many of the tokens before position i are those that stand before now, at most most. */
+/* How many of the tokens up to place i are those that stand before now, at most most. */
 static int matches(const latent_ngram *g, int i, int most)
 {
     int k = 0;
-    while (k < most && k < i && g->heard[i - 1 - k] == g->before[k])
+    while (k < most && k <= i && g->heard[i - k] == g->before[k])
         k++;
     return k;
+}
+
+/* The shares become those of these counts, with the shares that were for what they don't know. */
+static void blend(latent_ngram *g, const float *counts)
+{
+    float sum = 0, kinds = 0;
+    for (int t = 0; t < g->different; t++) {
+        sum += counts[t];
+        kinds += counts[t] > 0;
+    }
+    for (int t = 0; sum > 0 && t < g->different; t++)
+        g->share[t] = (counts[t] + kinds * g->share[t]) / (sum + kinds);
 }
 
 /* Shares of all tokens: from equal ones through longer and longer contexts. */
@@ -43,21 +60,33 @@ static void expect(latent_ngram *g)
     int most = g->order < g->n_before ? g->order : g->n_before;
     for (int t = 0; t < g->different; t++)
         g->share[t] = 1.f / (float)g->different;
-    for (int o = 0; o <= most; o++) {
-        float sum = 0, kinds = 0;
+    blend(g, g->often);
+    for (int o = 1; o <= most; o++) {
         memset(g->counts, 0, (size_t)g->different * sizeof(*g->counts));
-        for (int i = 0; i < g->n; i++)
-            if (matches(g, i, o) == o) {
-                float *c = &g->counts[g->heard[i]];
-                kinds += *c == 0;
-                *c += 1;
-                sum += 1;
-            }
-        if (!(sum > 0))
-            break;
-        for (int t = 0; t < g->different; t++)
-            g->share[t] = (g->counts[t] + kinds * g->share[t]) / (sum + kinds);
+        for (int i = g->last[g->before[0]]; i; i = g->same[i - 1])
+            if (i < g->n && matches(g, i - 1, o) == o)
+                g->counts[g->heard[i]] += 1;
+        blend(g, g->counts);
     }
+}
+
+static void remember_token(latent_ngram *g, int token)
+{
+    g->heard[g->n] = token;
+    g->same[g->n] = g->last[token];
+    g->last[token] = ++g->n;
+    g->often[token] += 1;
+}
+
+/* The older half goes. */
+static void make_room(latent_ngram *g)
+{
+    int half = g->n / 2, n = g->n - half;
+    memset(g->last, 0, sizeof(g->last));
+    memset(g->often, 0, sizeof(g->often));
+    g->n = 0;
+    for (int i = 0; i < n; i++)
+        remember_token(g, g->heard[half + i]);
 }
 
 static void stands_before(latent_ngram *g, int token)
@@ -82,13 +111,10 @@ int latent_ngram_hear(latent_ngram *g, int token, int remember, double *bits, la
                            LATENT_NGRAM_TOKENS - 1);
     *bits = token < g->different ? -log2((double)g->share[token])
                                  : log2((double)(g->different ? g->different + 1 : 1));
-    if (remember) {
-        if (g->n == LATENT_NGRAM_TOKENS) { /* the older half goes */
-            memmove(g->heard, g->heard + g->n / 2, (size_t)(g->n - g->n / 2) * sizeof(*g->heard));
-            g->n -= g->n / 2;
-        }
-        g->heard[g->n++] = token;
-    }
+    if (remember && g->n == LATENT_NGRAM_TOKENS)
+        make_room(g);
+    if (remember)
+        remember_token(g, token);
     if (token >= g->different)
         g->different = token + 1;
     stands_before(g, token);
