@@ -125,17 +125,19 @@ static int write_sheet(const latent_diffusion_training *t, const float *words, c
     size_t width = COLUMNS * side;
     float *pictures = malloc(SHOWN * side * side * 3 * sizeof(float));
     uint8_t *bytes = malloc(SHOWN * side * side * 3);
-    latent_diffusion_net net = {0};
+    latent_diffusion_net net;
+    latent_model *m = NULL;
     int failed = !pictures || !bytes ? latent_fail(e, "no memory for a sheet") : 0;
     failed = failed || latent_diffusion_training_net(t, &net, e) ||
-             latent_diffusion_sample(&net, SHOWN, words, 3, 4, 2, pictures, e);
+             !(m = latent_diffusion_model(&net, "the network", e)) ||
+             latent_diffusion_sample(m, SHOWN, words, 3, 4, 2, pictures, e);
     for (size_t i = 0; !failed && i < SHOWN * side * side * 3; i++) {
         size_t x = i / 3 % width, y = i / 3 / width, picture = y / side * COLUMNS + x / side;
         bytes[i] = latent_pixels_byte(
             pictures[((picture * side + y % side) * side + x % side) * 3 + i % 3]);
     }
     failed = failed || latent_picture_write(path, bytes, (int)(ROWS * side), (int)width, 3, e);
-    latent_diffusion_net_free(&net);
+    latent_model_release(m);
     free(pictures);
     free(bytes);
     return failed ? -1 : 0;

@@ -451,9 +451,11 @@ static void draw(const latent_diffusion_training *t, const float *words, float *
 {
     latent_error e = {""};
     latent_diffusion_net net;
+    latent_model *m;
     good(latent_diffusion_training_net(t, &net, &e), &e);
-    good(latent_diffusion_sample(&net, 2, words, 5, 3, 2, pictures, &e), &e);
-    latent_diffusion_net_free(&net);
+    good(!(m = latent_diffusion_model(&net, "a test", &e)), &e);
+    good(latent_diffusion_sample(m, 2, words, 5, 3, 2, pictures, &e), &e);
+    latent_model_release(m);
 }
 
 static void a_larger_network_begins_with_a_smaller_one(void **state)

@@ -4,7 +4,8 @@
 #include "layers.h"
 #include <string.h>
 
-#define MOST 8 /* promises in one concat */
+#define MOST 8     /* promises in one concat */
+#define PIXELS 256 /* that one thread takes at a time */
 
 /* ---- concat */
 
@@ -25,32 +26,57 @@ static int concat_shape(const latent_node *n, latent_shape *s, latent_error *e)
     return 0;
 }
 
+/* Some pixels of what stands in one place. */
+typedef struct {
+    size_t c, wide, at, pixels;
+    float *small, *large;
+    int back;
+} concat_job;
+
+static void concat_piece(void *context, int piece, int slot)
+{
+    const concat_job *j = context;
+    size_t first = (size_t)piece * PIXELS, last = first + PIXELS;
+    (void)slot;
+    last = last < j->pixels ? last : j->pixels;
+    for (size_t p = first; p < last; p++) {
+        float *small = j->small + p * j->c, *large = j->large + p * j->wide + j->at;
+        if (!j->back)
+            memcpy(large, small, j->c * sizeof(float));
+        for (size_t k = 0; j->back && k < j->c; k++)
+            small[k] += large[k];
+    }
+}
+
+/* The next one to its place, or from there where somebody wants it. */
+static void concat_one(concat_job *j, int c, float *small)
+{
+    j->c = (size_t)c;
+    j->small = small;
+    if (small)
+        latent_parallel((int)((j->pixels + PIXELS - 1) / PIXELS), concat_piece, j);
+    j->at += j->c;
+}
+
 static int concat_forward(const latent_node *n, latent_tensor *const *in, latent_tensor *out,
                           latent_error *e)
 {
-    size_t wide = (size_t)out->shape.c, at = 0;
+    concat_job j = {.wide = (size_t)out->shape.c, .large = out->data};
     (void)e;
-    for (int i = 0; i < n->n_in; i++) {
-        size_t c = (size_t)in[i]->shape.c;
-        for (size_t p = 0; p < out->count / wide; p++)
-            memcpy(out->data + p * wide + at, in[i]->data + p * c, c * sizeof(float));
-        at += c;
-    }
+    j.pixels = out->count / j.wide;
+    for (int i = 0; i < n->n_in; i++)
+        concat_one(&j, in[i]->shape.c, in[i]->data);
     return 0;
 }
 
 static int concat_backward(const latent_node *n, latent_tensor *const *in, const latent_tensor *out,
                            latent_tensor *grad_out, latent_tensor *const *grad_in, latent_error *e)
 {
-    size_t wide = (size_t)out->shape.c, at = 0;
+    concat_job j = {.wide = (size_t)out->shape.c, .large = grad_out->data, .back = 1};
     (void)e;
-    for (int i = 0; i < n->n_in; i++) {
-        size_t c = (size_t)in[i]->shape.c;
-        for (size_t p = 0; grad_in[i] && p < out->count / wide; p++)
-            for (size_t k = 0; k < c; k++)
-                grad_in[i]->data[p * c + k] += grad_out->data[p * wide + at + k];
-        at += c;
-    }
+    j.pixels = out->count / j.wide;
+    for (int i = 0; i < n->n_in; i++)
+        concat_one(&j, in[i]->shape.c, grad_in[i] ? grad_in[i]->data : NULL);
     return 0;
 }
 

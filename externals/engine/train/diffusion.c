@@ -2,6 +2,7 @@
 #include "diffusion.h"
 #include "../base/counter_random.h"
 #include "../base/parallel.h"
+#include "../diffusion/noised.h"
 #include "../graph/evaluate.h"
 #include "../ops/encoder.h"
 #include "../ops/layers.h"
@@ -674,56 +675,40 @@ int latent_diffusion_training_from(latent_diffusion_training *t, const char *pat
 
 /* ---- sampling */
 
-static int velocity_of(const latent_diffusion_net *net, latent_node *x, const float *level,
-                       latent_node *words, latent_tensor **v, latent_error *e)
+int latent_diffusion_sample(latent_model *m, int n, const float *words, uint32_t seed, int steps,
+                            double guidance, float *pictures, latent_error *e)
 {
-    latent_node *n = latent_diffusion_velocity(net, x, level, words, e);
-    int failed = !n || latent_evaluate(n, NULL, v, e);
-    latent_node_release(n);
-    return failed ? -1 : 0;
-}
-
-int latent_diffusion_sample(const latent_diffusion_net *net, int n, const float *words,
-                            uint64_t seed, int steps, float guidance, float *pictures,
-                            latent_error *e)
-{
-    const latent_diffusion_sizes *s = &net->sizes;
-    latent_shape shape = {n, s->resolution, s->resolution, s->channels};
-    latent_tensor *said = words ? latent_tensor_new((latent_shape){n, 1, 1, s->words}, e) : NULL;
-    latent_node *told = NULL;
-    float level[MOST_BATCH];
-    latent_counter_random c = latent_counter_random_at(seed, NOISE, 0);
-    size_t count = latent_shape_count(shape);
-    int failed = n < 1 || n > MOST_BATCH || steps < 1 ? latent_fail(e, "nothing to draw") : 0;
-    if (said) {
-        memcpy(said->data, words, said->count * sizeof(float));
-        told = outside(said, e);
+    const latent_denoiser_dims *dims = &m->denoiser;
+    latent_shape shape = {n, dims->height, dims->width, dims->channels};
+    float level[LATENT_MOST_STEPS + 1];
+    latent_denoise d = {.model = m, .guidance = guidance, .level = level, .n_levels = steps + 1};
+    latent_node *noise = latent_noise_of(shape, LATENT_TORCH, seed, e), *x = NULL, *drawn = NULL;
+    latent_tensor *value = NULL;
+    int failed;
+    latent_usual_schedule(m, steps, level);
+    if (words) {
+        latent_tensor *said = latent_tensor_new((latent_shape){n, 1, 1, dims->embedding}, e);
+        if (said)
+            memcpy(said->data, words, said->count * sizeof(float));
+        d.words = outside(said, e);
     }
-    failed = failed || (words && !told);
-    for (size_t i = 0; i < count && !failed; i++)
-        pictures[i] = (float)latent_counter_random_gauss(&c);
-    for (int k = 0; k < steps && !failed; k++) {
-        latent_tensor *x = latent_tensor_new(shape, e), *with = NULL, *without = NULL;
-        latent_node *now;
-        for (int i = 0; i < n; i++)
-            level[i] = 1 - (float)k / (float)steps;
-        if (x)
-            memcpy(x->data, pictures, count * sizeof(float));
-        now = outside(x, e);
-        failed = !now || velocity_of(net, now, level, told, &with, e) ||
-                 (words && guidance != 1 && velocity_of(net, now, level, NULL, &without, e));
-        for (size_t i = 0; i < count && !failed; i++) {
-            float v = with->data[i];
-            if (without)
-                v = without->data[i] + guidance * (v - without->data[i]);
-            pictures[i] -= v / (float)steps;
-        }
-        latent_tensor_release(with);
-        latent_tensor_release(without);
-        latent_node_release(now);
+    if (noise && (!words || d.words))
+        x = latent_noised_noise(noise, e);
+    for (int i = 0; i < steps && x; i++) {
+        latent_node *clean = NULL, *next = latent_denoised(x, &d, &clean, e);
+        latent_node_release(clean);
+        latent_node_release(x);
+        x = next;
     }
-    for (size_t i = 0; i < count && !failed; i++)
-        pictures[i] = pictures[i] * s->deviation + s->mean;
-    latent_node_release(told);
+    if (x)
+        drawn = latent_decoded(m, x, e);
+    failed = !drawn || latent_evaluate(drawn, NULL, &value, e);
+    if (!failed)
+        memcpy(pictures, value->data, value->count * sizeof(float));
+    latent_tensor_release(value);
+    latent_node_release(drawn);
+    latent_node_release(x);
+    latent_node_release(noise);
+    latent_node_release(d.words);
     return failed ? -1 : 0;
 }

@@ -75,12 +75,11 @@ int latent_diffusion_training_write(const latent_diffusion_training *t, const ch
    told.  NULL and a sentence. */
 latent_node *latent_diffusion_words(latent_model *clip, const char *text, latent_error *e);
 
-/* n pictures (at most 64), [n][side][side][channels] in [-1, 1], in so many equal steps of the
-   Euler method from noise of that seed: words[n][words] (or NULL), guidance: so many times as far
-   towards the words as the network says (Ho and Salimans 2022). */
-int latent_diffusion_sample(const latent_diffusion_net *net, int n, const float *words,
-                            uint64_t seed, int steps, float guidance, float *pictures,
-                            latent_error *e);
+/* n pictures (at most 64), [n][side][side][channels] in [-1, 1], in so many equal steps (1 to
+   LATENT_MOST_STEPS) of the Euler method from noise of that seed: words[n][words] (or NULL),
+   guidance as in diffusion/noised.h. */
+int latent_diffusion_sample(latent_model *m, int n, const float *words, uint32_t seed, int steps,
+                            double guidance, float *pictures, latent_error *e);
 
 #pragma GCC visibility pop
 #endif
