@@ -8,13 +8,11 @@
 #include "../ops/layers.h"
 #include "../ops/ops.h"
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #define SQRT2 1.41421356237309504880f
 #define SQRT_HALF 0.70710678118654752440f
 #define SLOPE 0.2f
-#define NAME 64
 
 int latent_discriminator_check(const latent_discriminator_shape *s, latent_error *e)
 {
@@ -38,35 +36,18 @@ int latent_discriminator_check(const latent_discriminator_shape *s, latent_error
 
 /* ---- its tensors */
 
-typedef struct {
-    latent_tensor_visit visit;
-    void *context;
-    latent_error *error;
-} lister;
-
-static int list(const lister *l, int rank, const int64_t *dim, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-static int list(const lister *l, int rank, const int64_t *dim, const char *format, ...)
+static int list_layer(const latent_tensor_lister *l, int side, const char *name, int in, int out,
+                      int kernel, int bias)
 {
-    char name[NAME];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(name, sizeof(name), format, args);
-    va_end(args);
-    return l->visit(l->context, name, rank, dim, l->error);
-}
-
-static int list_layer(const lister *l, int side, const char *name, int in, int out, int kernel,
-                      int bias)
-{
-    return list(l, 4, (int64_t[]){out, in, kernel, kernel}, "b%d.%s.weight", side, name) ||
-           (bias && list(l, 1, (int64_t[]){out}, "b%d.%s.bias", side, name));
+    return latent_tensor_list(l, 4, (int64_t[]){out, in, kernel, kernel}, "b%d.%s.weight", side,
+                              name) ||
+           (bias && latent_tensor_list(l, 1, (int64_t[]){out}, "b%d.%s.bias", side, name));
 }
 
 int latent_discriminator_list(const latent_discriminator_shape *s, latent_tensor_visit visit,
                               void *context, latent_error *e)
 {
-    lister l = {visit, context, e};
+    latent_tensor_lister l = {visit, context, e};
     int last = s->blocks - 1, c = s->channels[0];
     if (list_layer(&l, 4 << last, "fromrgb", 3 * s->pack, s->channels[last], 1, 1))
         return -1;
@@ -78,10 +59,10 @@ int latent_discriminator_list(const latent_discriminator_shape *s, latent_tensor
             return -1;
     }
     return list_layer(&l, 4, "conv", c + s->seen + 1, c, 3, 1) ||
-                   list(&l, 2, (int64_t[]){c, 16 * c}, "b4.fc.weight") ||
-                   list(&l, 1, (int64_t[]){c}, "b4.fc.bias") ||
-                   list(&l, 2, (int64_t[]){1, c}, "b4.out.weight") ||
-                   list(&l, 1, (int64_t[]){1}, "b4.out.bias")
+                   latent_tensor_list(&l, 2, (int64_t[]){c, 16 * c}, "b4.fc.weight") ||
+                   latent_tensor_list(&l, 1, (int64_t[]){c}, "b4.fc.bias") ||
+                   latent_tensor_list(&l, 2, (int64_t[]){1, c}, "b4.out.weight") ||
+                   latent_tensor_list(&l, 1, (int64_t[]){1}, "b4.out.bias")
                ? -1
                : 0;
 }
@@ -108,9 +89,7 @@ typedef struct {
 
 static latent_node *find(const network *d, int side, const char *name, const char *part)
 {
-    char full[NAME];
-    snprintf(full, sizeof(full), "b%d.%s.%s", side, name, part);
-    return d->tensors->find(d->tensors, full, d->error);
+    return latent_tensor_find(d->tensors, d->error, "b%d.%s.%s", side, name, part);
 }
 
 /* gain: of the activation, sqrt(2) in it; a layer without bias is linear.  add, or NULL: like what

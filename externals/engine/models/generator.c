@@ -11,11 +11,9 @@
 #include "../ops/ops.h"
 #include "stylegan2_layers.h"
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define NAME 64
 #define MOST_BATCH 4096
 
 static float rate_of(const latent_generator_shape *s)
@@ -47,47 +45,30 @@ int latent_generator_check(const latent_generator_shape *s, latent_error *e)
 
 /* ---- its tensors */
 
-typedef struct {
-    latent_tensor_visit visit;
-    void *context;
-    latent_error *error;
-} lister;
-
-static int list(const lister *l, int rank, const int64_t *dim, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-static int list(const lister *l, int rank, const int64_t *dim, const char *format, ...)
+static int list_layer(const latent_tensor_lister *l, const latent_generator_shape *s, int side,
+                      const char *name, int in, int out, int kernel)
 {
-    char name[NAME];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(name, sizeof(name), format, args);
-    va_end(args);
-    return l->visit(l->context, name, rank, dim, l->error);
-}
-
-static int list_layer(const lister *l, const latent_generator_shape *s, int side, const char *name,
-                      int in, int out, int kernel)
-{
-    char where[NAME - 24];
+    char where[LATENT_TENSOR_NAME - 24];
     snprintf(where, sizeof(where), "synthesis.b%d.%s", side, name);
-    return list(l, 4, (int64_t[]){out, in, kernel, kernel}, "%s.weight", where) ||
-           list(l, 1, (int64_t[]){out}, "%s.bias", where) ||
-           list(l, 2, (int64_t[]){in, s->w}, "%s.affine.weight", where) ||
-           list(l, 1, (int64_t[]){in}, "%s.affine.bias", where) ||
+    return latent_tensor_list(l, 4, (int64_t[]){out, in, kernel, kernel}, "%s.weight", where) ||
+           latent_tensor_list(l, 1, (int64_t[]){out}, "%s.bias", where) ||
+           latent_tensor_list(l, 2, (int64_t[]){in, s->w}, "%s.affine.weight", where) ||
+           latent_tensor_list(l, 1, (int64_t[]){in}, "%s.affine.bias", where) ||
            (kernel == 3 && s->noise &&
-            (list(l, 0, NULL, "%s.noise_strength", where) ||
-             list(l, 2, (int64_t[]){side, side}, "%s.noise_const", where)));
+            (latent_tensor_list(l, 0, NULL, "%s.noise_strength", where) ||
+             latent_tensor_list(l, 2, (int64_t[]){side, side}, "%s.noise_const", where)));
 }
 
 int latent_generator_list(const latent_generator_shape *s, latent_tensor_visit visit, void *context,
                           latent_error *e)
 {
-    lister l = {visit, context, e};
+    latent_tensor_lister l = {visit, context, e};
     for (int i = 0; i < s->mapping; i++)
-        if (list(&l, 2, (int64_t[]){s->w, i ? s->w : s->z}, "mapping.fc%d.weight", i) ||
-            list(&l, 1, (int64_t[]){s->w}, "mapping.fc%d.bias", i))
+        if (latent_tensor_list(&l, 2, (int64_t[]){s->w, i ? s->w : s->z}, "mapping.fc%d.weight",
+                               i) ||
+            latent_tensor_list(&l, 1, (int64_t[]){s->w}, "mapping.fc%d.bias", i))
             return -1;
-    if (list(&l, 3, (int64_t[]){s->channels[0], 4, 4}, "synthesis.b4.const"))
+    if (latent_tensor_list(&l, 3, (int64_t[]){s->channels[0], 4, 4}, "synthesis.b4.const"))
         return -1;
     for (int i = 0; i < s->blocks; i++) {
         int c = s->channels[i], side = 4 << i;
@@ -117,25 +98,13 @@ static latent_node *instead(latent_node *x, latent_node *y)
     return y;
 }
 
-static latent_node *find(latent_tensors *t, latent_error *e, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-static latent_node *find(latent_tensors *t, latent_error *e, const char *format, ...)
-{
-    char name[NAME];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(name, sizeof(name), format, args);
-    va_end(args);
-    return t->find(t, name, e);
-}
-
 latent_node *latent_generator_map(const latent_generator_shape *s, latent_tensors *t,
                                   latent_node *z, latent_error *e)
 {
     latent_node *x = latent_node_retain(z);
     for (int i = 0; i < s->mapping && x; i++) {
-        latent_node *w = find(t, e, "mapping.fc%d.weight", i);
-        latent_node *b = w ? find(t, e, "mapping.fc%d.bias", i) : NULL;
+        latent_node *w = latent_tensor_find(t, e, "mapping.fc%d.weight", i);
+        latent_node *b = w ? latent_tensor_find(t, e, "mapping.fc%d.bias", i) : NULL;
         float rate = rate_of(s), gain = rate / sqrtf((float)x->shape.c);
         x = instead(x, b ? latent_op_linear(x, w, b, gain, rate, "mapping", e) : NULL);
         if (x)
@@ -150,7 +119,7 @@ latent_node *latent_generator_map(const latent_generator_shape *s, latent_tensor
 static latent_node *begin(latent_tensors *t, int channels, int n, latent_error *e)
 {
     static const int first[MOST_BATCH];
-    latent_node *x = find(t, e, "synthesis.b4.const");
+    latent_node *x = latent_tensor_find(t, e, "synthesis.b4.const");
     if (x) /* [c][4][4] */
         x = instead(x, latent_op_reshape(x, (latent_shape){1, channels, 4, 4}, e));
     if (n > MOST_BATCH) {
@@ -165,11 +134,12 @@ static int find_layer(sg2_layer *l, latent_tensors *t, const char *where, int no
                       latent_error *e)
 {
     l->clamp = clamp;
-    return (l->weight = find(t, e, "%s.weight", where)) &&
-                   (l->bias = find(t, e, "%s.bias", where)) &&
-                   (l->affine_w = find(t, e, "%s.affine.weight", where)) &&
-                   (l->affine_b = find(t, e, "%s.affine.bias", where)) &&
-                   (!noise || (l->noise_strength = find(t, e, "%s.noise_strength", where)))
+    return (l->weight = latent_tensor_find(t, e, "%s.weight", where)) &&
+                   (l->bias = latent_tensor_find(t, e, "%s.bias", where)) &&
+                   (l->affine_w = latent_tensor_find(t, e, "%s.affine.weight", where)) &&
+                   (l->affine_b = latent_tensor_find(t, e, "%s.affine.bias", where)) &&
+                   (!noise ||
+                    (l->noise_strength = latent_tensor_find(t, e, "%s.noise_strength", where)))
                ? 0
                : -1;
 }
@@ -181,7 +151,7 @@ static latent_node *layer(const latent_generator_shape *s, latent_tensors *t, in
     sg2_block b = {.resolution = side};
     sg2_layer *l = k < 0 ? &b.torgb : k % 2 ? &b.conv0 : &b.conv1;
     latent_node *style = NULL, *y = NULL;
-    char where[NAME - 24], stage[24];
+    char where[LATENT_TENSOR_NAME - 24], stage[24];
     if (!x)
         return NULL;
     snprintf(stage, sizeof(stage), "%d.style", side);

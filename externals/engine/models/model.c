@@ -230,10 +230,24 @@ void latent_model_release(latent_model *m)
         latent_deferred_free_add(&m->grave, release);
 }
 
-int latent_model_write(const latent_model *m, const char *path, latent_error *e)
+static int put(const latent_model *m, latent_model_place *to, latent_error *e)
 {
     if (!m->arch->write)
         return latent_fail(e, "%s is a %s, which is not written again; copy its file instead",
                            m->label, m->arch->name);
-    return m->arch->write(m, path, e);
+    return m->arch->write(m, to, e);
+}
+
+int latent_model_write(const latent_model *m, const char *path, latent_error *e)
+{
+    return put(m, &(latent_model_place){.path = path}, e);
+}
+
+int latent_model_pack(const latent_model *m, void **data, size_t *size, latent_error *e)
+{
+    latent_model_place memory = {NULL, NULL, 0};
+    int failed = put(m, &memory, e);
+    *data = memory.data;
+    *size = memory.size;
+    return failed;
 }

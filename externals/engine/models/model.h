@@ -161,7 +161,7 @@ typedef struct latent_arch {
        Or NULL. */
     int (*beside)(latent_model *m, const char *folder, int home, latent_error *e);
     /* Writes it as safetensors; NULL where that is not known. */
-    int (*write)(const latent_model *m, const char *path, latent_error *e);
+    int (*write)(const latent_model *m, latent_model_place *to, latent_error *e);
     /* What it is: NULL where it is none of the kind. */
     const latent_generator_arch *generator;
     const latent_encoder_arch *encoder;
@@ -206,6 +206,8 @@ latent_model *latent_model_from_weights(latent_weights *w, const char *label, la
 latent_model *latent_model_retain(latent_model *m);
 void latent_model_release(latent_model *m); /* m may be NULL; any thread */
 int latent_model_write(const latent_model *m, const char *path, latent_error *e);
+/* The same in memory: *data, which the caller frees. */
+int latent_model_pack(const latent_model *m, void **data, size_t *size, latent_error *e);
 
 /* ---- what models do, each for one kind: NULL or -1 and a sentence where the model is of another
    (kinds.c) */

@@ -35,7 +35,7 @@ typedef struct {
 int latent_stylegan2_read(latent_model *m, latent_reader *r, const latent_sg2_settings *settings);
 void latent_stylegan2_free(latent_model *m);
 /* stylegan2_write.c */
-int latent_stylegan2_write(const latent_model *m, const char *file, latent_error *e);
+int latent_stylegan2_write(const latent_model *m, latent_model_place *to, latent_error *e);
 /* stylegan2.c: what it is, for other architectures that are the same network in other files. */
 extern const latent_generator_arch latent_stylegan2_generator;
 

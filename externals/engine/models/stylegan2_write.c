@@ -80,7 +80,7 @@ static void put_layer(sg2_writer *w, const sg2_layer *l, float clamp, int resolu
     }
 }
 
-int latent_stylegan2_write(const latent_model *m, const char *file, latent_error *e)
+int latent_stylegan2_write(const latent_model *m, latent_model_place *to, latent_error *e)
 {
     const sg2 *g = m->net;
     sg2_writer *w = calloc(1, sizeof(*w));
@@ -90,7 +90,7 @@ int latent_stylegan2_write(const latent_model *m, const char *file, latent_error
     const int pixels = g->constant->shape.h * g->constant->shape.w;
     if (!w || !(w->turned = malloc((size_t)c * (size_t)pixels * sizeof(float)))) {
         free(w);
-        return latent_fail(e, "no memory to write %s", file);
+        return latent_fail(e, "no memory to write %s", m->label);
     }
     w->meta[w->n_meta++] = (latent_meta_out){"architecture", "stylegan2"};
     tell(w, g->lr_multiplier, "lr_multiplier");
@@ -126,7 +126,7 @@ int latent_stylegan2_write(const latent_model *m, const char *file, latent_error
         if (b->skip)
             put_node(w, b->skip, 4, where, "skip.weight");
     }
-    failed = latent_safetensors_write(file, w->tensor, (size_t)w->n, w->meta, (size_t)w->n_meta, e);
+    failed = latent_safetensors_put(to, w->tensor, (size_t)w->n, w->meta, (size_t)w->n_meta, e);
     for (int i = 0; i < w->n; i++)
         latent_tensor_release(w->held[i]);
     free(w->turned);

@@ -19,6 +19,19 @@ struct latent_tensors {
 typedef int (*latent_tensor_visit)(void *context, const char *name, int rank, const int64_t *dim,
                                    latent_error *e);
 
+#define LATENT_TENSOR_NAME 64
+
+/* Tells of one whose name is made by a format; finds one so. */
+typedef struct {
+    latent_tensor_visit visit;
+    void *context;
+    latent_error *error;
+} latent_tensor_lister;
+int latent_tensor_list(const latent_tensor_lister *l, int rank, const int64_t *dim,
+                       const char *format, ...) __attribute__((format(printf, 4, 5)));
+latent_node *latent_tensor_find(latent_tensors *t, latent_error *e, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* The shape of a tensor with such sides: the last one is that of the channels. */
 static inline latent_shape latent_tensor_shape(int rank, const int64_t *dim)
 {

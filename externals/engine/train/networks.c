@@ -242,18 +242,17 @@ latent_model *latent_generator_model(const latent_generator *g, int average, con
                                      latent_error *e)
 {
     content c;
-    void *file = NULL;
-    size_t size;
+    latent_model_place memory = {NULL, NULL, 0};
     latent_weights *w = NULL;
     latent_model *m = NULL;
     if (content_of(&c, g, average, 0, NULL, 0, e))
         return NULL;
-    if (!latent_safetensors_pack(c.tensor, c.n, c.meta, c.n_meta, &file, &size, e))
-        w = latent_weights_open_memory(file, size, e);
+    if (!latent_safetensors_put(&memory, c.tensor, c.n, c.meta, c.n_meta, e))
+        w = latent_weights_open_memory(memory.data, memory.size, e);
     if (w)
         m = latent_model_from_weights(w, label, (latent_progress){NULL, NULL}, e);
     latent_weights_close(w);
-    free(file);
+    free(memory.data);
     content_free(&c);
     return m;
 }

@@ -1,11 +1,8 @@
 /* training_gan: a generator and its discriminator in training (see training.h) */
 #include "../models/architectures.h"
 #include "training_kind.h"
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- shapes */
 
@@ -69,11 +66,10 @@ static int gan_make(latent_train_job *j, latent_error *e)
     return take(j, &fresh);
 }
 
-/* The networks in a file: a generator, and its discriminator where there is one that can go on;
-   else the discriminator is new. */
-static int make_from_file(latent_train_job *j, const char *path, latent_error *e)
+/* The networks in w (NULL: there is a sentence already), which is closed: a generator, and its
+   discriminator where there is one that can go on; else the discriminator is new. */
+static int make_from(latent_train_job *j, latent_weights *w, latent_error *e)
 {
-    latent_weights *w = latent_weights_open(path, e);
     latent_discriminator_shape d;
     latent_trainer fresh;
     char prefix[LATENT_PREFIX];
@@ -102,19 +98,16 @@ static int make_from_file(latent_train_job *j, const char *path, latent_error *e
 
 static int gan_from(latent_train_job *j, latent_error *e)
 {
-    const char *folder = getenv("TMPDIR");
-    char path[600];
-    int failed, file;
+    void *file;
+    size_t size;
+    int failed;
     if (!j->model)
-        return make_from_file(j, latent_training_existing(j->paths), e);
-    snprintf(path, sizeof(path), "%.500s/latent-XXXXXX.safetensors",
-             folder && *folder ? folder : P_tmpdir);
-    if ((file = mkstemps(path, 12)) < 0)
-        return latent_fail(e, "cannot write to %.300s: %s", path, strerror(errno));
-    close(file);
-    failed = latent_model_write(j->model, path, e) || make_from_file(j, path, e);
-    unlink(path);
-    return failed ? -1 : 0;
+        return make_from(j, latent_weights_open(latent_training_existing(j->paths), e), e);
+    if (latent_model_pack(j->model, &file, &size, e))
+        return -1;
+    failed = make_from(j, latent_weights_open_memory(file, size, e), e);
+    free(file);
+    return failed;
 }
 
 static int gan_resume(latent_train_job *j, latent_error *e)

@@ -574,11 +574,13 @@ static int check_tensors(const latent_tensor_out *tensors, size_t n_tensors, lat
     return 0;
 }
 
-int latent_safetensors_pack(const latent_tensor_out *tensors, size_t n_tensors,
-                            const latent_meta_out *meta, size_t n_meta, void **data, size_t *size,
-                            latent_error *e)
+int latent_safetensors_put(latent_model_place *to, const latent_tensor_out *tensors,
+                           size_t n_tensors, const latent_meta_out *meta, size_t n_meta,
+                           latent_error *e)
 {
     buffer all = {0};
+    if (to->path)
+        return latent_safetensors_write(to->path, tensors, n_tensors, meta, n_meta, e);
     if (check_tensors(tensors, n_tensors, e))
         return -1;
     put_header(&all, tensors, n_tensors, meta, n_meta);
@@ -586,8 +588,8 @@ int latent_safetensors_pack(const latent_tensor_out *tensors, size_t n_tensors,
         free(all.text);
         return latent_fail(e, "no memory for a model of %zu tensors", n_tensors);
     }
-    *data = all.text;
-    *size = all.length;
+    to->data = all.text;
+    to->size = all.length;
     return 0;
 }
 

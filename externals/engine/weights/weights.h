@@ -83,10 +83,16 @@ typedef struct {
 } latent_meta_out;
 int latent_safetensors_write(const char *path, const latent_tensor_out *tensors, size_t n_tensors,
                              const latent_meta_out *meta, size_t n_meta, latent_error *e);
-/* The same in memory: *data (malloc'd, the caller frees it) for latent_weights_open_memory(). */
-int latent_safetensors_pack(const latent_tensor_out *tensors, size_t n_tensors,
-                            const latent_meta_out *meta, size_t n_meta, void **data, size_t *size,
-                            latent_error *e);
+/* The same to where it is wanted: to that path, or (path NULL) to memory: data is malloc'd then,
+   the caller frees it, and latent_weights_open_memory() opens it. */
+typedef struct {
+    const char *path;
+    void *data;
+    size_t size;
+} latent_model_place;
+int latent_safetensors_put(latent_model_place *to, const latent_tensor_out *tensors,
+                           size_t n_tensors, const latent_meta_out *meta, size_t n_meta,
+                           latent_error *e);
 
 uint16_t latent_half_from_float(float f); /* round to nearest even */
 float latent_half_to_float(uint16_t h);
