@@ -212,3 +212,138 @@ int fuzz_make_generator(const char *path, int kind, latent_error *e)
     network_free(&n);
     return failed;
 }
+
+/* ---- the same generator in the layouts of other programs */
+
+/* What rosinality's program calls it, with the axes that it has more. */
+static void as_rosinality(const latent_tensor_out *t, latent_tensor_out *to, char name[100])
+{
+    static const char *const ours[] = {"weight", "bias", "affine.weight", "affine.bias",
+                                       "noise_strength"};
+    static const char *const theirs[] = {"conv.weight", "activate.bias", "conv.modulation.weight",
+                                         "conv.modulation.bias", "noise.weight"};
+    char layer[20], part[40];
+    int i, side, k, n = 0;
+    *to = *t;
+    to->name = name;
+    snprintf(name, 100, "%s", t->name);
+    if (sscanf(t->name, "mapping.fc%d.%n", &i, &n) == 1 && n)
+        snprintf(name, 100, "style.%d.%s", i + 1, t->name + n);
+    else if (!strcmp(t->name, "mapping.w_avg"))
+        snprintf(name, 100, "latent_avg");
+    else if (!strcmp(t->name, "synthesis.b4.const"))
+        snprintf(name, 100, "input.input");
+    else if (sscanf(t->name, "synthesis.b%d.%19[a-z0-9].%39s", &side, layer, part) == 3) {
+        k = side / 4 / 2; /* two blocks */
+        snprintf(name, 100, k ? "convs.%d." : "conv1.", 2 * k - 2 + !strcmp(layer, "conv1"));
+        if (!strcmp(layer, "torgb"))
+            snprintf(name, 100, k ? "to_rgbs.%d." : "to_rgb1.", k - 1);
+        for (i = 0; i < 5; i++)
+            if (!strcmp(part, ours[i]))
+                strcat(name, i == 1 && !strcmp(layer, "torgb") ? "bias" : theirs[i]);
+        if (!strcmp(part, "noise_const"))
+            snprintf(name, 100, "noises.noise_%d", k ? 2 * k - 1 + !strcmp(layer, "conv1") : 0);
+        if (!strcmp(part, "noise_strength")) {
+            to->rank = 1;
+            to->dim[0] = 1;
+        }
+    }
+    if (to->rank == 4 || !strcmp(name, "input.input")) {
+        memmove(to->dim + 1, t->dim, (size_t)to->rank * sizeof(*t->dim));
+        to->dim[0] = 1;
+        to->rank++;
+    }
+}
+
+/* The variable of NVIDIA's TensorFlow program, and the component that it belongs to. */
+static const char *as_tensorflow(const latent_tensor_out *t, latent_tensor_out *to, char name[100])
+{
+    static const char *const ours[] = {"weight", "bias", "affine.weight", "affine.bias",
+                                       "noise_strength"};
+    static const char *const theirs[] = {"weight", "bias", "mod_weight", "mod_bias",
+                                         "noise_strength"};
+    char layer[20], part[40];
+    int i, side, k, n = 0;
+    *to = *t;
+    snprintf(name, 100, "%s", t->name);
+    for (i = 0; i < t->rank; i++) /* kernels and matrices from the last axis on: sides fit so */
+        to->dim[i] = t->rank == 4 ? t->dim[(int[]){2, 3, 1, 0}[i]]
+                     : t->rank == 2 && !strstr(t->name, "noise_const") ? t->dim[1 - i]
+                                                                       : t->dim[i];
+    if (sscanf(t->name, "mapping.fc%d.%n", &i, &n) == 1 && n) {
+        snprintf(name, 100, "Dense%d/%s", i, t->name + n);
+        return "components.mapping.";
+    }
+    if (!strcmp(t->name, "mapping.w_avg")) {
+        snprintf(name, 100, "dlatent_avg");
+        return "";
+    }
+    if (!strcmp(t->name, "synthesis.b4.const"))
+        snprintf(name, 100, "4x4/Const/const");
+    else if (sscanf(t->name, "synthesis.b%d.%19[a-z0-9].%39s", &side, layer, part) == 3) {
+        k = side / 4 / 2;
+        snprintf(name, 100, "%dx%d/%s/", side, side,
+                 !strcmp(layer, "torgb")   ? "ToRGB"
+                 : !strcmp(layer, "conv0") ? "Conv0_up"
+                 : k                       ? "Conv1"
+                                           : "Conv");
+        for (i = 0; i < 5; i++)
+            if (!strcmp(part, ours[i]))
+                strcat(name, theirs[i]);
+        if (!strcmp(part, "noise_const"))
+            snprintf(name, 100, "noise%d", k ? 2 * k - 1 + !strcmp(layer, "conv1") : 0);
+    }
+    return "components.synthesis.";
+}
+
+static void small_generator(network *n)
+{
+    const network_plan p = {.kind = SKIP,
+                            .z = 4,
+                            .w = 4,
+                            .mapping = 1,
+                            .blocks = 2,
+                            .channels = {3, 2},
+                            .rgb = 3,
+                            .noise = 1};
+    network_make(n, p, 1);
+}
+
+int fuzz_make_rosinality(const char *path, latent_error *e)
+{
+    static latent_tensor_out t[NETWORK_TENSORS];
+    static char name[NETWORK_TENSORS][100];
+    network n;
+    int failed;
+    small_generator(&n);
+    for (int i = 0; i < n.n; i++) {
+        as_rosinality(&n.t[i], &t[i], name[i]);
+        t[i].dtype = LATENT_F16;
+    }
+    failed = latent_safetensors_write(path, t, (size_t)n.n, NULL, 0, e);
+    network_free(&n);
+    return failed;
+}
+
+int fuzz_make_tensorflow(const char *path, latent_error *e)
+{
+    static latent_tensor_out t[NETWORK_TENSORS];
+    static latent_meta_out meta[NETWORK_TENSORS];
+    static char name[NETWORK_TENSORS][100], key[2][NETWORK_TENSORS][100];
+    int count[3] = {0}, failed;
+    network n;
+    small_generator(&n);
+    for (int i = 0; i < n.n; i++) {
+        const char *where = as_tensorflow(&n.t[i], &t[i], name[i]);
+        int *k = &count[!*where ? 0 : strstr(where, "mapping") ? 1 : 2];
+        for (int part = 0; part < 2; part++)
+            snprintf(key[part][i], sizeof(key[0][0]), "%svariables.%d.%d", where, *k, part);
+        ++*k;
+        meta[i] = (latent_meta_out){key[0][i], name[i]};
+        t[i].name = key[1][i];
+        t[i].dtype = LATENT_F16;
+    }
+    failed = latent_safetensors_write(path, t, (size_t)n.n, meta, (size_t)n.n, e);
+    network_free(&n);
+    return failed;
+}

@@ -14,5 +14,8 @@ int fuzz_make_diffusion_training(const char *path, latent_error *e);
 int fuzz_make_training(const char *path, latent_error *e);
 /* StyleGAN2's generator: kind 0 skip, 1 resnet, 2 orig. */
 int fuzz_make_generator(const char *path, int kind, latent_error *e);
+/* The same in the layout of rosinality's program, and of NVIDIA's TensorFlow program. */
+int fuzz_make_rosinality(const char *path, latent_error *e);
+int fuzz_make_tensorflow(const char *path, latent_error *e);
 
 #endif

@@ -137,6 +137,8 @@ int main(int argc, char **argv)
     done(fuzz_make_generator(in("models", "skip.safetensors"), 0, &e), &e);
     done(fuzz_make_generator(in("models", "resnet.safetensors"), 1, &e), &e);
     done(fuzz_make_generator(in("models", "orig.safetensors"), 2, &e), &e);
+    done(fuzz_make_rosinality(in("models", "rosinality.safetensors"), &e), &e);
+    done(fuzz_make_tensorflow(in("models", "tensorflow.safetensors"), &e), &e);
     done(fuzz_make_training(in("trainings", "generator.safetensors"), &e), &e);
     done(fuzz_make_tiny_training(in("trainings", "tiny.safetensors"), &e), &e);
     directions();

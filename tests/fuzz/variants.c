@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define MOST_TENSORS 400
-#define MOST_SETTINGS 40
+#define MOST_SETTINGS 100
 #define MOST_NUMBERS 200000 /* that a variant's tensor really has */
 #define LONGEST 10.0        /* seconds, in the slowest of builds */
 #define MOST_MEMORY 2048    /* MB */
@@ -328,6 +328,8 @@ static const struct {
     {"generator", make_skip, fuzz_models},
     {"generator of the kind resnet", make_resnet, fuzz_models},
     {"generator of the kind orig", make_orig, fuzz_models},
+    {"generator of rosinality", fuzz_make_rosinality, fuzz_models},
+    {"generator of TensorFlow", fuzz_make_tensorflow, fuzz_models},
     {"clip", make_clip, fuzz_models},
     {"clip of Hugging Face", make_hugging_face, fuzz_models},
     {"clip-tiny", fuzz_make_tiny, fuzz_models},
@@ -361,6 +363,18 @@ static void fill_stride(part *t)
     }
 }
 
+static void take_setting(parts *p, const latent_weights *w, const char *key)
+{
+    const char *text = latent_weights_text(w, key);
+    told *s = &p->told[p->n_told];
+    if (!text || p->n_told == MOST_SETTINGS)
+        return;
+    snprintf(s->key, sizeof(s->key), "%s", key);
+    snprintf(s->text, sizeof(s->text), "%s", text);
+    s->as = AS_TEXT;
+    p->n_told++;
+}
+
 static int take_apart(parts *p, size_t base, latent_error *e)
 {
     const char *path = fuzz_file("base.safetensors", (const uint8_t *)"", 0);
@@ -382,15 +396,13 @@ static int take_apart(parts *p, size_t base, latent_error *e)
         if (!t->data || latent_weights_read(w, from, t->data, e))
             abort();
     }
-    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
-        const char *text = latent_weights_text(w, keys[i]);
-        told *s = &p->told[p->n_told];
-        if (!text)
-            continue;
-        snprintf(s->key, sizeof(s->key), "%s", keys[i]);
-        snprintf(s->text, sizeof(s->text), "%s", text);
-        s->as = AS_TEXT;
-        p->n_told++;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+        take_setting(p, w, keys[i]);
+    for (size_t i = 0; i < 3 * 40; i++) { /* TensorFlow's variables have their names as settings */
+        static const char *const of[] = {"", "components.mapping.", "components.synthesis."};
+        char key[80];
+        snprintf(key, sizeof(key), "%svariables.%zu.0", of[i % 3], i / 3);
+        take_setting(p, w, key);
     }
     latent_weights_close(w);
     return 0;
