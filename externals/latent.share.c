@@ -109,6 +109,7 @@ static void latent_share_image(t_latent_share *x, t_symbol *s, int argc, t_atom 
     latent_node_release(x->x_node);
     x->x_node = n;
     x->x_due = 1;
+    x->x_busy &= !latent_job_queue_give_up(x->x_jobs);
     latent_share_advance(x);
 }
 

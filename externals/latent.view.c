@@ -288,6 +288,7 @@ static void latent_view_image(t_latent_view *x, t_symbol *s, int argc, t_atom *a
         return;
     }
     x->x_dropped += x->x_due && latent_frame_visible(&x->x_frame);
+    x->x_busy &= !latent_job_queue_give_up(x->x_mail);
     latent_node_release(x->x_node);
     x->x_node = n;
     x->x_due = 1;

@@ -145,6 +145,7 @@ static void latent_window_image(t_latent_window *x, t_symbol *s, int argc, t_ato
     latent_node_release(x->x_node);
     x->x_node = n;
     x->x_due = 1;
+    x->x_busy &= !latent_job_queue_give_up(x->x_jobs);
     if (latent_offline() && !x->x_window)
         latent_window_send(x, latent_request_new(n, NULL, NULL));
     latent_window_advance(x);

@@ -161,6 +161,11 @@ void latent_job_queue_cancel(t_latent_job_queue *m)
     latent_port_cancel(m->port);
 }
 
+int latent_job_queue_give_up(t_latent_job_queue *m)
+{
+    return latent_port_give_up(m->port);
+}
+
 void latent_job_queue_free(t_latent_job_queue *m)
 {
     if (!m)

@@ -22,6 +22,9 @@ int latent_job_queue_send(t_latent_job_queue *m, latent_job *job);
 void latent_job_queue_watch(t_latent_job_queue *m, void (*progress)(void *owner, int permille));
 int latent_job_queue_busy(t_latent_job_queue *m);
 void latent_job_queue_cancel(t_latent_job_queue *m);
+/* Before something newer is asked for: 1 when what is being done takes long and has been given up
+   for it, between two layers of a network (see latent_port_give_up()); done does not hear of it. */
+int latent_job_queue_give_up(t_latent_job_queue *m);
 /* Cancels; never waits.  First thing in an object's free method; m may be NULL. */
 void latent_job_queue_free(t_latent_job_queue *m);
 

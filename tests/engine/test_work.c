@@ -364,6 +364,40 @@ static void test_crowd(void **state)
 static latent_port *left;
 static atomic_int never;
 
+/* What takes long is given up for something newer, but never two in a row. */
+static void test_give_up(void **state)
+{
+    latent_port *p = latent_port_new(LATENT_EVALUATOR, 0);
+    atomic_int go;
+    int given_up = 0;
+    (void)state;
+    atomic_init(&go, 0);
+    assert_false(latent_port_give_up(p));
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(latent_port_post(p, make(1, &go)), 0);
+        wait_running(p);
+        given_up = 0;
+        for (int i = 0; i < 1000 && !given_up; i++) {
+            usleep(10000);
+            given_up = latent_port_give_up(p);
+        }
+        assert_true(given_up);
+        assert_int_equal(latent_port_post(p, make(2, &go)), 0);
+        while (atomic_load(&living) > 1)
+            usleep(500);
+        wait_running(p);
+        for (int i = 0; i < 70 && !round; i++) {
+            usleep(10000);
+            assert_false(latent_port_give_up(p));
+        }
+        atomic_store(&go, 1);
+        expect(p, 2);
+        atomic_store(&go, 0);
+    }
+    latent_port_close(p);
+    wait_for_none();
+}
+
 int main(void)
 {
     int failed;
@@ -371,6 +405,7 @@ int main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_failure),
         cmocka_unit_test(test_newest),
+        cmocka_unit_test(test_give_up),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_close_in_flight),

@@ -7,11 +7,13 @@
 #include "deferred_free.h"
 #include "lock.h"
 #include "parallel.h"
+#include "seconds.h"
 #include "system.h"
 #include <stdlib.h>
 #include <time.h>
 
 #define STORE_BYTES ((size_t)64 << 20) /* of freed tensors that a busy engine may keep at least */
+#define PATIENCE 0.5                   /* seconds, see latent_port_give_up() */
 #define IDLE_SECONDS 2                 /* after which it keeps nothing */
 #define OWN_BYTES ((size_t)64 << 20)   /* of values that a worker with its own evaluator may keep */
 
@@ -25,8 +27,10 @@ struct latent_port {
     int newest;
     job_list waiting, finished;
     latent_job *running;
-    int queued; /* stands in its worker's queue */
-    int closed; /* its owner is gone: freed when the running job ends */
+    int queued;   /* stands in its worker's queue */
+    int closed;   /* its owner is gone: freed when the running job ends */
+    double began; /* when the running job did */
+    int patient;  /* the last job was given up: the next one is not */
     latent_port *next;
 };
 
@@ -179,6 +183,7 @@ static void *worker_body(void *context)
         unqueue(p);
         workers[w].served = p;
         job = p->running = take_first(&p->waiting);
+        p->began = latent_seconds();
         pthread_mutex_unlock(&workers[w].lock);
         latent_job_run(job);
         pthread_mutex_lock(&workers[w].lock);
@@ -188,6 +193,7 @@ static void *worker_body(void *context)
             queue(p);
         closed = p->closed;
         if (!atomic_load(&job->cancel)) {
+            p->patient = 0;
             add(&p->finished, job);
             continue;
         }
@@ -315,6 +321,20 @@ int latent_port_progress(latent_port *p)
     permille = p->running ? atomic_load(&p->running->permille) : -1;
     unlock(p);
     return permille;
+}
+
+int latent_port_give_up(latent_port *p)
+{
+    int given_up;
+    lock(p);
+    given_up = p->running && !p->patient && !atomic_load(&p->running->cancel) &&
+               latent_seconds() - p->began > PATIENCE;
+    if (given_up) {
+        atomic_store(&p->running->cancel, 1);
+        p->patient = 1;
+    }
+    unlock(p);
+    return given_up;
 }
 
 /* Takes all jobs from the port; the running one, which cannot be taken, is told. */
