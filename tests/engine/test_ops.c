@@ -9,6 +9,7 @@
 #include "engine/ops/ops.h"
 #include "engine/ops/table.h"
 #include "engine/train/losses.h"
+#include "helper_sanitized.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -1145,6 +1148,58 @@ static void blocks_attend_as_all_do(void **state)
     latent_node_release(large);
 }
 
+/* How many bytes of addresses the process has, or 0 where nobody says. */
+static rlim_t addresses(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+    if (f && fscanf(f, "%lu", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* 4,096 tokens of 64 numbers attend to each other, there and back, with 200 MB more than there is
+   before: all weights at once would be 128 MB for two heads, twice on the way back. */
+static void attention_needs_little_memory(void **state)
+{
+    latent_error e = {""};
+    latent_variables *v = latent_variables_new();
+    latent_shape s = {1, 1, 4096, 3 * 64};
+    float *first = malloc(latent_shape_count(s) * sizeof(*first)), *grad, is, size = 0;
+    struct rlimit was, less;
+    latent_node *x, *y, *loss;
+    int threads = latent_threads(), failed;
+    (void)state;
+    for (size_t k = 0; k < latent_shape_count(s); k++)
+        first[k] = number((uint32_t)k, 3);
+    latent_variables_add(v, s, first, &e);
+    grad = first; /* as many numbers */
+    x = latent_variables_at(v, 0, &e);
+    y = latent_op_attention(x, 2, 0, NULL, &e);
+    loss = latent_node_make(&op_probe, &y, 1, NULL, 0, NULL, &e);
+    latent_threads_set(1);
+    assert_int_equal(getrlimit(RLIMIT_AS, &was), 0);
+    less = was;
+    if (!SANITIZED && addresses() > 0)
+        less.rlim_cur = addresses() + ((rlim_t)200 << 20);
+    assert_int_equal(setrlimit(RLIMIT_AS, &less), 0);
+    failed = latent_variables_gradient(v, loss, NULL, &is, grad, &e);
+    assert_int_equal(setrlimit(RLIMIT_AS, &was), 0);
+    latent_threads_set(threads);
+    if (failed)
+        fail_msg("%s", e.text);
+    for (size_t k = 0; k < latent_shape_count(s); k++)
+        size += grad[k] * grad[k];
+    assert_true(size > 0);
+    latent_node_release(x);
+    latent_node_release(y);
+    latent_node_release(loss);
+    latent_variables_free(v);
+    free(first);
+}
+
 static void times_and_chance(void **state)
 {
     const float time[2] = {0, 7};
@@ -1217,6 +1272,7 @@ int main(void)
         cmocka_unit_test(numbers_are_where_they_should_be),
         cmocka_unit_test(a_stride_leaves_pixels_out),
         cmocka_unit_test(blocks_attend_as_all_do),
+        cmocka_unit_test(attention_needs_little_memory),
         cmocka_unit_test(times_and_chance),
     };
     return cmocka_run_group_tests_name("ops", tests, NULL, NULL);

@@ -21,12 +21,6 @@ latent_node *latent_op_project(latent_node *x, latent_node *w, latent_node *b, l
    [1][1][1][c]. */
 latent_node *latent_op_layer_norm(latent_node *x, latent_node *gain, latent_node *bias,
                                   const char *stage, latent_error *e);
-/* Multi-head attention (Vaswani et al. 2017, section 3.2) between the tokens of a row: of qkv
-   [n][1][t][3c], queries, keys and values side by side, softmax(Q K' / sqrt(c / heads)) V
-   [n][1][t][c].  causal: no token sees those after it.  The projections before and after it are
-   latent_op_project(). */
-latent_node *latent_op_attention(latent_node *qkv, int heads, int causal, const char *stage,
-                                 latent_error *e);
 /* x Phi(x) (Hendrycks and Gimpel 2016); quick: x sigmoid(1.702 x), as OpenAI's CLIP has it. */
 latent_node *latent_op_gelu(latent_node *x, int quick, const char *stage, latent_error *e);
 /* The squares of size x size pixels of a picture as tokens of size*size*c numbers in row, column,
@@ -42,6 +36,15 @@ latent_node *latent_op_position_embedding(latent_node *x, latent_node *first, la
 latent_node *latent_op_embedding(latent_node *table, const int *words, int n, latent_error *e);
 /* Token number row of each row of tokens: [n][1][1][c]. */
 latent_node *latent_op_select_token(latent_node *x, int row, latent_error *e);
+
+/* attend.c */
+
+/* Multi-head attention (Vaswani et al. 2017, section 3.2) between the tokens of a row: of qkv
+   [n][1][t][3c], queries, keys and values side by side, softmax(Q K' / sqrt(c / heads)) V
+   [n][1][t][c].  causal: no token sees those after it.  The projections before and after it are
+   latent_op_project(). */
+latent_node *latent_op_attention(latent_node *qkv, int heads, int causal, const char *stage,
+                                 latent_error *e);
 
 /* embedding_bag.c */
 

@@ -46,9 +46,9 @@
     ROW(pick)                                                                                      \
     ROW(turn)                                                                                      \
     ROW(attend) /* attend.c, recurrent.c */                                                        \
+    ROW(attention)                                                                                 \
     ROW(gru)                                                                                       \
     ROW(layer_norm) /* transformer.c */                                                            \
-    ROW(attention)                                                                                 \
     ROW(gelu)                                                                                      \
     ROW(patches)                                                                                   \
     ROW(position_embedding)                                                                        \
