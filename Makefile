@@ -50,8 +50,9 @@ BUILD = $(top)/$(name)
 obj = $(top)/obj
 engine_obj = $(call folder,$(sanitized))/obj/engine
 
-# Sanitized kernels take minutes to compile with -O3, or where a debugger is to know each variable.
-CFLAGS ?= $(if $(SANITIZE),-O1 -g1,-O3 -g)
+# With -O3, or where a debugger is to know each variable, the kernels take minutes to compile for the
+# address sanitizer.  The thread sanitizer watches each number that stays in memory.
+CFLAGS ?= $(if $(SANITIZE),$(if $(findstring thread,$(SANITIZE)),-O2,-O1) -g1,-O3 -g)
 # Of a box Pd must see the setup function; whatever else is to be seen says so itself.
 visibility = $(if $(filter externals/$(name).% tests/helpers/%,$<),default,hidden)
 cflags = -std=c11 -fPIC -fvisibility=$(visibility) -pthread -ffp-contract=off -Wall -Wextra \

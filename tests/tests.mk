@@ -17,7 +17,8 @@ LATENT_CASES ?= $(abspath ../shared/cases)
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 export LATENT_ORACLE LATENT_DATA LATENT_CASES
 
-stages = house engine patches gui fuzz install double clang address thread valgrind
+# gui+: what comes after it runs beside it (tests/check.sh).
+stages = house engine patches gui-alone gui+ address thread valgrind fuzz install double clang
 # A sanitized build is tested for what the sanitizer finds.
 $(if $(SANITIZE),$(eval stages = engine patches))
 
@@ -127,9 +128,11 @@ one_thread = $(call patches_named,*-wrong *-fixture-* noise-* interp-* map-* mix
   soundfile-* file-* fit-* effect-* refused)
 many_threads = $(filter-out \
   $(filter-out $(call patches_named,*-live *-delete),$(one_thread)),$(call patches_named,*))
+# Some patches wait for seconds: under a sanitizer, where nothing is alone, one more runs meanwhile.
+one_more := $(shell expr $(JOBS) + 1)
 check-patches:
 	$(MAKE) -j$(JOBS) all helpers
-	@$(run_environment) tests/run.sh $(if $(SANITIZE),-x alone -x long) \
+	@$(run_environment) $(if $(SANITIZE),JOBS=$(one_more)) tests/run.sh $(if $(SANITIZE),-x alone -x long) \
 	  $(if $(filter thread,$(SANITIZE)),$(many_threads))
 
 # ---- the rest
@@ -137,14 +140,18 @@ check-patches:
 check-house:
 	@tests/house.sh
 
-# Most of the time a patch is waited for.
+# Most of the time a patch is waited for.  Those that train want processors of their own, and what
+# measures is by itself.
 trainings = help/latent.train-help.pd $(addprefix examples/workshop/,13-from-nothing.pd \
   14-forgetting.pd 15-loop.pd)
 check-gui:
 	$(MAKE) -j$(JOBS) all helpers
 	@$(run_environment) BUSY='$(subst $(empty) ,|,$(trainings:%=%$$))' tests/each.sh -j 6 \
-	  $(foreach n,1 2 3 4 5 6,'tests/gui/play.sh -n $(n)/6') -- \
-	  'tests/gui/play.sh $(trainings)' tests/gui/view.sh tests/gui/window.sh tests/gui/share.sh
+	  $(foreach n,1 2 3 4 5 6,'tests/gui/play.sh -n $(n)/6')
+check-gui-alone:
+	$(MAKE) -j$(JOBS) all helpers
+	@$(run_environment) tests/each.sh 'tests/gui/play.sh $(trainings)' tests/gui/view.sh \
+	  tests/gui/window.sh tests/gui/share.sh
 
 check-install:
 	$(MAKE) -j$(JOBS) all helpers
@@ -181,7 +188,7 @@ valgrind_patches = $(call patches_named,*-wrong *-delete *-fixture-32 *-read *-r
 check-valgrind:
 	$(MAKE) -j$(JOBS) all helpers
 	@if command -v valgrind >/dev/null; then \
-	  $(run_environment) tests/run.sh -v -x alone -x heavy $(abspath $(valgrind_patches)); \
+	  $(run_environment) JOBS=$(one_more) tests/run.sh -v -x alone -x heavy $(abspath $(valgrind_patches)); \
 	else echo 'SKIP there is no valgrind'; echo '0 passed, 0 failed, 1 skipped'; fi
 
 # One second for each reader is for what has been found before.
@@ -191,5 +198,5 @@ check-fuzz:
 
 include tests/fuzz/fuzz.mk
 
-.PHONY: test-deps $(addprefix check-,$(stages) fast platforms) everything-compiles bench stage helpers engine-tests \
+.PHONY: test-deps $(addprefix check-,$(stages:+=) fast platforms) everything-compiles bench stage helpers engine-tests \
   check-models double-tests always

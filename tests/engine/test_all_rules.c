@@ -244,7 +244,7 @@ static void test_time(void **state)
 {
     (void)state;
     for (int i = 0; latent_rule_at(i); i++)
-        for (int size = 64; size <= 1024; size *= 16) {
+        for (int size = 64; size <= THOROUGH(1024, 256); size *= THOROUGH(16, 4)) {
             const latent_rule *rule = latent_rule_at(i);
             float p[LATENT_RULE_MOST], *picture = malloc(sizeof(float) * 3 * (size_t)(size * size));
             double best = 1e9, wanted = size == 64                                   ? 5
@@ -255,7 +255,7 @@ static void test_time(void **state)
             latent_rule_usual(rule, p);
             if (latent_rule_channels(rule))
                 p[0] = 1; /* a step, and its picture */
-            for (int round = 0; round < (size == 64 ? 8 : 3); round++) {
+            for (int round = 0; round < THOROUGH(size == 64 ? 8 : 3, 1); round++) {
                 double start = cpu_ms();
                 assert_int_equal(latent_rule_draw(rule, p, size, picture, &e), 0);
                 best = fmin(best, cpu_ms() - start);
