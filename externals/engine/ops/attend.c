@@ -1,5 +1,5 @@
-/* attend: attention of tokens to others or to each other (Vaswani et al. 2017, section 3.2), a block
-   of queries at a time: the weights of 4,096 tokens for each other would be 64 MB a head. */
+/* attend: attention of tokens to others or to each other (Vaswani et al. 2017, section 3.2), a
+   block of queries at a time: the weights of 4,096 tokens for each other would be 64 MB a head. */
 #include "../base/parallel.h"
 #include "../kernels/gemm.h"
 #include "../kernels/transformer_loops.h"
