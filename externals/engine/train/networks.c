@@ -3,6 +3,7 @@
 #include "../base/counter_random.h"
 #include "../graph/evaluate.h"
 #include "../models/architectures.h"
+#include "../models/reader.h"
 #include "leaves.h"
 #include <math.h>
 #include <stdio.h>
@@ -259,93 +260,80 @@ latent_model *latent_generator_model(const latent_generator *g, int average, con
 
 /* ---- reading */
 
-static const latent_entry *entry(latent_weights *w, const char *prefix, const char *name)
+static int read_mapping_shape(latent_reader *r, latent_generator_shape *shape)
 {
-    char full[LATENT_PREFIX + 160];
-    snprintf(full, sizeof(full), "%s%s", prefix, name);
-    return latent_weights_find(w, full);
-}
-
-static const latent_entry *block_entry(latent_weights *w, const char *prefix, int block,
-                                       const char *name)
-{
-    char full[100];
-    snprintf(full, sizeof(full), "synthesis.b%d.%s", 4 << block, name);
-    return entry(w, prefix, full);
-}
-
-/* 3 x 64 x 1 x 1 */
-static void describe(char *text, size_t room, int rank, const int64_t *dim)
-{
-    size_t used = (size_t)snprintf(text, room, rank ? "" : "a single number");
-    for (int i = 0; i < rank && used < room; i++)
-        used +=
-            (size_t)snprintf(text + used, room - used, i ? " x %lld" : "%lld", (long long)dim[i]);
-}
-
-static int read_mapping_shape(latent_weights *w, const char *prefix, latent_generator_shape *shape,
-                              latent_error *e)
-{
-    const latent_entry *t = entry(w, prefix, "mapping.embed.weight");
-    char key[40];
+    const latent_entry *t = latent_reader_find(r, "mapping.embed.weight");
     if (t)
-        return latent_fail(e,
+        return latent_fail(r->error,
                            "this generator has %lld classes; only one without classes can be "
                            "trained",
                            (long long)(t->rank == 2 ? t->dim[1] : 0));
-    t = entry(w, prefix, "mapping.fc0.weight");
+    t = latent_reader_find(r, "mapping.fc0.weight");
     if (!t || t->rank != 2)
-        return latent_fail(e,
+        return latent_fail(r->error,
                            "this is no generator of StyleGAN2: %smapping.fc0.weight is missing "
                            "or no matrix",
-                           prefix);
+                           r->prefix);
     shape->z = (int)t->dim[1];
     shape->w = (int)t->dim[0];
     for (shape->mapping = 0; shape->mapping < 9; shape->mapping++) {
-        snprintf(key, sizeof(key), "mapping.fc%d.weight", shape->mapping);
-        t = entry(w, prefix, key);
+        t = latent_reader_find(r, "mapping.fc%d.weight", shape->mapping);
         if (!t || t->rank != 2)
             break;
         if (t->dim[0] != shape->w || (shape->mapping && t->dim[1] != shape->w))
-            return latent_fail(e,
-                               "its mapping layers have different widths (%s is %lld x %lld, the "
-                               "first gives %d); only those with one width can be trained",
-                               key, (long long)t->dim[0], (long long)t->dim[1], shape->w);
+            return latent_fail(r->error,
+                               "its mapping layers have different widths (mapping.fc%d.weight is "
+                               "%lld x %lld, the first gives %d); only those with one width can be "
+                               "trained",
+                               shape->mapping, (long long)t->dim[0], (long long)t->dim[1],
+                               shape->w);
     }
-    shape->rate = (float)latent_stylegan2_rate(w, prefix);
+    shape->rate = (float)latent_stylegan2_rate(r->file, r->prefix);
     return 0;
+}
+
+/* Block number i; its channels go to *channels.  0 when there is none, -1 and a sentence. */
+static int read_block_shape(latent_reader *r, int i, int *channels)
+{
+    const latent_entry *t = latent_reader_find(r, "synthesis.b%d.conv1.weight", 4 << i);
+    int draws;
+    if (!t || t->rank != 4)
+        return 0;
+    *channels = (int)t->dim[0];
+    t = latent_reader_find(r, "synthesis.b%d.torgb.weight", 4 << i);
+    draws = t ? t->rank == 4 ? (int)t->dim[0] : 3 : 0;
+    if (!draws || latent_reader_find(r, "synthesis.b%d.skip.weight", 4 << i))
+        return latent_fail(r->error,
+                           "this generator draws only after its last block, as \"resnet\" and "
+                           "\"orig\" ones do; only one that draws after every block (\"skip\") "
+                           "can be trained");
+    if (draws != 3)
+        return latent_fail(r->error,
+                           "it draws pictures of %d channels; only those of 3 (red, green, "
+                           "blue) can be trained",
+                           draws);
+    return 1;
 }
 
 int latent_generator_shape_of(latent_weights *w, const char *prefix, latent_generator_shape *shape,
                               latent_error *e)
 {
-    const latent_entry *t, *rgb;
+    latent_reader r = {.file = w, .prefix = prefix, .error = e};
     double clamp;
+    int there = 1;
     memset(shape, 0, sizeof(*shape));
-    if (read_mapping_shape(w, prefix, shape, e))
+    if (read_mapping_shape(&r, shape))
         return -1;
-    for (shape->blocks = 0; shape->blocks < LATENT_BLOCKS; shape->blocks++) {
-        t = block_entry(w, prefix, shape->blocks, "conv1.weight");
-        if (!t || t->rank != 4)
-            break;
-        rgb = block_entry(w, prefix, shape->blocks, "torgb.weight");
-        if (!rgb || block_entry(w, prefix, shape->blocks, "skip.weight"))
-            return latent_fail(e,
-                               "this generator draws only after its last block, as \"resnet\" and "
-                               "\"orig\" ones do; only one that draws after every block (\"skip\") "
-                               "can be trained");
-        if (rgb->rank == 4 && rgb->dim[0] != 3)
-            return latent_fail(e,
-                               "it draws pictures of %lld channels; only those of 3 (red, green, "
-                               "blue) can be trained",
-                               (long long)rgb->dim[0]);
-        shape->channels[shape->blocks] = (int)t->dim[0];
-    }
-    if (block_entry(w, prefix, LATENT_BLOCKS, "conv1.weight"))
+    while (shape->blocks < LATENT_BLOCKS &&
+           (there = read_block_shape(&r, shape->blocks, &shape->channels[shape->blocks])) > 0)
+        shape->blocks++;
+    if (there < 0)
+        return -1;
+    if (latent_reader_find(&r, "synthesis.b%d.conv1.weight", 4 << LATENT_BLOCKS))
         return latent_fail(e,
                            "this generator draws more than %d pixels; no larger one can be trained",
                            4 << (LATENT_BLOCKS - 1));
-    shape->noise = block_entry(w, prefix, 0, "conv1.noise_strength") != NULL;
+    shape->noise = latent_reader_find(&r, "synthesis.b4.conv1.noise_strength") != NULL;
     clamp = latent_stylegan2_setting(w, prefix, "synthesis.b4.conv1", "conv_clamp", 0);
     shape->clamp = clamp > 0 && clamp < 1e30 ? (float)clamp : 0;
     return latent_generator_check(shape, e);
@@ -354,20 +342,21 @@ int latent_generator_shape_of(latent_weights *w, const char *prefix, latent_gene
 int latent_discriminator_shape_of(latent_weights *w, const char *prefix,
                                   latent_discriminator_shape *shape, latent_error *e)
 {
-    const latent_entry *t = entry(w, prefix, "b4.conv.weight");
+    latent_reader r = {.file = w, .prefix = prefix, .error = e};
+    const latent_entry *t = latent_reader_find(&r, "b4.conv.weight");
     char key[160];
     double clamp;
     memset(shape, 0, sizeof(*shape));
     if (!t || t->rank != 4)
         return latent_fail(e, "there is no discriminator of StyleGAN2");
-    if (entry(w, prefix, "mapping.fc0.weight") || entry(w, prefix, "mapping.embed.weight"))
-        return latent_fail(e, "a discriminator with classes cannot be trained here");
     shape->channels[0] = (int)t->dim[0];
+    if (latent_reader_find(&r, "mapping.fc0.weight") ||
+        latent_reader_find(&r, "mapping.embed.weight"))
+        return latent_fail(e, "a discriminator with classes cannot be trained here");
     shape->group = 4; /* as NVIDIA trains */
     shape->pack = 1;
     for (shape->blocks = 1; shape->blocks < LATENT_BLOCKS; shape->blocks++) {
-        snprintf(key, sizeof(key), "b%d.conv0.weight", 4 << shape->blocks);
-        t = entry(w, prefix, key);
+        t = latent_reader_find(&r, "b%d.conv0.weight", 4 << shape->blocks);
         if (!t || t->rank != 4)
             break;
         shape->channels[shape->blocks] = (int)t->dim[0];
@@ -378,39 +367,17 @@ int latent_discriminator_shape_of(latent_weights *w, const char *prefix,
     return latent_discriminator_check(shape, e);
 }
 
-static int read_numbers(latent_weights *w, const char *prefix, const char *name, int rank,
-                        const int64_t *dim, float *to, latent_error *e)
-{
-    const latent_entry *t = entry(w, prefix, name);
-    int same = t && t->rank == rank;
-    for (int i = 0; i < rank && same; i++)
-        same = t->dim[i] == dim[i];
-    if (!t)
-        return latent_fail(e, "%s%s is missing", prefix, name);
-    if (!same) {
-        char is[100], should[100];
-        describe(is, sizeof(is), t->rank, t->dim);
-        describe(should, sizeof(should), rank, dim);
-        return latent_fail(e, "%s%s is %s, expected %s", prefix, name, is, should);
-    }
-    if (latent_weights_read(w, t, to, e))
-        return -1;
-    for (int64_t i = 0; i < t->count; i++)
-        if (!isfinite(to[i]))
-            return latent_fail(e, "%s%s has values that are no numbers (NaN or infinite)", prefix,
-                               name);
-    return 0;
-}
-
 static int read_all(latent_parameters *p, latent_weights *w, const char *prefix, latent_error *e)
 {
+    latent_reader r = {.file = w, .prefix = prefix, .error = e};
     for (int i = 0; i < p->n; i++) {
         const latent_parameter *f = &p->item[i];
-        if (read_numbers(w, prefix, f->name, f->rank, f->dim, p->value + f->at, e))
+        if (latent_reader_numbers(&r, f->name, f->rank, f->dim, p->value + f->at))
             return -1;
     }
     if (p->average)
         memcpy(p->average, p->value, p->count * sizeof(float));
+    latent_parameters_changed(p);
     return 0;
 }
 
