@@ -85,7 +85,9 @@ static void upsample_row(void *context, int i, int slot)
     }
 }
 
-void latent_backward_data_upsample(int h, int w, int c, const float *g, float *gx)
+/* The adjoint of "zeros between, padding 2 and 1, [1 3 3 1] x [1 3 3 1] / 16": g[2h][2w][c] to
+   gx[h][w][c]. */
+static void upsample_back(int h, int w, int c, const float *g, float *gx)
 {
     picture_job j = {h, w, c, g, gx};
     latent_parallel(h, upsample_row, &j);
@@ -109,7 +111,7 @@ int latent_backward_data_run(const latent_backward_data *a, int h, int w, const 
         return latent_conv_forward(a->conv, h, w, g, g_scale, &end, gx, e);
     if (!(small = malloc((size_t)h * (size_t)w * (size_t)a->spec.out * sizeof(float))))
         return latent_fail(e, "no memory for a gradient of %d x %d", w, h);
-    latent_backward_data_upsample(h, w, a->spec.out, g, small);
+    upsample_back(h, w, a->spec.out, g, small);
     failed = latent_conv_forward(a->conv, h, w, small, g_scale, &end, gx, e);
     free(small);
     return failed;

@@ -22,9 +22,5 @@ int latent_backward_data_halve(latent_backward_data *a);
 int latent_backward_data_run(const latent_backward_data *a, int h, int w, const float *g,
                              const float *g_scale, float *gx, latent_error *e);
 
-/* The adjoint of "zeros between, padding 2 and 1, [1 3 3 1] x [1 3 3 1] / 16": g[2h][2w][c] to
-   gx[h][w][c]. */
-void latent_backward_data_upsample(int h, int w, int c, const float *g, float *gx);
-
 #pragma GCC visibility pop
 #endif

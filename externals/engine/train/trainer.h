@@ -77,10 +77,8 @@ int latent_trainer_step(latent_trainer *t, latent_error *e);
 int latent_trainer_sample(latent_trainer *t, uint64_t seed, uint64_t first, int n, float *pictures,
                           latent_error *e);
 
-/* The whole state, and back; the shapes must be those of t. */
+/* trainer_files.c: the whole state to a file, and a trainer made anew as the file says. */
 int latent_trainer_save(latent_trainer *t, const char *path, latent_error *e);
-int latent_trainer_resume(latent_trainer *t, const char *path, latent_error *e);
-/* A trainer made anew as the file says. */
 int latent_trainer_open(latent_trainer *t, const char *path, latent_error *e);
 
 /* Multiply-adds of one picture's share of a step: the generator forward and twice back, the
