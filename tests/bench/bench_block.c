@@ -1,13 +1,13 @@
-/* bench_block: a residual block of a diffusion network, 64 channels of 32 x 32: group norm, silu and
-   a convolution of 3 x 3, twice, and what came in added, for 1 and for 16 pictures at once:
+/* bench_block: a residual block of a diffusion network, 64 channels of 32 x 32: group norm, silu
+   and a convolution of 3 x 3, twice, and what came in added, for 1 and for 16 pictures at once:
 
        block-N forward ms, GMAC/s, R x sgemm
        block-N learned ms, GMAC/s, R x sgemm
 
    forward by weights that stay; learned by weights that are a value like any other, forward and
-   back to everything.  R is the convolutions' arithmetic a second (three times it, there and back) over the
-   best sgemm of 512 x 4096 x 4608 in the same run with the same threads.  LATENT_BENCH_THREADS (2)
-   threads. */
+   back to everything.  R is the convolutions' arithmetic a second (three times it, there and back)
+   over the best sgemm of 512 x 4096 x 4608 in the same run with the same threads.
+   LATENT_BENCH_THREADS (2) threads. */
 #include "engine/base/parallel.h"
 #include "engine/graph/evaluate.h"
 #include "engine/graph/variables.h"

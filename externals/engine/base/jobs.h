@@ -43,9 +43,9 @@ latent_job *latent_port_take(latent_port *p);
 int latent_port_busy(latent_port *p);
 /* The progress of the job that runs, 0 to 1000; -1 when none does. */
 int latent_port_progress(latent_port *p);
-/* For one who has something newer to ask for: tells the job that runs that it is not wanted, when it
-   has been at it for half a second and the one before it was not told so, too (or what comes faster
-   than it can be done would never be done).  1 when it has: it comes out no more. */
+/* For one who has something newer to ask for: tells the job that runs that it is not wanted, when
+   it has been at it for half a second and the one before it was not told so, too (or what comes
+   faster than it can be done would never be done).  1 when it has: it comes out no more. */
 int latent_port_give_up(latent_port *p);
 /* Discards what waits or is finished, and tells what runs that it is not wanted. */
 void latent_port_cancel(latent_port *p);
