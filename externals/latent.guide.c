@@ -20,6 +20,7 @@
    power f         of their sizes: below 1 most are large, above 1 most are small (0.5)
    augment f       each is mirrored, turned, moved, sized and tinted a little by chance, 0 to 1 (0)
    seed n          of their places; every picture gets the next ones
+   of guess        the gradient is of a diffusion's guess, for [latent.push], not of the latent
    recall n        has a network draw n pictures, in the background, and remembers how they look to
                    the CLIP: the goal is then what the nearest of them (one in 300) look like, and
                    their mean w goes before each gradient as "mean <list>", to which the pull of
@@ -62,7 +63,7 @@ typedef struct {
     int x_n;
     char *x_from;
     latent_reference x_start; /* the picture that directional begins with */
-    int x_follow;
+    int x_follow, x_of;
     latent_node *x_image;
     latent_guide_kept x_kept;
     int x_recall;     /* pictures that are to be recalled, or 0 */
@@ -117,6 +118,7 @@ static const t_latent_param latent_guide_params[] = {
     {"augment", LATENT_REAL, offsetof(t_latent_guide, x_augment), 0, 1, NULL, latent_guide_changed},
     {"reach", LATENT_REAL, offsetof(t_latent_guide, x_reach), 0, 100, NULL, latent_guide_changed},
     {"follow", LATENT_WHOLE, offsetof(t_latent_guide, x_follow), 0, 1, NULL, NULL},
+    {"of", LATENT_CHOICE, offsetof(t_latent_guide, x_of), 0, 0, "latent guess", NULL},
     {"seed", LATENT_WHOLE, offsetof(t_latent_guide, x_seed), 0, 0, NULL, latent_guide_reseeded},
     {"recall", LATENT_WHOLE, offsetof(t_latent_guide, x_recall), 0, LATENT_RECALL_MOST, NULL,
      latent_guide_recall_anew},
@@ -186,6 +188,8 @@ static void latent_guide_bang(t_latent_guide *x)
     w = latent_guidance_new(m, x->x_image, x->x_goals, x->x_n, &settings,
                             latent_recaller_get(x->x_recaller));
     x->x_steps++;
+    if (w && x->x_of)
+        w->slope.guess = x->x_image; /* which w holds, too */
     if (!w || (replaced = latent_job_queue_send(x->x_mail, &w->slope.job)) < 0)
         latent_guide_say(x, "no memory, or no thread, to compute with");
     else

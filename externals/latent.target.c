@@ -13,6 +13,8 @@
                  quarters of them
    maps f        how far learned noise maps of the boxes that drew step, too; 0: not at all (0)
    smooth f      how strongly these maps are kept noise (100000)
+   of latent, of guess     what the gradient is of: the latent that drew (until told); or a guess
+                 of [latent.denoise], for [latent.push]
    left outlet   list: the gradient, num_ws rows of w_dim numbers, for the right inlet of
                  [latent.step]
    right outlet  loss <f>, before the list; dropped <n>, when pictures came too fast
@@ -33,7 +35,7 @@ static t_class *latent_target_class;
 typedef struct {
     t_object x_obj;
     t_latent_modelref *x_eye; /* NULL when none was named */
-    int x_loss;
+    int x_loss, x_of;
     double x_pixels, x_perceptual, x_maps, x_smooth;
     t_latent_list x_depths;
     int x_waits;      /* a picture came while the model was loading */
@@ -79,6 +81,8 @@ static const t_latent_param latent_target_params[] = {
     {"pixels", LATENT_REAL, offsetof(t_latent_target, x_pixels), 0, 1e9, NULL,
      latent_target_changed},
     {"perceptual", LATENT_REAL, offsetof(t_latent_target, x_perceptual), 0, 1e9, NULL,
+     latent_target_changed},
+    {"of", LATENT_CHOICE, offsetof(t_latent_target, x_of), 0, 0, "latent guess",
      latent_target_changed},
     {"maps", LATENT_REAL, offsetof(t_latent_target, x_maps), 0, 100, NULL, NULL},
     {"smooth", LATENT_REAL, offsetof(t_latent_target, x_smooth), 0, 1e12, NULL, NULL},
@@ -139,6 +143,7 @@ static void latent_target_bang(t_latent_target *x)
     a->eye = eye ? latent_model_retain(eye) : NULL;
     a->image = latent_node_retain(x->x_image);
     a->target = latent_node_retain(x->x_target);
+    a->slope.guess = x->x_of ? a->image : NULL;
     a->settings = (latent_approach_settings){.loss = x->x_loss,
                                              .pixels = (float)x->x_pixels,
                                              .perceptual = (float)x->x_perceptual,

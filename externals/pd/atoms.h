@@ -7,8 +7,9 @@
 
 #pragma GCC visibility push(default)
 
-/* A digest for latent_request_new(): result becomes the value's numbers as atoms, in channel, row,
-   column order. */
+/* A tensor's numbers in channel, row, column order, malloc'd; NULL without memory. */
+t_atom *latent_atoms_of(const latent_tensor *t);
+/* A digest for latent_request_new(): result becomes that of the value. */
 int latent_atoms_digest(latent_request *r, latent_error *e);
 
 #pragma GCC visibility pop

@@ -15,6 +15,9 @@ typedef struct t_latent_gradient_job {
     void (*let_go)(
         struct t_latent_gradient_job *s); /* of what the owner's part holds; any thread */
     latent_noise_maps_settings learn;     /* learned noise maps that took part step */
+    latent_node *guess;                   /* the picture, held by the owner's part, whose guess the
+                                             gradient is to be of; NULL: of the latent */
+    latent_node *gradient;                /* then, where it is too long for a list */
     float value;
     int n, w_dim;  /* rows * w_dim, w_dim */
     t_atom *atoms; /* the gradient, row after row */

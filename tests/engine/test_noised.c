@@ -1,5 +1,6 @@
 /* test_noised: features that know their noise, and what is done to them, with a network whose guess
    is known: it sees a picture of one colour, that of its words. */
+#include "engine/diffusion/guess_gradient.h"
 #include "engine/diffusion/noised.h"
 #include "engine/graph/evaluate.h"
 #include "engine/graph/gradient.h"
@@ -391,6 +392,37 @@ static void test_gradient_of_the_words(void **state)
     latent_node_release(target);
 }
 
+/* That of the guess goes through the decoder alone, here x to x: no step is asked for. */
+static void test_gradient_of_the_guess(void **state)
+{
+    latent_error e = {""};
+    float grey[2 * SIDE * SIDE] = {0}, value;
+    latent_node *target = good(latent_op_planes(grey, 2, SIDE, SIDE, NULL, &e), &e);
+    latent_node *words = words_of(0.5f, -0.25f), *n = noise_of(1), *clean, *picture, *loss;
+    latent_denoise d = usual(words);
+    latent_tensor *grad, *t;
+    (void)state;
+    n = onward(n, &d, &clean);
+    picture = good(latent_decoded(NULL, clean, &e), &e);
+    loss = good(latent_op_sse(picture, target, &e), &e);
+    t = value_of(clean);
+    if (latent_gradient_guess(loss, picture, NULL, &value, &grad, &e))
+        fail_msg("%s", e.text);
+    assert_true(latent_shape_equal(grad->shape, t->shape));
+    for (size_t i = 0; i < t->count; i++)
+        assert_true(fabsf(grad->data[i] - t->data[i]) < 1e-6f);
+    latent_tensor_release(t);
+    latent_tensor_release(grad);
+    assert_int_equal(latent_gradient_guess(loss, target, NULL, &value, &grad, &e), 0);
+    latent_tensor_release(grad);
+    latent_node_release(loss);
+    latent_node_release(picture);
+    latent_node_release(clean);
+    latent_node_release(n);
+    latent_node_release(words);
+    latent_node_release(target);
+}
+
 static void test_pictures_of_features(void **state)
 {
     latent_error e = {""};
@@ -428,6 +460,7 @@ int main(void)
         cmocka_unit_test(test_push),
         cmocka_unit_test(test_the_guess_before_rides_along),
         cmocka_unit_test(test_gradient_of_the_words),
+        cmocka_unit_test(test_gradient_of_the_guess),
         cmocka_unit_test(test_pictures_of_features),
         cmocka_unit_test(test_nothing_is_left),
     };

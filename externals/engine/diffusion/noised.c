@@ -113,7 +113,7 @@ latent_node *latent_decoded(latent_model *m, latent_node *n, latent_error *e)
     if (!m && f && f->model && f->model->arch->decoder)
         m = f->model;
     if (m)
-        return latent_model_decode(m, x, e);
+        return latent_model_decode(m, n, e);
     if (x->shape.c == 1 || x->shape.c == 3 || x->shape.c == 4)
         return latent_node_retain(x);
     latent_fail(e,

@@ -18,6 +18,7 @@ typedef struct {
     int *table; /* a node's place in steps + 1, by the node's address; 0: free */
     size_t table_size;
     const latent_gradient_of *of;
+    const latent_node *at; /* which counts as a wanted leaf; or NULL */
     const atomic_int *cancel;
     latent_error *error;
 } way;
@@ -60,7 +61,9 @@ static int add_step(way *w, latent_node *n)
     step s = {n, NULL, 0};
     if (w->n == w->room && grow(w))
         return -1;
-    if (n->op->leaf)
+    if (n == w->at)
+        s.active = 1;
+    else if (n->op->leaf)
         s.active = w->of->wanted(n, w->of->context);
     for (int i = 0; i < latent_computed_inputs(n) && !s.active && !n->op->stop_gradient; i++) {
         latent_node *in = latent_resolve_alias(n->in[i]);
@@ -88,7 +91,7 @@ static int list_steps(way *w, latent_node *loss)
     while (depth && !failed) {
         struct visit *v = &stack[depth - 1];
         latent_node *in = NULL;
-        while (v->next < latent_computed_inputs(v->node) && !in) {
+        while (v->node != w->at && v->next < latent_computed_inputs(v->node) && !in) {
             in = latent_resolve_alias(v->node->in[v->next++]);
             if (in && place_of(w, in) >= 0)
                 in = NULL;
@@ -168,7 +171,7 @@ static int walk_back(way *w)
         step *s = &w->steps[i];
         if (!s->active || !s->grad)
             continue;
-        if (s->node->op->leaf)
+        if (s->node->op->leaf || s->node == w->at)
             w->of->take(s->node, s->grad, w->of->context);
         else
             failed = go_back(w, s);
@@ -178,10 +181,10 @@ static int walk_back(way *w)
     return failed;
 }
 
-int latent_gradient(latent_node *loss, const latent_gradient_of *of, const atomic_int *cancel,
-                    float *value, latent_error *e)
+static int gradient(latent_node *loss, const latent_gradient_of *of, const latent_node *at,
+                    const atomic_int *cancel, float *value, latent_error *e)
 {
-    way w = {.of = of, .cancel = cancel, .error = e};
+    way w = {.of = of, .at = at, .cancel = cancel, .error = e};
     latent_tensor *t = NULL;
     int failed = 0;
     loss = latent_resolve_alias(loss);
@@ -207,6 +210,53 @@ int latent_gradient(latent_node *loss, const latent_gradient_of *of, const atomi
         latent_tensor_release(w.steps[i].grad);
     free(w.steps);
     free(w.table);
+    return failed;
+}
+
+int latent_gradient(latent_node *loss, const latent_gradient_of *of, const atomic_int *cancel,
+                    float *value, latent_error *e)
+{
+    return gradient(loss, of, NULL, cancel, value, e);
+}
+
+/* ---- a node on the way */
+
+static int is_none(const latent_node *leaf, void *context)
+{
+    (void)leaf;
+    (void)context;
+    return 0;
+}
+
+typedef struct {
+    latent_tensor *grad;
+    int failed;
+    latent_error error;
+} copy;
+
+static void take_copy(const latent_node *n, const latent_tensor *grad, void *context)
+{
+    copy *c = context;
+    (void)n;
+    if ((c->grad = latent_tensor_new(grad->shape, &c->error)))
+        memcpy(c->grad->data, grad->data, grad->count * sizeof(float));
+    else
+        c->failed = -1;
+}
+
+int latent_gradient_at(latent_node *loss, latent_node *at, const atomic_int *cancel, float *value,
+                       latent_tensor **grad, latent_error *e)
+{
+    copy c = {NULL, 0, {""}};
+    const latent_gradient_of of = {is_none, take_copy, &c};
+    int failed = gradient(loss, &of, latent_resolve_alias(at), cancel, value, e);
+    if (!failed && c.failed)
+        failed = latent_fail(e, "%s", c.error.text);
+    if (failed) {
+        latent_tensor_release(c.grad);
+        c.grad = NULL;
+    }
+    *grad = c.grad;
     return failed;
 }
 

@@ -19,6 +19,11 @@ typedef struct {
 int latent_gradient(latent_node *loss, const latent_gradient_of *of, const atomic_int *cancel,
                     float *value, latent_error *e);
 
+/* The same with respect to one node on the way, what lies behind it being taken as given: *grad,
+   with one holder, is like it; NULL, and 0 returned, where the loss does not depend on it. */
+int latent_gradient_at(latent_node *loss, latent_node *at, const atomic_int *cancel, float *value,
+                       latent_tensor **grad, latent_error *e);
+
 /* The same with respect to the styles of the generator that drew: *grad (malloc'd, the caller frees
    it) is [*rows][*w_dim]; what belongs to one row is added up, rows that took no part are 0.  Where
    two networks drew one picture it is the one that worked last. */
