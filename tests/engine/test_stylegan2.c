@@ -305,7 +305,7 @@ static void mean_is_found(void **state)
     latent_random random;
     latent_error e = {""};
     latent_weights *weights;
-    latent_model *m;
+    latent_model *m = NULL;
     size_t size;
     FILE *f;
     (void)state;
