@@ -206,9 +206,14 @@ fish-model: $(top)/tools/train
 	$(near) -images 455000 -rate 0.0006 -slow 0.7 -r1 5
 	$(near) -images 470000 -rate 0.0003 -slow 0.7 -r1 5
 	cp $(top)/models/fish-near/model.safetensors examples/models/fish.safetensors
+diffusion-model: $(top)/tools/train_diffusion
+	@mkdir -p $(top)/models
+	$< $(top)/models/fish-diffusion source first:fish images 75000 kept 32768
+	cp $(top)/models/fish-diffusion/model.safetensors examples/models/fish-diffusion.safetensors
 models:
 	$(MAKE) clip-model
 	$(MAKE) fish-model
+	$(MAKE) diffusion-model
 
 deps:
 	tools/deps.sh
@@ -245,6 +250,6 @@ package: all
 clean:
 	rm -rf build
 
-.PHONY: all models clip-model fish-model deps hooks platform-tools demo install package screenshots clean
+.PHONY: all models clip-model fish-model diffusion-model deps hooks platform-tools demo install package screenshots clean
 .SECONDARY:
 -include $(shell find $(sort $(obj) $(dir $(engine_obj))) -name '*.d' 2>/dev/null)

@@ -143,7 +143,7 @@ check-house:
 # Most of the time a patch is waited for.  Those that train want processors of their own, and what
 # measures is by itself.
 trainings = help/latent.train-help.pd $(addprefix examples/workshop/,13-from-nothing.pd \
-  14-forgetting.pd 15-loop.pd)
+  14-forgetting.pd 15-loop.pd 28-learned-way-back.pd)
 check-gui:
 	$(MAKE) -j$(JOBS) all helpers
 	@$(run_environment) BUSY='$(subst $(empty) ,|,$(trainings:%=%$$))' tests/each.sh -j 6 \

@@ -16,7 +16,7 @@
 
    Where the folder's checkpoint.safetensors exists the training goes on from there.  Checkpoint,
    model.safetensors (the average, as float16) and sheet-<pictures>.png (32 sentences never seen,
-   four plain steps, guidance 2) are written as it goes; the log stands in log.txt. */
+   four plain steps, guidance 4) are written as it goes; the log stands in log.txt. */
 #include "engine/base/parallel.h"
 #include "engine/base/seconds.h"
 #include "engine/data/source_rule.h"
@@ -130,7 +130,7 @@ static int write_sheet(const latent_diffusion_training *t, const float *words, c
     int failed = !pictures || !bytes ? latent_fail(e, "no memory for a sheet") : 0;
     failed = failed || latent_diffusion_training_net(t, &net, e) ||
              !(m = latent_diffusion_model(&net, "the network", e)) ||
-             latent_diffusion_sample(m, SHOWN, words, 3, 4, 2, pictures, e);
+             latent_diffusion_sample(m, SHOWN, words, 3, 4, 4, pictures, e);
     for (size_t i = 0; !failed && i < SHOWN * side * side * 3; i++) {
         size_t x = i / 3 % width, y = i / 3 / width, picture = y / side * COLUMNS + x / side;
         bytes[i] = latent_pixels_byte(

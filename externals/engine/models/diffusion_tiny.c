@@ -25,7 +25,7 @@ latent_diffusion_sizes latent_diffusion_usual(int resolution)
 {
     latent_diffusion_sizes s = {.resolution = resolution,
                                 .channels = 3,
-                                .shuffle = 1,
+                                .shuffle = resolution < 16 ? 1 : 2,
                                 .levels = 3,
                                 .width = {48, 96, 144},
                                 .heads = 4,

@@ -45,8 +45,8 @@ typedef struct {
     float mean, deviation;              /* of the pictures */
 } latent_diffusion_sizes;
 
-/* The built-in one's but for the resolution: 2.6 million parameters.  Squares of 2 pixels up to 64
-   pixels, of 4 up to 128, and so on. */
+/* The built-in one's but for the resolution: 2.6 million parameters.  Squares of 2 pixels from 16
+   to 64 pixels, of 4 up to 128, and so on. */
 latent_diffusion_sizes latent_diffusion_usual(int resolution);
 /* -1 and a sentence when no network has these sizes. */
 int latent_diffusion_check(const latent_diffusion_sizes *s, latent_error *e);
