@@ -125,7 +125,8 @@ stage:
 # that other patches do not.
 patches_named = $(wildcard $(1:%=tests/patches/%.pd))
 one_thread = $(call patches_named,*-wrong *-fixture-* noise-* interp-* map-* mix-* lists-* ear-* rule-* \
-  soundfile-* file-* fit-* effect-* refused)
+  soundfile-* file-* fit-* effect-* schedule-* noisy-* denoise-* encode-* decode-* inpaint-* push-* \
+  refused)
 many_threads = $(filter-out \
   $(filter-out $(call patches_named,*-live *-delete),$(one_thread)),$(call patches_named,*))
 # Some patches wait for seconds: under a sanitizer, where nothing is alone, one more runs meanwhile.
