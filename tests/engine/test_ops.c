@@ -3,6 +3,7 @@
 #include "engine/base/parallel.h"
 #include "engine/graph/evaluate.h"
 #include "engine/graph/variables.h"
+#include "engine/ops/alias_free.h"
 #include "engine/ops/effect.h"
 #include "engine/ops/encoder.h"
 #include "engine/ops/layers.h"
@@ -568,6 +569,77 @@ static latent_node *silu(latent_node **in, int batch, latent_error *e)
     return latent_op_silu(in[0], 1 / 0.596f, NULL, e);
 }
 
+static latent_node *pad(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return latent_op_pad(in[0], 2, NULL, e);
+}
+
+/* A filter that is symmetric, of one row or as large across. */
+static latent_node *filter(int taps, int rows)
+{
+    latent_tensor *t = latent_tensor_new((latent_shape){1, 1, rows, taps}, NULL);
+    latent_error e;
+    latent_node *n;
+    for (int i = 0; i < rows; i++)
+        for (int k = 0; k < taps; k++)
+            t->data[i * taps + k] =
+                (float)((k < taps / 2 ? k + 1 : taps - k) * (i < rows / 2 ? i + 1 : rows - i)) /
+                (float)(taps * taps);
+    n = latent_op_parameter(t, &e);
+    latent_tensor_release(t);
+    return n;
+}
+
+static latent_node *filtered(latent_node **in, int radial, latent_error *e)
+{
+    const latent_filtered_settings s = {.up = 4,
+                                        .down = 2,
+                                        .height = 9,
+                                        .width = 7,
+                                        .before = {3, -2},
+                                        .gain = 1.5f,
+                                        .slope = 0.2f,
+                                        .clamp = 256};
+    latent_node *up = filter(8, 1), *down = filter(6, radial ? 6 : 1);
+    latent_node *n = latent_op_filtered_lrelu(in[0], up, down, &s, NULL, e);
+    latent_node_release(up);
+    latent_node_release(down);
+    return n;
+}
+
+static latent_node *filtered_lrelu(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return filtered(in, 0, e);
+}
+
+static latent_node *filtered_radially(latent_node **in, int batch, latent_error *e)
+{
+    (void)batch;
+    return filtered(in, 1, e);
+}
+
+static latent_node *waves(latent_node **in, int batch, latent_error *e)
+{
+    const latent_waves_settings s = {.height = 5,
+                                     .width = 4,
+                                     .sampling_rate = 4,
+                                     .bandwidth = 0.2f,
+                                     .transform = {0.9f, 0.2f, 0.1f, -0.3f, 1.1f, 0.2f, 0, 0, 1}};
+    latent_node *frequencies, *phases = filter(3, 1), *n;
+    latent_tensor *t = latent_tensor_new((latent_shape){1, 1, 3, 2}, NULL);
+    static const float f[6] = {0.3f, -0.4f, 0.9f, 0.5f, -0.7f, 0.2f};
+    (void)batch;
+    memcpy(t->data, f, sizeof(f));
+    frequencies = latent_op_parameter(t, e);
+    latent_tensor_release(t);
+    n = latent_op_waves(in[0], frequencies, phases, &s, NULL, e);
+    latent_node_release(frequencies);
+    latent_node_release(phases);
+    return n;
+}
+
 static latent_node *film(latent_node **in, int batch, latent_error *e)
 {
     (void)batch;
@@ -914,6 +986,10 @@ static const op_case cases[] = {
     {"silu", silu, {{0, 5, 3, 4}}, 1e-2, 1e-3},
     {"film", film, {{0, 5, 3, 4}, {0, 1, 1, 4}, {0, 1, 1, 4}}, 1e-2, 1e-3},
     {"group norm", group_norm, {{0, 5, 3, 6}, {1, 1, 1, 6}, {1, 1, 1, 6}}, 1e-2, 2e-3},
+    {"pad", pad, {{0, 5, 3, 4}}, 1e-2, 1e-3},
+    {"filtered lrelu", filtered_lrelu, {{0, 5, 3, 3}}, 1e-3, 1e-2},
+    {"filtered lrelu, radial", filtered_radially, {{0, 5, 3, 3}}, 1e-3, 1e-2},
+    {"waves", waves, {{0, 1, 1, 4}}, 1e-3, 2e-3},
     {"lengths", lengths, {{7, 5, 3, 3}}, 1e-2, 2e-3},
     {"softmax", softmax, {{0, 5, 3, 7}}, 1e-2, 1e-3},
     {"gru", gru, {{0, 1, 5, 9}, {1, 1, 9, 3}, {1, 1, 1, 3}, {0, 1, 1, 3}}, 1e-2, 2e-3},

@@ -242,10 +242,24 @@ int latent_model_truncate(const latent_model *m, const float *w, float psi, int 
     return 0;
 }
 
+latent_node *latent_model_input_at(latent_model *m, const float *w, int rows,
+                                   const float *transform, latent_error *e)
+{
+    if (latent_model_is(m, LATENT_GENERATOR, e))
+        return NULL;
+    if (transform && !m->arch->generator->moves) {
+        latent_fail(e,
+                    "%s is a %s, whose pictures have edges: it can't be moved, turned or scaled; a "
+                    "StyleGAN3 can",
+                    m->label, m->arch->name);
+        return NULL;
+    }
+    return m->arch->generator->input(m, w, rows, transform, e);
+}
+
 latent_node *latent_model_input(latent_model *m, const float *w, int rows, latent_error *e)
 {
-    return latent_model_is(m, LATENT_GENERATOR, e) ? NULL
-                                                   : m->arch->generator->input(m, w, rows, e);
+    return latent_model_input_at(m, w, rows, NULL, e);
 }
 
 latent_node *latent_model_forward(latent_model *m, int layer, latent_node *features,
@@ -256,11 +270,11 @@ latent_node *latent_model_forward(latent_model *m, int layer, latent_node *featu
     return m->arch->generator->layer(m, layer, features, context, e);
 }
 
-latent_node *latent_model_picture(latent_model *m, const float *w, int rows, int last,
-                                  latent_noise noise, latent_error *e)
+latent_node *latent_model_picture_at(latent_model *m, const float *w, int rows, int last,
+                                     latent_noise noise, const float *transform, latent_error *e)
 {
     const latent_layer_context context = {NULL, 0, noise};
-    latent_node *features = latent_model_input(m, w, rows, e), *next, *picture;
+    latent_node *features = latent_model_input_at(m, w, rows, transform, e), *next, *picture;
     for (int i = 0; features && i <= (last < 0 ? m->generator.n_layers - 1 : last); i++) {
         next = latent_model_forward(m, i, features, &context, e);
         latent_node_release(features);
@@ -269,4 +283,10 @@ latent_node *latent_model_picture(latent_model *m, const float *w, int rows, int
     picture = features ? latent_features_rgb(features, e) : NULL;
     latent_node_release(features);
     return picture;
+}
+
+latent_node *latent_model_picture(latent_model *m, const float *w, int rows, int last,
+                                  latent_noise noise, latent_error *e)
+{
+    return latent_model_picture_at(m, w, rows, last, noise, NULL, e);
 }

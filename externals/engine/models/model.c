@@ -15,6 +15,7 @@ static const latent_arch *const architectures[] = {
     &latent_arch_stylegan2,
     &latent_arch_stylegan2_tensorflow,
     &latent_arch_stylegan2_rosinality,
+    &latent_arch_stylegan3,
     &latent_arch_clip,
     &latent_arch_clip_tiny,
     &latent_arch_diffusion_tiny,
@@ -60,8 +61,7 @@ static latent_model *build(latent_weights *w, const char *label, int half, laten
         return m;
     }
     if ((is = latent_model_stranger(w)))
-        latent_fail(e, "this is %s; it can't be played here. Give a StyleGAN2 generator or a CLIP",
-                    is);
+        latent_fail(e, "this is %s; it can't be played here. Give a StyleGAN2 or 3 or a CLIP", is);
     else
         latent_fail(e,
                     "a %s file with %zu tensors (%.60s ...), but no network that is known: a "

@@ -68,9 +68,13 @@ typedef struct {
 } latent_layer_context;
 
 typedef struct {
+    int moves; /* 1: its input can be transformed */
     int (*map)(const latent_model *m, const float *z, const float *classes, float *w,
                latent_error *e);
-    latent_node *(*input)(latent_model *m, const float *w, int rows, latent_error *e);
+    /* transform: a matrix [3][3], row-major, by which the plane that a network without edges draws
+       on is turned, moved and enlarged; NULL: as the file has it. */
+    latent_node *(*input)(latent_model *m, const float *w, int rows, const float *transform,
+                          latent_error *e);
     latent_node *(*layer)(latent_model *m, int layer, latent_node *features,
                           const latent_layer_context *context, latent_error *e);
     /* The weights [out][w_dim] of number i of the affine maps that make styles of row row of W+,
@@ -264,12 +268,18 @@ int latent_model_truncate(const latent_model *m, const float *w, float psi, int 
 /* The chain.  w is [rows][w_dim], rows 1 or num_ws.  Each gives a features promise (features.h)
    with one holder, or NULL and a sentence. */
 latent_node *latent_model_input(latent_model *m, const float *w, int rows, latent_error *e);
+/* The same, the plane being seen through a transform, as above; NULL and a sentence where the
+   network has no such plane. */
+latent_node *latent_model_input_at(latent_model *m, const float *w, int rows,
+                                   const float *transform, latent_error *e);
 latent_node *latent_model_forward(latent_model *m, int layer, latent_node *features,
                                   const latent_layer_context *context, latent_error *e);
 /* All of it at once: the picture as layer last leaves it (LATENT_WHOLE_PICTURE: the last one). */
 #define LATENT_WHOLE_PICTURE (-1)
 latent_node *latent_model_picture(latent_model *m, const float *w, int rows, int last,
                                   latent_noise noise, latent_error *e);
+latent_node *latent_model_picture_at(latent_model *m, const float *w, int rows, int last,
+                                     latent_noise noise, const float *transform, latent_error *e);
 
 #pragma GCC visibility pop
 #endif

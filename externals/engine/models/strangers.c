@@ -16,7 +16,6 @@ static const struct {
     {"string_to_param", NULL, "a textual inversion: a word for a diffusion network"},
     {"emb_params", NULL, "a textual inversion: a word for a diffusion network"},
     {"mapping.embed_proj.weight", "synthesis.input.freqs", "a StyleGAN-XL"},
-    {"synthesis.input.freqs", NULL, "a StyleGAN3"},
     {"synthesis.variables", "mapping.variables",
      "a StyleGAN saved by TensorFlow that is no StyleGAN2: the first StyleGAN, or a network of its "
      "time"},

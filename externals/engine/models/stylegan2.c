@@ -12,7 +12,6 @@
    block and enlarge and add; "resnet" and "orig" networks draw once, after the last. */
 #include "stylegan2.h"
 #include "../graph/noise_maps.h"
-#include "../kernels/gemm.h"
 #include "../ops/encoder.h"
 #include "../ops/layers.h"
 #include "../ops/ops.h"
@@ -22,75 +21,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- mapping */
-
-/* x <- x / sqrt(mean(x^2) + 1e-8) */
-static void normalise(float *x, int n)
-{
-    double sum = 0;
-    float scale;
-    for (int i = 0; i < n; i++)
-        sum += (double)x[i] * x[i];
-    scale = (float)(1 / sqrt(sum / n + 1e-8));
-    for (int i = 0; i < n; i++)
-        x[i] *= scale;
-}
-
-static void embed_classes(const sg2_fc *embed, const float *classes, float *y)
-{
-    float gain = 1 / sqrtf((float)embed->in);
-    for (int o = 0; o < embed->out; o++) {
-        const float *row = embed->weight + (size_t)o * (size_t)embed->in;
-        float sum = 0;
-        if (classes)
-            for (int i = 0; i < embed->in; i++)
-                sum += row[i] * classes[i];
-        else
-            sum = row[0];
-        y[o] = gain * sum + embed->bias[o];
-    }
-    normalise(y, embed->out);
-}
-
 static int sg2_map(const latent_model *m, const float *z, const float *classes, float *w,
                    latent_error *e)
 {
     const sg2 *g = m->net;
-    int widest = g->fc[0].in;
-    float *x, *y, *memory;
-    for (int i = 0; i < g->n_fc; i++)
-        widest = g->fc[i].out > widest ? g->fc[i].out : widest;
-    if (!(memory = malloc(2 * (size_t)widest * sizeof(float))))
-        return latent_fail(e, "no memory for a latent");
-    x = memory;
-    y = memory + widest;
-    memcpy(x, z, (size_t)m->generator.z_dim * sizeof(float));
-    normalise(x, m->generator.z_dim);
-    if (g->embed.weight)
-        embed_classes(&g->embed, classes, x + m->generator.z_dim);
-    for (int i = 0; i < g->n_fc; i++) {
-        const sg2_fc *fc = &g->fc[i];
-        float gain = (float)(g->lr_multiplier / sqrt(fc->in)), *swap = x;
-        latent_matvec(fc->weight, x, y, fc->out, fc->in);
-        for (int o = 0; o < fc->out; o++) {
-            float v = gain * y[o] + (float)g->lr_multiplier * fc->bias[o];
-            y[o] = LATENT_SQRT2 * (v < 0 ? LATENT_LRELU_SLOPE * v : v);
-        }
-        x = y;
-        y = swap;
-    }
-    memcpy(w, x, (size_t)m->generator.w_dim * sizeof(float));
-    free(memory);
-    return 0;
+    return latent_mapping_apply(&g->mapping, &m->generator, z, classes, w, e);
 }
 
 /* ---- the chain */
 
-static latent_node *sg2_input(latent_model *m, const float *w, int rows, latent_error *e)
+static latent_node *sg2_input(latent_model *m, const float *w, int rows, const float *transform,
+                              latent_error *e)
 {
     const sg2 *g = m->net;
     latent_node *style[2 * LATENT_SG2_BLOCKS + 2], *made = NULL;
     int n = 0;
+    (void)transform;
     for (; n < m->generator.num_ws; n++)
         if (!(style[n] =
                   latent_op_style_of(&m->generator.drawer, n, m->generator.num_ws,

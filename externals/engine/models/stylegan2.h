@@ -1,23 +1,14 @@
 /* stylegan2: what the files about the generator of StyleGAN2 share (stylegan2.c tells of it). */
 #ifndef LATENT_STYLEGAN2_H
 #define LATENT_STYLEGAN2_H
+#include "mapping.h"
 #include "reader.h"
 #include "stylegan2_layers.h"
 
 #define LATENT_SG2_BLOCKS 9 /* 4 to 1024 */
-#define LATENT_SG2_MAPPING 32
 
 typedef struct {
-    int in, out;
-    float *weight, *bias; /* as stored: [out][in], [out] */
-} sg2_fc;
-
-typedef struct {
-    sg2_fc embed; /* in = classes, weight NULL when there are none */
-    sg2_fc fc[LATENT_SG2_MAPPING];
-    int n_fc;
-    double lr_multiplier;  /* of the mapping: its layers' effective weights are this / sqrt(in) of
-                              the stored */
+    latent_mapping mapping;
     latent_node *constant; /* [1][h][w][c], 4 x 4 but for networks of other pictures than squares */
     sg2_block block[LATENT_SG2_BLOCKS];
     int n_blocks;

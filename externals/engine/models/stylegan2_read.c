@@ -11,49 +11,6 @@
 #define MOST_SIDE 64 /* of the first tensor */
 #define MEAN_OF 4096 /* styles, as rosinality's programs take them */
 
-double latent_stylegan2_setting(const latent_weights *w, const char *prefix, const char *where,
-                                const char *name, double otherwise)
-{
-    char key[200];
-    double value;
-    snprintf(key, sizeof(key), "%s%s.%s", prefix, where, name);
-    if (!latent_weights_number(w, key, &value))
-        return value;
-    snprintf(key, sizeof(key), "%s_init_kwargs.synthesis_kwargs.%s", prefix, name);
-    if (!latent_weights_number(w, key, &value))
-        return value;
-    snprintf(key, sizeof(key), "%s%s", prefix, name);
-    if (!latent_weights_number(w, key, &value) || !latent_weights_number(w, name, &value))
-        return value;
-    return otherwise;
-}
-
-/* A layer of a .pkl tells its gain, which is this / sqrt(in). */
-double latent_stylegan2_rate(const latent_weights *w, const char *prefix)
-{
-    char name[200];
-    const latent_entry *t;
-    double gain = latent_stylegan2_setting(w, prefix, "mapping.fc0", "weight_gain", 0);
-    snprintf(name, sizeof(name), "%smapping.fc0.weight", prefix);
-    t = latent_weights_find(w, name);
-    if (gain > 0 && t && t->rank == 2)
-        return gain * sqrt((double)t->dim[1]);
-    return latent_stylegan2_setting(w, prefix, "mapping", "lr_multiplier", 0.01);
-}
-
-/* Refuses what would be computed otherwise than here. */
-static int check_activation(latent_reader *r, const char *where)
-{
-    char key[200];
-    const char *text;
-    snprintf(key, sizeof(key), "%s%s.activation", r->prefix, where);
-    text = latent_weights_text(r->file, key);
-    if (text && strcmp(text, "lrelu"))
-        return latent_fail(r->error, "%s%s uses the activation %s; only lrelu is known", r->prefix,
-                           where, text);
-    return 0;
-}
-
 static int check_filter(latent_reader *r, const char *where)
 {
     static const float tap[4] = {1, 3, 3, 1};
@@ -112,7 +69,7 @@ static int read_layer(sg2_reading *s, const char *where, int in, int out, int ke
         clamp = latent_stylegan2_setting(r->file, r->prefix, where, "conv_clamp", 0);
     for (int i = 0; i < 4; i++)
         snprintf(name[i], sizeof(name[i]), "%s.%s", where, part[i]);
-    if (check_activation(r, where) || check_filter(r, where) ||
+    if (latent_check_activation(r, where) || check_filter(r, where) ||
         latent_reader_conv(r, name[0], in, out, kernel, up, &l->weight) ||
         latent_reader_node(r, name[1], 1, (int64_t[]){out}, &l->bias) ||
         latent_reader_node(r, name[2], 2, (int64_t[]){in, s->dims->w_dim}, &l->affine_w) ||
@@ -122,78 +79,6 @@ static int read_layer(sg2_reading *s, const char *where, int in, int out, int ke
         return latent_fail(r->error, "%s%s.conv_clamp is %g", r->prefix, where, clamp);
     l->clamp = (float)clamp;
     return kernel > 1 ? read_noise(s, where, l) : 0;
-}
-
-/* A matrix whose sides are sound: [out][in]. */
-static const latent_entry *find_matrix(latent_reader *r, const char *name)
-{
-    const latent_entry *t = latent_reader_find(r, "%s", name);
-    if (!t || t->rank != 2 || t->dim[0] < 1 || t->dim[0] > 65536 || t->dim[1] < 1 ||
-        t->dim[1] > 1 << 20)
-        return NULL;
-    return t;
-}
-
-/* Reads weight and bias of a fully connected layer of the mapping, whose sides are known. */
-static int read_fc(latent_reader *r, const char *where, int in, int out, sg2_fc *fc)
-{
-    char weight[96], bias[96];
-    snprintf(weight, sizeof(weight), "%s.weight", where);
-    snprintf(bias, sizeof(bias), "%s.bias", where);
-    fc->in = in;
-    fc->out = out;
-    fc->weight = latent_reader_array(r, weight, 2, (int64_t[]){out, in});
-    fc->bias = fc->weight ? latent_reader_array(r, bias, 1, (int64_t[]){out}) : NULL;
-    return fc->bias ? 0 : -1;
-}
-
-static int read_embedding(sg2_reading *s)
-{
-    const latent_entry *t;
-    if (!latent_reader_find(s->r, "mapping.embed.weight"))
-        return 0;
-    if (!(t = find_matrix(s->r, "mapping.embed.weight")))
-        return latent_fail(s->r->error, "%s is not a matrix", s->r->found.name);
-    s->dims->classes = (int)t->dim[1];
-    return read_fc(s->r, "mapping.embed", (int)t->dim[1], (int)t->dim[0], &s->g->embed);
-}
-
-static int read_mapping(sg2_reading *s)
-{
-    latent_reader *r = s->r;
-    sg2 *g = s->g;
-    const latent_entry *t;
-    char name[80];
-    int width;
-    if (check_activation(r, "mapping.fc0") || read_embedding(s))
-        return -1;
-    t = find_matrix(r, "mapping.fc0.weight");
-    if (!t || t->dim[1] <= g->embed.out || t->dim[1] > 65536)
-        return latent_fail(r->error, "%smapping.fc0.weight is missing or no matrix that fits",
-                           r->prefix);
-    width = (int)t->dim[1];
-    s->dims->z_dim = width - g->embed.out;
-    for (g->n_fc = 0; latent_reader_find(r, "mapping.fc%d.weight", g->n_fc); g->n_fc++) {
-        if (g->n_fc == LATENT_SG2_MAPPING - 1)
-            return latent_fail(r->error, "more than %d mapping layers", LATENT_SG2_MAPPING - 1);
-        snprintf(name, sizeof(name), "mapping.fc%d.weight", g->n_fc);
-        if (!(t = find_matrix(r, name)) || t->dim[1] != width)
-            return latent_fail(r->error, "%s%s does not fit the layer before it", r->prefix, name);
-        snprintf(name, sizeof(name), "mapping.fc%d", g->n_fc);
-        width = (int)t->dim[0];
-        if (read_fc(r, name, (int)t->dim[1], width, &g->fc[g->n_fc]))
-            return -1;
-    }
-    s->dims->w_dim = width;
-    g->lr_multiplier =
-        s->settings->rate < 0 ? latent_stylegan2_rate(r->file, r->prefix) : s->settings->rate;
-    if (!(g->lr_multiplier > 0) || isinf(g->lr_multiplier))
-        return latent_fail(r->error, "the mapping's learning-rate multiplier is %g",
-                           g->lr_multiplier);
-    if (!latent_reader_find(r, "mapping.w_avg"))
-        return 0;
-    s->dims->w_avg = latent_reader_array(r, "mapping.w_avg", 1, (int64_t[]){width});
-    return s->dims->w_avg ? 0 : -1;
 }
 
 /* [c][h][w] of the file to [1][h][w][c], channels last. */
@@ -302,7 +187,7 @@ int latent_stylegan2_read(latent_model *m, latent_reader *r, const latent_sg2_se
     sg2_reading s = {.r = r, .g = g, .settings = settings, .dims = &m->generator};
     if (!g)
         return latent_fail(r->error, "no memory for a model");
-    if (read_mapping(&s) || read_constant(&s))
+    if (latent_mapping_read(&g->mapping, r, s.dims, settings->rate) || read_constant(&s))
         return -1;
     while (g->n_blocks < LATENT_SG2_BLOCKS &&
            latent_reader_find(r, "synthesis.b%d.conv1.weight", 4 << g->n_blocks))
@@ -329,12 +214,7 @@ int latent_stylegan2_read(latent_model *m, latent_reader *r, const latent_sg2_se
 void latent_stylegan2_free(latent_model *m)
 {
     sg2 *g = m->net;
-    free(g->embed.weight);
-    free(g->embed.bias);
-    for (int i = 0; i < LATENT_SG2_MAPPING; i++) {
-        free(g->fc[i].weight);
-        free(g->fc[i].bias);
-    }
+    latent_mapping_free(&g->mapping);
     for (int i = 0; i < LATENT_SG2_BLOCKS; i++) {
         latent_stylegan2_free_layer(&g->block[i].conv0);
         latent_stylegan2_free_layer(&g->block[i].conv1);

@@ -93,17 +93,18 @@ int latent_stylegan2_write(const latent_model *m, latent_model_place *to, latent
         return latent_fail(e, "no memory to write %s", m->label);
     }
     w->meta[w->n_meta++] = (latent_meta_out){"architecture", "stylegan2"};
-    tell(w, g->lr_multiplier, "lr_multiplier");
+    tell(w, g->mapping.lr_multiplier, "lr_multiplier");
     if (base > 0)
         tell(w, (double)base, "conv_clamp");
-    if (g->embed.weight) {
-        put(w, g->embed.weight, 2, (int64_t[]){g->embed.out, g->embed.in}, "mapping.embed.weight");
-        put(w, g->embed.bias, 1, (int64_t[]){g->embed.out}, "mapping.embed.bias");
+    if (g->mapping.embed.weight) {
+        put(w, g->mapping.embed.weight, 2, (int64_t[]){g->mapping.embed.out, g->mapping.embed.in},
+            "mapping.embed.weight");
+        put(w, g->mapping.embed.bias, 1, (int64_t[]){g->mapping.embed.out}, "mapping.embed.bias");
     }
-    for (int i = 0; i < g->n_fc; i++) {
-        put(w, g->fc[i].weight, 2, (int64_t[]){g->fc[i].out, g->fc[i].in}, "mapping.fc%d.weight",
-            i);
-        put(w, g->fc[i].bias, 1, (int64_t[]){g->fc[i].out}, "mapping.fc%d.bias", i);
+    for (int i = 0; i < g->mapping.n_fc; i++) {
+        put(w, g->mapping.fc[i].weight, 2, (int64_t[]){g->mapping.fc[i].out, g->mapping.fc[i].in},
+            "mapping.fc%d.weight", i);
+        put(w, g->mapping.fc[i].bias, 1, (int64_t[]){g->mapping.fc[i].out}, "mapping.fc%d.bias", i);
     }
     if (m->generator.w_avg)
         put(w, m->generator.w_avg, 1, (int64_t[]){m->generator.w_dim}, "mapping.w_avg");

@@ -29,6 +29,9 @@
     ROW(convolve)                                                                                  \
     ROW(upsample) /* resample.c */                                                                 \
     ROW(downsample)                                                                                \
+    ROW(pad) /* alias_free.c */                                                                    \
+    ROW(filtered_lrelu)                                                                            \
+    ROW(waves)                                                                                     \
     ROW(linear) /* linear.c */                                                                     \
     ROW(reshape)                                                                                   \
     ROW(add) /* pointwise.c, lrelu.c, deviation.c */                                               \
