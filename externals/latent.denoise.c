@@ -29,13 +29,13 @@ static t_class *latent_denoise_class;
 
 typedef struct {
     t_object x_obj;
-    t_latent_denoising x_how;
+    t_latent_denoising x_how; /* right after x_obj */
     double x_guidance;
     int x_step, x_skip, x_waits;
     latent_node *x_in, *x_last, *x_clean; /* or NULL */
-    struct _latent_inlet *x_words, *x_schedule, *x_without;
     t_outlet *x_out, *x_guess, *x_info;
 } t_latent_denoise;
+_Static_assert(offsetof(t_latent_denoise, x_how) == sizeof(t_object), "see latent_denoising_new()");
 
 static void latent_denoise_tell(t_latent_denoise *x)
 {
@@ -110,24 +110,6 @@ static void latent_denoise_features(t_latent_denoise *x, t_symbol *s, int argc, 
     latent_denoise_bang(x);
 }
 
-static void latent_denoise_words(void *z, t_symbol *s, int argc, t_atom *argv)
-{
-    t_latent_denoise *x = z;
-    latent_condition_take(&x->x_obj, &x->x_how.words, s, argc, argv);
-}
-
-static void latent_denoise_schedule(void *z, t_symbol *s, int argc, t_atom *argv)
-{
-    t_latent_denoise *x = z;
-    latent_denoising_schedule(&x->x_obj, &x->x_how, s, argc, argv);
-}
-
-static void latent_denoise_without(void *z, t_symbol *s, int argc, t_atom *argv)
-{
-    t_latent_denoise *x = z;
-    latent_condition_take(&x->x_obj, &x->x_how.without, s, argc, argv);
-}
-
 static void latent_denoise_ready(void *z)
 {
     t_latent_denoise *x = z;
@@ -145,29 +127,19 @@ static void latent_denoise_info(t_latent_denoise *x)
 static void *latent_denoise_new(t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_denoise *x = (t_latent_denoise *)pd_new(latent_denoise_class);
-    int named;
     (void)s;
     x->x_guidance = 2;
     latent_denoising_init(&x->x_how);
     argc = latent_params_flags(&x->x_obj, latent_denoise_params, argc, argv);
-    named = argc && latent_modelref_is_word(argv);
-    latent_params_rest(&x->x_obj, named, argc, argv);
-    x->x_words = latent_inlet_new(&x->x_obj, latent_denoise_words);
-    x->x_schedule = latent_inlet_new(&x->x_obj, latent_denoise_schedule);
-    x->x_without = latent_inlet_new(&x->x_obj, latent_denoise_without);
+    latent_denoising_new(&x->x_obj, &x->x_how, argc, argv, latent_denoise_ready);
     x->x_out = outlet_new(&x->x_obj, 0);
     x->x_guess = outlet_new(&x->x_obj, 0);
     x->x_info = outlet_new(&x->x_obj, 0);
-    latent_denoising_name(&x->x_obj, &x->x_how, named ? argv->a_w.w_symbol : NULL,
-                          latent_denoise_ready);
     return x;
 }
 
 static void latent_denoise_free(t_latent_denoise *x)
 {
-    latent_inlet_free(x->x_words);
-    latent_inlet_free(x->x_schedule);
-    latent_inlet_free(x->x_without);
     latent_denoising_free(&x->x_how);
     latent_node_release(x->x_in);
     latent_node_release(x->x_last);

@@ -23,15 +23,15 @@ static t_class *latent_sampler_class;
 
 typedef struct {
     t_object x_obj;
-    t_latent_denoising x_how;
+    t_latent_denoising x_how; /* right after x_obj */
     double x_guidance;
     t_latent_list x_guidances; /* one a step; empty: x_guidance for all */
     int x_steps, x_waits, x_busy;
     float x_level[LATENT_MOST_STEPS + 1]; /* of the run that is on */
     latent_node *x_in, *x_last, *x_clean; /* or NULL */
-    struct _latent_inlet *x_words, *x_schedule, *x_without;
     t_outlet *x_out, *x_guess, *x_info;
 } t_latent_sampler;
+_Static_assert(offsetof(t_latent_sampler, x_how) == sizeof(t_object), "see latent_denoising_new()");
 
 static double latent_sampler_guidance(const t_latent_sampler *x, int step)
 {
@@ -138,24 +138,6 @@ static void latent_sampler_features(t_latent_sampler *x, t_symbol *s, int argc, 
     latent_sampler_bang(x);
 }
 
-static void latent_sampler_words(void *z, t_symbol *s, int argc, t_atom *argv)
-{
-    t_latent_sampler *x = z;
-    latent_condition_take(&x->x_obj, &x->x_how.words, s, argc, argv);
-}
-
-static void latent_sampler_schedule(void *z, t_symbol *s, int argc, t_atom *argv)
-{
-    t_latent_sampler *x = z;
-    latent_denoising_schedule(&x->x_obj, &x->x_how, s, argc, argv);
-}
-
-static void latent_sampler_without(void *z, t_symbol *s, int argc, t_atom *argv)
-{
-    t_latent_sampler *x = z;
-    latent_condition_take(&x->x_obj, &x->x_how.without, s, argc, argv);
-}
-
 static void latent_sampler_ready(void *z)
 {
     t_latent_sampler *x = z;
@@ -171,30 +153,20 @@ static void latent_sampler_info(t_latent_sampler *x)
 static void *latent_sampler_new(t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_sampler *x = (t_latent_sampler *)pd_new(latent_sampler_class);
-    int named;
     (void)s;
     x->x_guidance = 2;
     x->x_steps = 4;
     latent_denoising_init(&x->x_how);
     argc = latent_params_flags(&x->x_obj, latent_sampler_params, argc, argv);
-    named = argc && latent_modelref_is_word(argv);
-    latent_params_rest(&x->x_obj, named, argc, argv);
-    x->x_words = latent_inlet_new(&x->x_obj, latent_sampler_words);
-    x->x_schedule = latent_inlet_new(&x->x_obj, latent_sampler_schedule);
-    x->x_without = latent_inlet_new(&x->x_obj, latent_sampler_without);
+    latent_denoising_new(&x->x_obj, &x->x_how, argc, argv, latent_sampler_ready);
     x->x_out = outlet_new(&x->x_obj, 0);
     x->x_guess = outlet_new(&x->x_obj, 0);
     x->x_info = outlet_new(&x->x_obj, 0);
-    latent_denoising_name(&x->x_obj, &x->x_how, named ? argv->a_w.w_symbol : NULL,
-                          latent_sampler_ready);
     return x;
 }
 
 static void latent_sampler_free(t_latent_sampler *x)
 {
-    latent_inlet_free(x->x_words);
-    latent_inlet_free(x->x_schedule);
-    latent_inlet_free(x->x_without);
     latent_denoising_free(&x->x_how);
     latent_node_release(x->x_in);
     latent_node_release(x->x_last);

@@ -7,12 +7,6 @@ void latent_denoising_init(t_latent_denoising *d)
     d->eta = LATENT_OWN_ETA;
 }
 
-void latent_denoising_name(t_object *x, t_latent_denoising *d, t_symbol *word,
-                           void (*ready)(void *x))
-{
-    d->model = latent_modelref_new_of(x, LATENT_DENOISER, word, ready);
-}
-
 static void condition_free(t_latent_condition *c)
 {
     latent_list_free(&c->list);
@@ -21,13 +15,17 @@ static void condition_free(t_latent_condition *c)
 
 void latent_denoising_free(t_latent_denoising *d)
 {
+    latent_inlet_free(d->second);
+    latent_inlet_free(d->third);
+    latent_inlet_free(d->fourth);
     latent_modelref_free(d->model);
     condition_free(&d->words);
     condition_free(&d->without);
     latent_list_free(&d->schedule);
 }
 
-void latent_condition_take(t_object *x, t_latent_condition *c, t_symbol *s, int argc,
+/* What came to an inlet for conditions: a list, features, or "clear". */
+static void take_condition(t_object *x, t_latent_condition *c, t_symbol *s, int argc,
                            const t_atom *argv)
 {
     latent_node *states = NULL;
@@ -47,8 +45,9 @@ void latent_condition_take(t_object *x, t_latent_condition *c, t_symbol *s, int 
     c->states = states;
 }
 
-void latent_denoising_schedule(t_object *x, t_latent_denoising *d, t_symbol *s, int argc,
-                               const t_atom *argv)
+/* The same for a schedule: a list or "clear". */
+static void take_schedule(t_object *x, t_latent_denoising *d, t_symbol *s, int argc,
+                          const t_atom *argv)
 {
     t_latent_list own = {0, 0, NULL};
     latent_error e;
@@ -63,6 +62,37 @@ void latent_denoising_schedule(t_object *x, t_latent_denoising *d, t_symbol *s, 
             latent_list_copy(x, &d->schedule, own.n, own.v);
     }
     latent_list_free(&own);
+}
+
+static t_latent_denoising *of_box(void *x)
+{
+    return (t_latent_denoising *)((t_object *)x + 1);
+}
+
+static void second_inlet(void *x, t_symbol *s, int argc, t_atom *argv)
+{
+    take_condition(x, &of_box(x)->words, s, argc, argv);
+}
+
+static void third_inlet(void *x, t_symbol *s, int argc, t_atom *argv)
+{
+    take_schedule(x, of_box(x), s, argc, argv);
+}
+
+static void fourth_inlet(void *x, t_symbol *s, int argc, t_atom *argv)
+{
+    take_condition(x, &of_box(x)->without, s, argc, argv);
+}
+
+void latent_denoising_new(t_object *x, t_latent_denoising *d, int argc, const t_atom *argv,
+                          void (*ready)(void *x))
+{
+    int named = argc && latent_modelref_is_word(argv);
+    latent_params_rest(x, named, argc, argv);
+    d->second = latent_inlet_new(x, second_inlet);
+    d->third = latent_inlet_new(x, third_inlet);
+    d->fourth = latent_inlet_new(x, fourth_inlet);
+    d->model = latent_modelref_new_of(x, LATENT_DENOISER, named ? argv->a_w.w_symbol : NULL, ready);
 }
 
 /* NULL in *n where there is none. */

@@ -20,6 +20,7 @@ typedef struct {
     t_latent_list schedule; /* empty: what rides along */
     int sampler;
     double eta, seed;
+    struct _latent_inlet *second, *third, *fourth; /* words, schedule, what is not meant */
 } t_latent_denoising;
 
 /* The rows of a box's parameters; field: its t_latent_denoising. */
@@ -30,18 +31,13 @@ typedef struct {
         "seed", LATENT_REAL, offsetof(type, field.seed), 0, 4294967295.0, NULL, changed            \
     }
 
-/* Before the flags are read; and in the new method, after the model's name is known (or NULL). */
+/* Before the flags are read. */
 void latent_denoising_init(t_latent_denoising *d);
-void latent_denoising_name(t_object *x, t_latent_denoising *d, t_symbol *word,
-                           void (*ready)(void *x));
+/* In the new method, with what is left of the arguments: the inlets, and the model.  d lies in x
+   right after its t_object. */
+void latent_denoising_new(t_object *x, t_latent_denoising *d, int argc, const t_atom *argv,
+                          void (*ready)(void *x));
 void latent_denoising_free(t_latent_denoising *d);
-
-/* What came to an inlet for conditions: a list, features, or "clear". */
-void latent_condition_take(t_object *x, t_latent_condition *c, t_symbol *s, int argc,
-                           const t_atom *argv);
-/* The same for a schedule: a list or "clear". */
-void latent_denoising_schedule(t_object *x, t_latent_denoising *d, t_symbol *s, int argc,
-                               const t_atom *argv);
 
 /* Fills in a step for that network, all but guidance and to; its words and what is not meant are
    held, to be let go by latent_denoising_done().  0, or -1 after a complaint. */
