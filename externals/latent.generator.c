@@ -5,12 +5,15 @@
    noise const, noise none, noise random, noise learned      (const until told)
    seed n, strength f                         of the noise
    stop <layer>    what the network has drawn after that layer; stop 0: the whole picture
+   translate x y, rotate degrees, scale f     the picture moved, turned, enlarged: networks without
+                                              edges (StyleGAN3) go on drawing beyond the frame
    outlet    image
 
    Settings are flags too and hold from the next list or bang on.  Layers whose styles have not
    changed are not computed again.  Without an argument it is the built-in model. */
 #include "pd/layer_range.h"
 #include "pd/noise.h"
+#include "pd/plane.h"
 #include <stddef.h>
 
 static t_class *latent_generator_class;
@@ -19,6 +22,7 @@ typedef struct {
     t_object x_obj;
     t_latent_modelref *x_model;
     t_latent_noise x_noise;
+    t_latent_plane x_plane;
     t_symbol *x_stop;
     t_latent_list x_w;
     latent_node *x_last;
@@ -28,6 +32,7 @@ typedef struct {
 
 static const t_latent_param latent_generator_params[] = {
     LATENT_NOISE_PARAMS(t_latent_generator, x_noise),
+    LATENT_PLANE_PARAMS(t_latent_generator, x_plane),
     {"stop", LATENT_WORD, offsetof(t_latent_generator, x_stop), 0, 0, NULL, NULL},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
@@ -37,7 +42,8 @@ static latent_node *latent_generator_chain(t_latent_generator *x, latent_model *
     int last = latent_stop_layer(&x->x_obj, m, &x->x_stop);
     if (rows < 0)
         return NULL;
-    return latent_model_picture(m, x->x_w.v, rows, last, latent_noise_of(&x->x_noise), e);
+    return latent_model_picture_at(m, x->x_w.v, rows, last, latent_noise_of(&x->x_noise),
+                                   latent_plane_of(&x->x_plane), e);
 }
 
 static void latent_generator_bang(t_latent_generator *x)
@@ -74,6 +80,12 @@ static void latent_generator_stop(t_latent_generator *x, t_symbol *s, int argc, 
     latent_stop_message(&x->x_obj, x->x_model, &x->x_stop, s, argc, argv);
 }
 
+static void latent_generator_translate(t_latent_generator *x, t_symbol *s, int argc, t_atom *argv)
+{
+    (void)s;
+    latent_plane_translate(&x->x_obj, &x->x_plane, argc, argv);
+}
+
 static void latent_generator_ready(void *z)
 {
     t_latent_generator *x = z;
@@ -86,6 +98,7 @@ static void *latent_generator_new(t_symbol *s, int argc, t_atom *argv)
     t_latent_generator *x = (t_latent_generator *)pd_new(latent_generator_class);
     (void)s;
     latent_noise_init(&x->x_noise);
+    latent_plane_init(&x->x_plane);
     x->x_stop = gensym("0");
     argc = latent_params_flags(&x->x_obj, latent_generator_params, argc, argv);
     x->x_out = outlet_new(&x->x_obj, 0);
@@ -113,5 +126,7 @@ void setup_latent0x2egenerator(void)
     class_addlist(latent_generator_class, latent_generator_list);
     class_addmethod(latent_generator_class, (t_method)latent_generator_stop, gensym("stop"),
                     A_GIMME, 0);
+    class_addmethod(latent_generator_class, (t_method)latent_generator_translate,
+                    gensym("translate"), A_GIMME, 0);
     latent_params_setup(latent_generator_class, latent_generator_params);
 }

@@ -1,5 +1,6 @@
 /* test_stylegan3: T and R against what the public reference implementation computed with the same
-   files (needs the oracle folder): styles, the waves, each layer, pictures, transforms, gradients. */
+   files (needs the oracle folder): styles, the waves, each layer, pictures, transforms,
+   gradients. */
 #include "../helpers/npz.h"
 #include "engine/base/deferred_free.h"
 #include "engine/graph/evaluate.h"
@@ -215,6 +216,22 @@ static void gradients(void **state)
     }
 }
 
+/* The file's transform was made of a move by 0.1 and -0.05 and a turn by 20 degrees; and what is
+   twice as large is looked up in steps half as long. */
+static void transforms_have_their_numbers(void **state)
+{
+    npz_array t = array("sg3t-64", "user_transform");
+    float m[9];
+    (void)state;
+    latent_model_transform(0.1, -0.05, 20, 1, m);
+    for (int i = 0; t.data && i < 9; i++)
+        assert_true(fabsf(m[i] - t.data[i]) < 1e-6f);
+    npz_free(&t);
+    latent_model_transform(0.5, 0, 0, 2, m);
+    assert_true(fabsf(m[0] - 0.5f) < 1e-6f && fabsf(m[4] - 0.5f) < 1e-6f);
+    assert_true(fabsf(m[2] + 0.25f) < 1e-6f && fabsf(m[1]) < 1e-6f);
+}
+
 static void nothing_is_left(void **state)
 {
     (void)state;
@@ -227,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pictures),
         cmocka_unit_test(gradients),
+        cmocka_unit_test(transforms_have_their_numbers),
         cmocka_unit_test(nothing_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

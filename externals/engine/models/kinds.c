@@ -262,6 +262,16 @@ latent_node *latent_model_input(latent_model *m, const float *w, int rows, laten
     return latent_model_input_at(m, w, rows, NULL, e);
 }
 
+/* The inverse of turn and move: where a pixel's place comes from. */
+void latent_model_transform(double x, double y, double degrees, double scale, float transform[9])
+{
+    double angle = degrees * (3.14159265358979323846 / 180);
+    double c = cos(angle) / scale, s = sin(angle) / scale;
+    const double m[9] = {c, -s, s * y - c * x, s, c, -s * x - c * y, 0, 0, 1};
+    for (int i = 0; i < 9; i++)
+        transform[i] = (float)m[i];
+}
+
 latent_node *latent_model_forward(latent_model *m, int layer, latent_node *features,
                                   const latent_layer_context *context, latent_error *e)
 {

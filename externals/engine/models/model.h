@@ -272,6 +272,9 @@ latent_node *latent_model_input(latent_model *m, const float *w, int rows, laten
    network has no such plane. */
 latent_node *latent_model_input_at(latent_model *m, const float *w, int rows,
                                    const float *transform, latent_error *e);
+/* The transform by which the picture moves x to the right and y down (1: its width), turns by so
+   many degrees and is scale times as large; scale is not 0. */
+void latent_model_transform(double x, double y, double degrees, double scale, float transform[9]);
 latent_node *latent_model_forward(latent_model *m, int layer, latent_node *features,
                                   const latent_layer_context *context, latent_error *e);
 /* All of it at once: the picture as layer last leaves it (LATENT_WHOLE_PICTURE: the last one). */
