@@ -3,7 +3,7 @@
 
        train_diffusion <folder> [setting value] ...
 
-       source w     rule:fish, or another rule; first:fish: as it was before it grew
+       source w     rule:fish, or another rule; first:fish: its first numbers alone
        size n      pixels (64)
        images n     of the whole training (240,000)     batch n     pictures a step (32)
        rate f       of Adam at its highest (0.01)       seed n      (1)

@@ -10,8 +10,8 @@
    with a sentence in English and one in Chinese.  Not to be mirrored: what looks to the left does
    so in every picture.  NULL and a sentence when there is no memory. */
 latent_source *latent_source_rule(const latent_rule *rule, uint32_t seed, latent_error *e);
-/* The same of a rule as it was before it grew: by chance are the parameters that it had then
-   (latent_rule_first_count), the others are usual. */
+/* The same with nothing of what a rule got when it grew: by chance are the parameters that it had
+   before (latent_rule_first_count), all over their range, the others are usual. */
 latent_source *latent_source_rule_first(const latent_rule *rule, uint32_t seed, latent_error *e);
 
 #pragma GCC visibility pop
