@@ -1,4 +1,4 @@
-/* [latent.schedule]: how much noise there is at each step on the way from noise to a picture.
+/* [latent.schedule model]: how much noise there is at each step on the way from noise to a picture.
 
    float        how many steps (1 to 1000), and the list
    bang         the list
@@ -13,9 +13,11 @@
    outlets      list: the level before each step and after the last, 1 noise alone, 0 clean; right:
                 timesteps (999 to 0, as other programs count), info
 
-   Settings are flags too; each sends the list anew. */
-#include "engine/diffusion/schedule.h"
+   Settings are flags too; each sends the list anew.  A model's name is for networks that learned
+   to add noise in another way than the built-in one. */
+#include "engine/diffusion/noised.h"
 #include "pd/box.h"
+#include "pd/modelref.h"
 #include <stddef.h>
 
 static t_class *latent_schedule_class;
@@ -27,8 +29,9 @@ typedef struct {
 
 typedef struct {
     t_object x_obj;
-    t_spacing x_set, x_good; /* the latter could be made */
-    t_latent_list x_level;   /* that is sent */
+    t_latent_modelref *x_model; /* or NULL */
+    t_spacing x_set, x_good;    /* the latter could be made */
+    t_latent_list x_level;      /* that is sent */
     t_latent_list x_timestep;
     t_outlet *x_out, *x_info;
 } t_latent_schedule;
@@ -44,12 +47,21 @@ static const t_latent_param latent_schedule_params[] = {
     {"shift", LATENT_REAL, AT(shift), 0.01, 100, NULL, latent_schedule_changed},
     {NULL, 0, 0, 0, 0, NULL, NULL}};
 
+static latent_noising latent_schedule_noising(const t_latent_schedule *x)
+{
+    return latent_model_noising(x->x_model ? latent_modelref_get(x->x_model, 1) : NULL);
+}
+
 /* Makes the list of the settings; those that make none become what they were. */
 static int latent_schedule_make(t_latent_schedule *x)
 {
     const t_spacing *s = &x->x_set;
-    const latent_schedule plan = {
-        LATENT_STRAIGHT, (latent_spacing)s->spacing, s->steps, s->from, s->rho, s->shift};
+    const latent_schedule plan = {latent_schedule_noising(x),
+                                  (latent_spacing)s->spacing,
+                                  s->steps,
+                                  s->from,
+                                  s->rho,
+                                  s->shift};
     double timestep[LATENT_MOST_STEPS];
     latent_error e;
     if (latent_schedule_levels(&plan, NULL, timestep, &e)) {
@@ -89,6 +101,7 @@ static void latent_schedule_float(t_latent_schedule *x, t_floatarg f)
 static void latent_schedule_list(t_latent_schedule *x, t_symbol *s, int argc, t_atom *argv)
 {
     t_latent_list own = {0, 0, NULL};
+    latent_noising noising = latent_schedule_noising(x);
     latent_error e;
     (void)s;
     if (latent_list_set(&x->x_obj, &own, argc, argv))
@@ -98,8 +111,8 @@ static void latent_schedule_list(t_latent_schedule *x, t_symbol *s, int argc, t_
     else if (!latent_list_copy(&x->x_obj, &x->x_level, own.n, own.v) &&
              !latent_list_room(&x->x_obj, &x->x_timestep, own.n - 1)) {
         for (int i = 0; i < own.n - 1; i++)
-            x->x_timestep.v[i] = (float)latent_timestep(
-                latent_pair_of((double)own.v[i], LATENT_STRAIGHT), LATENT_STRAIGHT);
+            x->x_timestep.v[i] =
+                (float)latent_timestep(latent_pair_of((double)own.v[i], noising), noising);
         latent_schedule_bang(x);
     }
     latent_list_free(&own);
@@ -116,9 +129,12 @@ static void *latent_schedule_new(t_symbol *s, int argc, t_atom *argv)
     (void)s;
     x->x_set = x->x_good = (t_spacing){.steps = 4, .from = 1, .rho = 7, .shift = 1};
     argc = latent_params_flags(&x->x_obj, latent_schedule_params, argc, argv);
-    latent_params_rest(&x->x_obj, 0, argc, argv);
+    latent_params_rest(&x->x_obj, argc && latent_modelref_is_word(argv), argc, argv);
     x->x_out = outlet_new(&x->x_obj, &s_list);
     x->x_info = outlet_new(&x->x_obj, 0);
+    if (argc && latent_modelref_is_word(argv))
+        x->x_model = latent_modelref_new_of(&x->x_obj, LATENT_DENOISER, argv->a_w.w_symbol,
+                                            latent_schedule_changed);
     if (latent_schedule_make(x))
         latent_schedule_make(x);
     return x;
@@ -126,6 +142,7 @@ static void *latent_schedule_new(t_symbol *s, int argc, t_atom *argv)
 
 static void latent_schedule_free(t_latent_schedule *x)
 {
+    latent_modelref_free(x->x_model);
     latent_list_free(&x->x_level);
     latent_list_free(&x->x_timestep);
 }

@@ -125,7 +125,7 @@ latent_node *latent_decoded(latent_model *m, latent_node *n, latent_error *e)
 
 /* ---- noise */
 
-static latent_noising noising_of(const latent_model *m)
+latent_noising latent_model_noising(const latent_model *m)
 {
     return m && m->arch->denoiser && !m->denoiser.flow ? LATENT_THOUSAND : LATENT_STRAIGHT;
 }
@@ -146,7 +146,7 @@ latent_node *latent_noised_more(latent_node *n, latent_node *noise, double level
 {
     noised x = take_apart(n);
     latent_node *from = x.parts.x, *chance = NULL, *tensor = NULL, *result = NULL;
-    latent_pair to = latent_pair_of(level, noising_of(x.model));
+    latent_pair to = latent_pair_of(level, latent_model_noising(x.model));
     double kept, fresh;
     if (noise)
         chance = latent_node_retain(latent_features_parts_of(noise).x);
@@ -261,7 +261,7 @@ static latent_node *arrive(const noised *x, latent_node *tensor, latent_node *gu
 static latent_node *denoise(noised *x, const latent_denoise *d, const float *level, int count,
                             int place, latent_node **clean, latent_error *e)
 {
-    latent_noising noising = noising_of(d->model);
+    latent_noising noising = latent_model_noising(d->model);
     latent_pair next = latent_pair_of((double)level[place], noising);
     const asked a = {d, d->words ? d->words : x->parts.context};
     const latent_guesser by = {guess, (void *)&a};
@@ -287,7 +287,7 @@ static latent_node *denoise(noised *x, const latent_denoise *d, const float *lev
 
 void latent_usual_schedule(const latent_model *m, int steps, float *level)
 {
-    const latent_schedule plan = {noising_of(m), LATENT_TRAILING, steps, 1, 7, 1};
+    const latent_schedule plan = {latent_model_noising(m), LATENT_TRAILING, steps, 1, 7, 1};
     latent_error e;
     latent_schedule_levels(&plan, level, NULL, &e);
 }

@@ -11,6 +11,9 @@
 
 #pragma GCC visibility push(default)
 
+/* How that network learned to add noise; NULL: along a straight line. */
+latent_noising latent_model_noising(const struct latent_model *m);
+
 /* Noise alone: level 1. */
 latent_node *latent_noised_noise(latent_node *noise, latent_error *e);
 
