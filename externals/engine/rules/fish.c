@@ -717,6 +717,23 @@ void fish_paint(cairo_t *c, const float *p, int dark, double bold)
     cairo_restore(c);
 }
 
+void fish_eye_at(const float *p, double *x, double *y, double *radius)
+{
+    double a = p[TILT] * 50 * PI / 180, dx, dy;
+    fish f = {.p = p};
+    fish_measure(&f, 0);
+    fish_bend(&f);
+    *x = f.eye_x;
+    *y = f.eye_y;
+    bend_point(&f, x, y);
+    dx = *x - 32;
+    dy = *y - 32;
+    *x = 32 + p[SCALE] * (dx * cos(a) - dy * sin(a));
+    *y = 32 + p[SCALE] * (dx * sin(a) + dy * cos(a));
+    *x = p[FACING] > .5f ? 64 - *x : *x;
+    *radius = p[SCALE] * f.eye;
+}
+
 static int fish_draw(cairo_t *c, const rule_scene *scene)
 {
     fish_water(c, scene, (fish_waters)scene->p[WATER], scene->p[PAPER]);

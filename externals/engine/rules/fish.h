@@ -40,6 +40,8 @@ int fish_water_dark(fish_waters water);
 /* The fish of these numbers (clamped) alone, in the middle of a sheet of 64 x 64.  dark: outlined
    in a light colour; bold: times how broad its lines are (1). */
 void fish_paint(cairo_t *c, const float *p, int dark, double bold);
+/* Where its eye lies on that sheet, and how large it is (radius). */
+void fish_eye_at(const float *p, double *x, double *y, double *radius);
 void fish_caption(const float *p, rule_chance *r, latent_language language, rule_text *t);
 
 #endif
