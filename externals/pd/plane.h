@@ -1,6 +1,6 @@
-/* plane: how the plane is seen on which a network without edges (StyleGAN3) draws; what [latent.input]
-   and [latent.generator] share.  translate x y moves the picture (1: by its width), rotate turns it
-   (degrees), scale enlarges it. */
+/* plane: how the plane is seen on which a network without edges (StyleGAN3) draws; what
+   [latent.input] and [latent.generator] share.  translate x y moves the picture (1: by its width),
+   rotate turns it (degrees), scale enlarges it. */
 #ifndef LATENT_PD_PLANE_H
 #define LATENT_PD_PLANE_H
 #include "box.h"

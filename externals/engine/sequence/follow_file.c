@@ -22,7 +22,7 @@ int latent_learner_write(const latent_learner *l, const latent_walk_names *names
                            l->space.longest};
     latent_tensor_out out[PARTS + LATENT_FOLLOW_WEIGHTS];
     latent_meta_out meta[4 + LATENT_WALK_NAMES] = {{"format", FORMAT}};
-    char number[3][24], key[LATENT_WALK_NAMES][16];
+    char number[3][24], key[LATENT_WALK_NAMES][24];
     size_t n_meta = 1;
     float *walks;
     if (!l->set.n)
@@ -175,7 +175,7 @@ static int read_network(latent_learner *l, latent_weights *w, double steps, late
 
 static void read_names(latent_weights *w, latent_walk_names *names)
 {
-    char key[16];
+    char key[24];
     const char *text;
     names->n = 0;
     for (int i = 0; i < LATENT_WALK_NAMES; i++) {
