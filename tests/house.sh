@@ -87,6 +87,9 @@ of '^help/.*\.pd$|^examples/(workshop|performance|sound)/.*\.pd$' |
 
 of '^examples/workshop/0[1-8].*\.pd$|^examples/performance/[^-]*\.pd$' |
   on_them awk 'FNR == 1 && $7 != "16;" { print FILENAME }' | rule 'lessons are set in 16 point'
+# An empty text is shown as "comment".
+of '^(help|examples|abstractions)/.*\.pd$' | on_them grep -nHE '^#X text -?[0-9]+ -?[0-9]+ *(, f [0-9]+)?;$' |
+  rule 'no text is empty'
 # "from 0 to 1." is shown as "from 0 to 1": to Pd it is a number.
 of '^(help|examples|abstractions)/.*\.pd$' | on_them grep -nHE '^#X text .* -?[0-9]+\.( |, f|;|$)' |
   rule 'no full stop stands after a number'
