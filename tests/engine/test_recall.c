@@ -236,7 +236,7 @@ static void test_claims(void **state)
     atomic_int stop = 1;
     (void)state;
     assert_null(latent_recall_new(clip, clip, 10, &e));
-    assert_non_null(strstr(e.text, "is a clip"));
+    assert_non_null(strstr(e.text, "is a CLIP"));
     assert_null(latent_recall_new(generator, generator, 10, &e));
     assert_null(latent_recall_new(generator, clip, 0, &e));
     assert_null(latent_recall_new(generator, clip, LATENT_RECALL_MOST + 1, &e));
