@@ -3,8 +3,10 @@
 #include <libavcodec/avcodec.h>
 #include <libavutil/frame.h>
 #include <libavutil/log.h>
+#include <libavutil/mem.h>
 #include <libswscale/swscale.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BEST 2 /* FFmpeg's scale of loss: 2 hardly any, 31 most */
 #define WORST 31
@@ -15,6 +17,7 @@ struct latent_jpeg {
     AVFrame *frame;
     AVPacket *packet;
     struct SwsContext *colours;
+    uint8_t *rgb; /* the picture, with the room behind it that FFmpeg's vectors read */
 };
 
 latent_jpeg *latent_jpeg_new(void)
@@ -29,6 +32,7 @@ static void close_coder(latent_jpeg *j)
     av_packet_free(&j->packet);
     sws_freeContext(j->colours);
     j->colours = NULL;
+    av_freep(&j->rgb);
 }
 
 void latent_jpeg_free(latent_jpeg *j)
@@ -52,7 +56,8 @@ static int open_coder(latent_jpeg *j, int h, int w, latent_error *e)
     j->packet = av_packet_alloc();
     j->colours = sws_getContext(w, h, AV_PIX_FMT_RGB24, w, h, AV_PIX_FMT_YUVJ420P, SWS_BILINEAR,
                                 NULL, NULL, NULL);
-    if (!c || !j->frame || !j->packet || !j->colours)
+    j->rgb = av_mallocz((size_t)h * (size_t)w * 3 + AV_INPUT_BUFFER_PADDING_SIZE);
+    if (!c || !j->frame || !j->packet || !j->colours || !j->rgb)
         return latent_fail(e, "there is no memory to send a picture of %d x %d", w, h);
     c->width = j->frame->width = w;
     c->height = j->frame->height = h;
@@ -72,12 +77,14 @@ static int open_coder(latent_jpeg *j, int h, int w, latent_error *e)
 const uint8_t *latent_jpeg_encode(latent_jpeg *j, const uint8_t *rgb, int h, int w, int quality,
                                   size_t *n, latent_error *e)
 {
-    const uint8_t *const planes[4] = {rgb};
+    const uint8_t *planes[4] = {NULL};
     const int strides[4] = {w * 3};
     if ((!j->coder || h != j->h || w != j->w) && open_coder(j, h, w, e)) {
         close_coder(j);
         return NULL;
     }
+    memcpy(j->rgb, rgb, (size_t)h * (size_t)w * 3);
+    planes[0] = j->rgb;
     av_packet_unref(j->packet);
     j->frame->pts++;
     j->frame->quality = FF_QP2LAMBDA * (BEST + (100 - quality) * (WORST - BEST) / 99);
