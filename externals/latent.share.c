@@ -7,14 +7,12 @@
    w and h (1024 1024) are for how many pixels there is room; larger pictures are made smaller.
    When Gem was there first, its own numbers hold.  See engine/stage/share.h. */
 #include "engine/graph/evaluate.h"
-#include "engine/picture/pixels.h"
 #include "engine/stage/share.h"
 #include "pd/box.h"
 #include "pd/job_queue.h"
 #include "pd/rate.h"
 #include "pd/size.h"
 #include <stdio.h>
-#include <stdlib.h>
 
 #define LARGEST 8192
 
@@ -31,34 +29,23 @@ typedef struct {
     t_outlet *x_outlet;
 } t_latent_share;
 
-/* What a request needs to know away from Pd's thread. */
-typedef struct {
-    latent_share *share;
-    void (*discard)(latent_job *job);
-} t_to;
-
 static int latent_share_digest(latent_request *r, latent_error *e)
 {
-    return latent_share_show(((t_to *)r->settings)->share, r->value, e);
+    return latent_share_show(r->settings, r->value, e);
 }
 
-static void latent_share_discard(latent_job *job)
+static void latent_share_let_go(void *share)
 {
-    t_to *to = ((latent_request *)job)->settings;
-    void (*discard)(latent_job *) = to->discard;
-    latent_share_release(to->share);
-    discard(job);
+    latent_share_release(share);
 }
 
 static latent_request *latent_share_request(t_latent_share *x)
 {
-    t_to *to = malloc(sizeof(*to));
-    latent_request *r = to ? latent_request_new(x->x_node, latent_share_digest, to) : NULL;
-    if (!r)
-        return NULL;
-    to->share = latent_share_retain(x->x_share);
-    to->discard = r->job.discard;
-    r->job.discard = latent_share_discard;
+    latent_request *r = latent_request_new(x->x_node, latent_share_digest, NULL);
+    if (r) {
+        r->settings = latent_share_retain(x->x_share);
+        r->let_go = latent_share_let_go;
+    }
     return r;
 }
 
@@ -96,18 +83,8 @@ static void latent_share_done(void *z, latent_job *job)
 
 static void latent_share_image(t_latent_share *x, t_symbol *s, int argc, t_atom *argv)
 {
-    latent_node *n = latent_promise_get(&x->x_obj, s, argc, argv);
-    latent_error e;
-    if (!n)
+    if (!latent_picture_take(&x->x_obj, &x->x_node, s, argc, argv))
         return;
-    if (n == x->x_node || latent_pixels_check(n->shape, &e)) {
-        if (n != x->x_node)
-            latent_complain(&x->x_obj, "%s", e.text);
-        latent_node_release(n);
-        return;
-    }
-    latent_node_release(x->x_node);
-    x->x_node = n;
     x->x_due = 1;
     x->x_busy &= !latent_job_queue_give_up(x->x_jobs);
     latent_share_advance(x);

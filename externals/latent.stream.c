@@ -148,18 +148,8 @@ static void latent_stream_served(void *z, latent_job *job)
 
 static void latent_stream_image(t_latent_stream *x, t_symbol *s, int argc, t_atom *argv)
 {
-    latent_node *n = latent_promise_get(&x->x_obj, s, argc, argv);
-    latent_error e;
-    if (!n)
+    if (!latent_picture_take(&x->x_obj, &x->x_node, s, argc, argv))
         return;
-    if (n == x->x_node || latent_pixels_check(n->shape, &e)) {
-        if (n != x->x_node)
-            latent_complain(&x->x_obj, "%s", e.text);
-        latent_node_release(n);
-        return;
-    }
-    latent_node_release(x->x_node);
-    x->x_node = n;
     x->x_due = 1;
     latent_stream_advance(x);
 }

@@ -187,22 +187,12 @@ static void text_discard(latent_job *job)
 static void send_some(t_latent_tokens *x)
 {
     clock_delay(x->x_clock, 1); /* before anything goes out: that may stop it, or end the box */
-    for (int i = 0; i < AT_ONCE && x->x_rest; i++) {
-        const char *rest = x->x_rest;
-        latent_error e;
-        int token = latent_tokens_next(x->x_tokens, &rest, x->x_by == WORDS, &e);
-        if (token >= 0) {
-            x->x_rest = rest;
-            send_text(x, token);
-            outlet_float(x->x_out, (t_float)token);
-            continue;
+    for (int i = 0; i < AT_ONCE && x->x_rest; i++)
+        if (!send_next(x, &x->x_rest)) {
+            latent_tokens_stop(x);
+            outlet_anything(x->x_info, gensym("read"), 0, NULL);
+            return;
         }
-        if (token == -2)
-            latent_complain(&x->x_obj, "%s", e.text);
-        latent_tokens_stop(x);
-        outlet_anything(x->x_info, gensym("read"), 0, NULL);
-        return;
-    }
 }
 
 static void text_done(void *z, latent_job *job)

@@ -276,21 +276,13 @@ static void latent_view_tick(t_latent_view *x)
 
 static void latent_view_image(t_latent_view *x, t_symbol *s, int argc, t_atom *argv)
 {
-    latent_node *n = latent_promise_get(&x->x_obj, s, argc, argv);
-    latent_error e;
+    latent_node *n;
     int reshaped;
-    if (!n)
+    if (!latent_picture_take(&x->x_obj, &x->x_node, s, argc, argv))
         return;
-    if (n == x->x_node || latent_pixels_check(n->shape, &e)) {
-        if (n != x->x_node)
-            latent_complain(&x->x_obj, "%s", e.text);
-        latent_node_release(n);
-        return;
-    }
+    n = x->x_node;
     x->x_dropped += x->x_due && latent_frame_visible(&x->x_frame);
     x->x_busy &= !latent_job_queue_give_up(x->x_mail);
-    latent_node_release(x->x_node);
-    x->x_node = n;
     x->x_due = 1;
     reshaped = n->shape.w != x->x_shape_w || n->shape.h != x->x_shape_h;
     x->x_shape_w = n->shape.w;

@@ -19,7 +19,6 @@
    keeps the newest picture.  Offline every picture is computed, and no window opens. */
 #include "engine/base/system.h"
 #include "engine/graph/evaluate.h"
-#include "engine/picture/pixels.h"
 #include "engine/stage/window.h"
 #include "pd/box.h"
 #include "pd/job_queue.h"
@@ -45,12 +44,6 @@ typedef struct {
     t_clock *x_clock;
     t_outlet *x_outlet;
 } t_latent_window;
-
-/* What a request needs to know away from Pd's thread. */
-typedef struct {
-    latent_window *window;
-    void (*discard)(latent_job *job);
-} t_to;
 
 static void latent_window_changed(void *z)
 {
@@ -80,26 +73,21 @@ static const t_latent_param latent_window_params[] = {
 
 static int latent_window_digest(latent_request *r, latent_error *e)
 {
-    return latent_window_show(((t_to *)r->settings)->window, r->value, e);
+    return latent_window_show(r->settings, r->value, e);
 }
 
-static void latent_window_discard(latent_job *job)
+static void latent_window_let_go(void *window)
 {
-    t_to *to = ((latent_request *)job)->settings;
-    void (*discard)(latent_job *) = to->discard;
-    latent_window_release(to->window);
-    discard(job);
+    latent_window_release(window);
 }
 
 static latent_request *latent_window_request(t_latent_window *x)
 {
-    t_to *to = malloc(sizeof(*to));
-    latent_request *r = to ? latent_request_new(x->x_node, latent_window_digest, to) : NULL;
-    if (!r)
-        return NULL;
-    to->window = latent_window_retain(x->x_window);
-    to->discard = r->job.discard;
-    r->job.discard = latent_window_discard;
+    latent_request *r = latent_request_new(x->x_node, latent_window_digest, NULL);
+    if (r) {
+        r->settings = latent_window_retain(x->x_window);
+        r->let_go = latent_window_let_go;
+    }
     return r;
 }
 
@@ -132,22 +120,12 @@ static void latent_window_done(void *z, latent_job *job)
 
 static void latent_window_image(t_latent_window *x, t_symbol *s, int argc, t_atom *argv)
 {
-    latent_node *n = latent_promise_get(&x->x_obj, s, argc, argv);
-    latent_error e;
-    if (!n)
+    if (!latent_picture_take(&x->x_obj, &x->x_node, s, argc, argv))
         return;
-    if (n == x->x_node || latent_pixels_check(n->shape, &e)) {
-        if (n != x->x_node)
-            latent_complain(&x->x_obj, "%s", e.text);
-        latent_node_release(n);
-        return;
-    }
-    latent_node_release(x->x_node);
-    x->x_node = n;
     x->x_due = 1;
     x->x_busy &= !latent_job_queue_give_up(x->x_jobs);
     if (latent_offline() && !x->x_window)
-        latent_window_send(x, latent_request_new(n, NULL, NULL));
+        latent_window_send(x, latent_request_new(x->x_node, NULL, NULL));
     latent_window_advance(x);
 }
 

@@ -1,6 +1,7 @@
 /* box: see box.h */
 #include "box.h"
 #include "engine/models/model.h"
+#include "engine/picture/pixels.h"
 #include <float.h>
 #include <limits.h>
 #include <math.h>
@@ -403,6 +404,24 @@ latent_node *latent_promise_get(t_object *x, t_symbol *selector, int argc, const
                     "[latent.hold] where it is to be kept",
                     selector->s_name, (double)id);
     return NULL;
+}
+
+int latent_picture_take(t_object *x, latent_node **kept, t_symbol *selector, int argc,
+                        const t_atom *argv)
+{
+    latent_node *n = latent_promise_get(x, selector, argc, argv);
+    latent_error e;
+    if (!n)
+        return 0;
+    if (n == *kept || latent_pixels_check(n->shape, &e)) {
+        if (n != *kept)
+            latent_complain(x, "%s", e.text);
+        latent_node_release(n);
+        return 0;
+    }
+    latent_node_release(*kept);
+    *kept = n;
+    return 1;
 }
 
 /* ---- a second inlet for messages of any kind */

@@ -73,6 +73,10 @@ void latent_promise_send(t_outlet *o, latent_node *n);
 /* The node that a "features" or "image" message means, with one more holder; NULL after one
    pd_error when the handle is stale or invented or the message is not one. */
 latent_node *latent_promise_get(t_object *x, t_symbol *selector, int argc, const t_atom *argv);
+/* For boxes that show the newest picture: when a message means another one than *kept (or NULL),
+   and it can be shown, it is kept instead: 1.  0 when it is the same, or after one pd_error. */
+int latent_picture_take(t_object *x, latent_node **kept, t_symbol *selector, int argc,
+                        const t_atom *argv);
 
 /* ---- words */
 

@@ -326,7 +326,7 @@ static void request_discard(latent_job *job)
     latent_request *r = (latent_request *)job;
     latent_node_release(r->node);
     latent_tensor_release(r->value);
-    free(r->settings);
+    (r->let_go ? r->let_go : free)(r->settings);
     free(r->result);
     free(r);
 }

@@ -37,8 +37,9 @@ typedef struct latent_request {
     latent_node *node;                                        /* held */
     latent_tensor *value;                                     /* held once computed */
     int (*digest)(struct latent_request *r, latent_error *e); /* or NULL */
-    void *settings; /* a malloc'd block for digest to read, freed with the request */
-    void *result;   /* a malloc'd block that digest makes, freed with the request */
+    void *settings;                 /* for digest to read; goes with the request, by let_go */
+    void (*let_go)(void *settings); /* NULL, as at first: by free() */
+    void *result;                   /* a malloc'd block that digest makes, freed with the request */
 } latent_request;
 
 /* Holds the node; takes settings (malloc'd, or NULL) over.  NULL when there is no memory. */

@@ -1,6 +1,7 @@
 /* choice: how likely a network finds what came next among all that could come (softmax and cross
    entropy): the loss of whoever learns to say the next letter. */
 #include "layers.h"
+#include "mixture.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,17 +18,6 @@ static int choice_shape(const latent_node *n, latent_shape *s, latent_error *e)
             return latent_fail(e, "number %d came, there are %d", came[r], x.c);
     *s = (latent_shape){1, 1, 1, 1};
     return 0;
-}
-
-/* The logarithm of the sum of the exponentials of x[c]. */
-static double log_sum(const float *x, size_t c)
-{
-    double most = (double)x[0], sum = 0;
-    for (size_t k = 1; k < c; k++)
-        most = fmax(most, (double)x[k]);
-    for (size_t k = 0; k < c; k++)
-        sum += exp((double)x[k] - most);
-    return most + log(sum);
 }
 
 static size_t counted(const int *came, size_t rows)
@@ -47,7 +37,8 @@ static int choice_forward(const latent_node *n, latent_tensor *const *in, latent
     (void)e;
     for (size_t r = 0; r < rows; r++)
         if (came[r] >= 0)
-            sum += log_sum(in[0]->data + r * c, c) - (double)in[0]->data[r * c + (size_t)came[r]];
+            sum += latent_log_sum(in[0]->data + r * c, c) -
+                   (double)in[0]->data[r * c + (size_t)came[r]];
     out->data[0] = (float)(sum / (double)counted(came, rows));
     return 0;
 }
@@ -66,7 +57,7 @@ static int choice_backward(const latent_node *n, latent_tensor *const *in, const
         double all;
         if (came[r] < 0)
             continue;
-        all = log_sum(x, c);
+        all = latent_log_sum(x, c);
         for (size_t k = 0; k < c; k++)
             to[k] += (float)(g * exp((double)x[k] - all));
         to[came[r]] -= (float)g;

@@ -5,6 +5,16 @@
 #include <math.h>
 #include <stdlib.h>
 
+double latent_log_sum(const float *x, size_t n)
+{
+    double most = (double)x[0], sum = 0;
+    for (size_t k = 1; k < n; k++)
+        most = fmax(most, (double)x[k]);
+    for (size_t k = 0; k < n; k++)
+        sum += exp((double)x[k] - most);
+    return most + log(sum);
+}
+
 size_t latent_mixture_numbers(int parts, int wide)
 {
     return (size_t)parts * (1 + 2 * (size_t)wide);
@@ -23,14 +33,10 @@ float latent_mixture_deviation(const float *m, int parts, int wide, int part, in
 
 double latent_mixture_log(const float *m, int parts, int wide, const float *y, double *share)
 {
-    double most = -HUGE_VAL, sum = 0, weights = 0, heaviest = -HUGE_VAL;
-    for (int k = 0; k < parts; k++)
-        heaviest = fmax(heaviest, (double)m[k]);
-    for (int k = 0; k < parts; k++)
-        weights += exp((double)m[k] - heaviest);
+    double most = -HUGE_VAL, sum = 0, weights = latent_log_sum(m, (size_t)parts);
     for (int k = 0; k < parts; k++) {
         const float *mean = latent_mixture_mean(m, parts, wide, k);
-        double log_of = (double)m[k] - heaviest - log(weights);
+        double log_of = (double)m[k] - weights;
         for (int i = 0; i < wide; i++) {
             double s = (double)latent_mixture_deviation(m, parts, wide, k, i);
             double d = ((double)y[i] - (double)mean[i]) / s;
@@ -84,16 +90,12 @@ static int loss_forward(const latent_node *n, latent_tensor *const *in, latent_t
 static void row_back(const float *m, int parts, int wide, const float *y, float g, float *gm,
                      float *gy)
 {
-    double share[LATENT_MIXTURE_PARTS], weights = 0, heaviest = -HUGE_VAL;
+    double share[LATENT_MIXTURE_PARTS], weights = latent_log_sum(m, (size_t)parts);
     latent_mixture_log(m, parts, wide, y, share);
-    for (int k = 0; k < parts; k++)
-        heaviest = fmax(heaviest, (double)m[k]);
-    for (int k = 0; k < parts; k++)
-        weights += exp((double)m[k] - heaviest);
     for (int k = 0; k < parts; k++) {
         const float *mean = latent_mixture_mean(m, parts, wide, k);
         if (gm)
-            gm[k] += g * (float)(exp((double)m[k] - heaviest) / weights - share[k]);
+            gm[k] += g * (float)(exp((double)m[k] - weights) - share[k]);
         for (int i = 0; i < wide; i++) {
             size_t at = (size_t)(mean - m) + (size_t)i, apart = (size_t)parts * (size_t)wide;
             float s = latent_mixture_deviation(m, parts, wide, k, i), d = (y[i] - mean[i]) / s;

@@ -12,6 +12,8 @@
 #define LATENT_MIXTURE_LEAST -5.f
 #define LATENT_MIXTURE_MOST 2.f
 
+/* The logarithm of the sum of the exponentials of x[n]. */
+double latent_log_sum(const float *x, size_t n);
 /* How many numbers a mixture has. */
 size_t latent_mixture_numbers(int parts, int wide);
 const float *latent_mixture_mean(const float *m, int parts, int wide, int part);
